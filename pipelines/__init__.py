@@ -1,0 +1,1 @@
+"""The stages: arguments and artifacts in, one library call, artifacts out."""

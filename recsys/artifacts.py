@@ -1,0 +1,178 @@
+"""Artifacts on disk: a directory that is complete or absent, plain, and knows its parents.
+
+An artifact is written into a hidden sibling directory; the manifest comes last, then one rename makes it visible. The
+digest of an artifact covers its kind, its configuration, its parents' digests and the sha256 of its files. Files named
+in `MEASURED` hold clock readings: they are checked like the others but do not enter the digest, so that the
+same inputs give the same digest on a slower day.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recsys.errors import ArtifactError
+
+MANIFEST = "manifest.json"
+MEASURED = frozenset({"measured.json"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What an artifact is, what it was made from, and the sha256 of each of its files.
+
+    Attributes:
+        kind: the artifact's type, such as "catalog" or "bundle".
+        config: the settings that shaped it, JSON types only.
+        parents: name → digest of the artifacts it was made from.
+        files: relative path → sha256 (hex).
+        digest: sha256 (hex) over all of the above, measured files left out.
+    """
+
+    kind: str
+    config: Mapping[str, Any]
+    parents: Mapping[str, str]
+    files: Mapping[str, str]
+    digest: str
+
+
+def sha256(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """Hex sha256 of a JSON value, independent of key order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _digest(kind: str, config: Mapping[str, Any], parents: Mapping[str, str], files: Mapping[str, str]) -> str:
+    identity = {name: value for name, value in files.items() if Path(name).name not in MEASURED}
+    return digest_of([kind, dict(config), dict(parents), identity])
+
+
+@contextlib.contextmanager
+def atomic_directory(target: Path) -> Iterator[Path]:
+    """A fresh directory beside `target` that replaces it when the block ends well, and vanishes when it does not.
+
+    Yields:
+        The directory to write into.
+
+    Raises:
+        ArtifactError: the disk is full or not writable; the old `target`, if any, is untouched.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise _disk_error(target, error) from error
+    try:
+        yield work
+        work.chmod(0o755)
+        if target.exists():
+            old = work.with_name(work.name + "-old")
+            target.rename(old)
+            work.rename(target)
+            shutil.rmtree(old)
+        else:
+            work.rename(target)
+    except OSError as error:
+        raise _disk_error(target, error) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _disk_error(target: Path, error: OSError) -> ArtifactError:
+    reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+    return ArtifactError(f"Cannot write {target}: {reason}; nothing was changed. Free space or choose another folder.")
+
+
+@contextlib.contextmanager
+def publish(
+    target: Path, *, kind: str, config: Mapping[str, Any] | None = None, parents: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """Write an artifact: files go into the yielded directory, the manifest is added, one rename publishes it.
+
+    Yields:
+        The directory to write into.
+    """
+    with atomic_directory(target) as work:
+        yield work
+        write_manifest(work, kind=kind, config=config or {}, parents=parents or {})
+
+
+def write_manifest(
+    directory: Path, *, kind: str, config: Mapping[str, Any], parents: Mapping[str, str]
+) -> Manifest:
+    """Hash every file below `directory` and write its manifest, last and durably."""
+    names = sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
+    files = {name: sha256(directory / name) for name in names if name != MANIFEST}
+    manifest = Manifest(
+        kind=kind, config=config, parents=parents, files=files, digest=_digest(kind, config, parents, files)
+    )
+    body = {name: getattr(manifest, name) for name in Manifest.__slots__}
+    with (directory / MANIFEST).open("w") as f:
+        json.dump(body, f, indent=1, sort_keys=True)
+        f.flush()
+        os.fsync(f.fileno())
+    return manifest
+
+
+def read_manifest(directory: Path, *, kind: str) -> Manifest:
+    """The manifest of an artifact, its form and digest checked, its files not yet.
+
+    Raises:
+        ArtifactError: no manifest, not JSON, of another kind, or altered.
+    """
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise ArtifactError(f"Expected a {kind} at {directory}, found no {MANIFEST}; run the stage that makes it.")
+    try:
+        body = json.loads(path.read_text())
+        manifest = Manifest(**body)
+        expected = _digest(manifest.kind, manifest.config, manifest.parents, manifest.files)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ArtifactError(f"{path} is not a manifest ({error}); delete {directory} and make it again.") from error
+    if manifest.kind != kind:
+        raise ArtifactError(f"Expected a {kind} at {directory}, found a {manifest.kind}; check the path.")
+    if manifest.digest != expected:
+        raise ArtifactError(f"{path} was altered: its digest is {expected[:12]}…, it says {manifest.digest[:12]}….")
+    return manifest
+
+
+def verify(directory: Path, *, kind: str) -> Manifest:
+    """The manifest of an artifact after comparing every file with its sha256. Call this before parsing anything.
+
+    Raises:
+        ArtifactError: a file is missing, added or altered.
+    """
+    manifest = read_manifest(directory, kind=kind)
+    found = {p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file()} - {MANIFEST}
+    if found != set(manifest.files):
+        odd = sorted(found ^ set(manifest.files))[0]
+        word = "missing" if odd in manifest.files else "not in the manifest"
+        raise ArtifactError(f"{directory / odd} is {word}; the {kind} is not whole, make or copy it again.")
+    for name, expected in manifest.files.items():
+        got = sha256(directory / name)
+        if got != expected:
+            raise ArtifactError(
+                f"{directory / name} was altered: sha256 is {got[:12]}…, the manifest says {expected[:12]}…; "
+                f"make or copy the {kind} again."
+            )
+    return manifest
+
+
+def point_to(link: Path, target: Path) -> None:
+    """Make `link` a relative symbolic link to its sibling `target`, in one step."""
+    temporary = link.with_name(f".{link.name}-{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target.name)
+    temporary.replace(link)

@@ -1,0 +1,1 @@
+"""From a log and item texts to typed, validated, time-aware tables."""

@@ -1,0 +1,68 @@
+"""The items: who they are and what their text says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from recsys.artifacts import digest_of
+from recsys.data.vocabulary import Vocabulary
+from recsys.schema import ITEM_COLUMNS, BoolArray, Instant
+
+_SPACE = r"[\s\p{C}]+"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """All items, one row each, in the order of their dense index.
+
+    Attributes:
+        items: item_idx (i32, equal to the row number), every column of `schema.ITEM_COLUMNS` (null where the shop gave
+            none) and `text`, what an encoder reads; never null, may be empty.
+        vocabulary: item_id ↔ item_idx.
+        digest: sha256 over ids and texts: what vectors depend on.
+    """
+
+    items: pl.DataFrame
+    vocabulary: Vocabulary
+    digest: str
+
+    @classmethod
+    def of(cls, items: pl.DataFrame, *, text_chars: int) -> "Catalog":
+        """Build from validated rows with distinct, non-null item_id; missing columns become null."""
+        missing = [pl.lit(None, dtype=t).alias(c) for c, t in ITEM_COLUMNS.items() if c not in items.columns]
+        table = items.with_columns(missing).select(*ITEM_COLUMNS).sort("item_id")
+        table = table.with_columns(text=text_expression().str.slice(0, text_chars)).with_row_index("item_idx")
+        table = table.with_columns(pl.col("item_idx").cast(pl.Int32))
+        vocabulary = Vocabulary.ordered(table["item_id"].to_list())
+        digest = digest_of([vocabulary.digest, table["text"].to_list()])
+        return cls(items=table, vocabulary=vocabulary, digest=digest)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """What the encoder reads, item by item."""
+        return self.items["text"].to_list()
+
+    def known_before(self, as_of: Instant, seen: BoolArray) -> BoolArray:
+        """(n_items,) items with an event (`seen`) or a created_at before `as_of`."""
+        created = (self.items["created_at"].dt.epoch("us") < as_of).fill_null(False).to_numpy()
+        return np.asarray(seen | created)
+
+
+def text_expression() -> pl.Expr:
+    """The text of an item: title, category, brand, tags, description; the same for training, batch and online."""
+    tags = pl.col("tags").list.join(", ", ignore_nulls=True)
+    parts = [pl.col("title"), pl.col("category"), pl.col("brand"), tags, pl.col("description")]
+    clean = [p.str.replace_all(_SPACE, " ").str.strip_chars() for p in parts]
+    return pl.concat_str([pl.when(c != "").then(c) for c in clean], separator=". ", ignore_nulls=True)
+
+
+def item_text(item: Mapping[str, Any], *, text_chars: int) -> str:
+    """The text of one item given as a mapping of `schema.ITEM_COLUMNS`, as a catalogue would hold it."""
+    row = pl.DataFrame([{c: item.get(c) for c in ITEM_COLUMNS}], schema=dict(ITEM_COLUMNS))
+    return str(row.select(text_expression().str.slice(0, text_chars)).item())

@@ -1,0 +1,1 @@
+"""State, features, trees and rules: from candidates to the final order."""

@@ -1,0 +1,1 @@
+"""Text vectors, the index, behavioural models and candidates."""

@@ -1,0 +1,1 @@
+"""The only room with torch and transformers: encoders that learn from clicks and purchases."""

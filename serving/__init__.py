@@ -1,0 +1,1 @@
+"""The door: online ranking over one bundle."""
