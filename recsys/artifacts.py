@@ -109,9 +109,7 @@ def publish(
         write_manifest(work, kind=kind, config=config or {}, parents=parents or {})
 
 
-def write_manifest(
-    directory: Path, *, kind: str, config: Mapping[str, Any], parents: Mapping[str, str]
-) -> Manifest:
+def write_manifest(directory: Path, *, kind: str, config: Mapping[str, Any], parents: Mapping[str, str]) -> Manifest:
     """Hash every file below `directory` and write its manifest, last and durably."""
     names = sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
     files = {name: sha256(directory / name) for name in names if name != MANIFEST}

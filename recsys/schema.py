@@ -5,6 +5,7 @@ length; `rank` counts from 1; a higher `score` is better; `interest` is the enco
 an instant, and only what happened strictly before it may be used; names in `_end` are exclusive bounds.
 """
 
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -74,3 +75,6 @@ EVENT_COLUMNS: dict[str, pl.DataType] = {
     "position": pl.Int32(),
 }
 """Columns of `events.parquet`; the first four are required."""
+
+Progress: TypeAlias = Callable[[int, int, Mapping[str, float]], None]
+"""Called by long work: (steps done, steps in all, metrics by name)."""

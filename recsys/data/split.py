@@ -35,7 +35,9 @@ class TimeSplit:
         """
         at = interactions.events.filter(interactions.events["weight"] > 0)["at"]
         if len(at) == 0:
-            raise SplitError("Expected positive events to split by time, found none; check the event roles and weights.")
+            raise SplitError(
+                "Expected positive events to split by time, found none; check the event roles and weights."
+            )
         quantiles = np.linspace(config.encoder_end, config.ranker_end, config.instants + 1)
         cuts = [int(at.quantile(float(round(q, 9)), "nearest") or 0) for q in quantiles]
         end = interactions.end
