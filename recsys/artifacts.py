@@ -155,7 +155,7 @@ def verify(directory: Path, *, kind: str) -> Manifest:
     manifest = read_manifest(directory, kind=kind)
     found = {p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file()} - {MANIFEST}
     if found != set(manifest.files):
-        odd = sorted(found ^ set(manifest.files))[0]
+        odd = min(found ^ set(manifest.files))
         word = "missing" if odd in manifest.files else "not in the manifest"
         raise ArtifactError(f"{directory / odd} is {word}; the {kind} is not whole, make or copy it again.")
     for name, expected in manifest.files.items():

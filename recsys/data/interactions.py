@@ -126,7 +126,7 @@ class Histories:
 
     @classmethod
     def empty(cls, n: int) -> "Histories":
-        """n users without events."""
+        """Histories of n users without events."""
         return cls(
             indptr=np.zeros(n + 1, np.int64),
             item_idx=np.zeros(0, np.int32),

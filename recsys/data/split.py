@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from recsys.data.config import SplitConfig
 from recsys.data.interactions import Interactions
 from recsys.errors import SplitError
-from recsys.schema import Instant
+from recsys.schema import Instant, LongArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +34,26 @@ class TimeSplit:
         Raises:
             SplitError: too few distinct timestamps to give every window an event.
         """
-        at = interactions.events.filter(interactions.events["weight"] > 0)["at"]
+        at = interactions.positives().events["at"]
         if len(at) == 0:
-            raise SplitError(
-                "Expected positive events to split by time, found none; check the event roles and weights."
-            )
+            raise SplitError("Expected positive events to split by time, found none; check event roles and weights.")
+        order = np.sort(at.to_numpy())
         quantiles = np.linspace(config.encoder_end, config.ranker_end, config.instants + 1)
-        cuts = [int(at.quantile(float(round(q, 9)), "nearest") or 0) for q in quantiles]
-        end = interactions.end
-        if not int(at.min() or 0) < cuts[0] or sorted(set(cuts)) != cuts or cuts[-1] >= int(at.max() or 0) + 1:  # type: ignore[call-overload]
+        cuts = [_nearest(order, q) for q in quantiles]
+        if not int(order[0]) < cuts[0] or sorted(set(cuts)) != cuts:
             raise SplitError(
                 f"Expected positive events spread over time, got {at.n_unique()} distinct timestamps in {len(at)} "
                 f"events: the windows at quantiles {config.encoder_end} and {config.ranker_end} would be empty. "
                 "Bring a longer log, true timestamps, or move split.encoder_end and split.ranker_end."
             )
+        end = interactions.end
         return cls(encoder_end=cuts[0], ranker_end=cuts[-1], end=end, instants=tuple(cuts[:-1]))
 
     def label_windows(self) -> list[tuple[Instant, Instant]]:
         """(as_of, label end) of the ranker's rows, oldest first; the last is for validation."""
         return list(zip(self.instants, [*self.instants[1:], self.ranker_end], strict=True))
+
+
+def _nearest(order: LongArray, quantile: float) -> Instant:
+    """The value at a quantile of sorted values, by the "nearest" rule that polars and the field's scorers use."""
+    return int(pl.Series(order).quantile(round(float(quantile), 9), "nearest") or 0)
