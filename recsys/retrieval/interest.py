@@ -1,0 +1,160 @@
+"""From a history and item vectors to a user vector, and from the dot product with an item to a probability."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_array
+
+from recsys.data.interactions import Histories
+from recsys.errors import ArtifactError, ShapeError
+from recsys.schema import DoubleArray, FloatArray, Instant, LongArray
+
+AGE_STEP = 0.75
+"""Distance of the knots of the age bias, in log(1 + hours)."""
+
+AGE_KNOTS = 15
+"""Number of knots: the last stands for 36,000 hours, four years, and everything older."""
+
+_ENTRIES = 8192
+_TENSORS = ("query", "age_bias", "map")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterestModel:
+    """The user tower: learned, recency-weighted pooling of the item vectors of a user's positive history.
+
+    user = map · Σ_j softmax_j(query · v_j + age_bias(age_j) + weight_power · ln weight_j) · v_j
+
+    Every user is computed apart from the others, so that a vector is bit-equal alone or among thousands.
+
+    Attributes:
+        query: float32 (d,), what makes an item of the history telling.
+        age_bias: float32 (AGE_KNOTS,), added by age, interpolated between knots evenly spaced in log(1 + hours).
+        weight_power: how much the event weights (`Histories.weight`) count.
+        map: float32 (d, d), from the pooled items' space into the space where items are looked for.
+        slope: of the calibration; > 0, so that a higher score is a higher interest.
+        intercept: of the calibration.
+        day: µs that count as a day of age.
+        history_items: how many of the latest positive events are read.
+    """
+
+    query: FloatArray
+    age_bias: FloatArray
+    weight_power: float
+    map: FloatArray
+    slope: float
+    intercept: float
+    day: Instant
+    history_items: int
+
+    def __post_init__(self) -> None:
+        shapes = (self.query.shape, self.age_bias.shape, self.map.shape)
+        expected = ((self.dim,), (AGE_KNOTS,), (self.dim, self.dim))
+        if shapes != expected:
+            raise ShapeError(f"InterestModel: expected query, age_bias, map of shapes {expected}, got {shapes}.")
+
+    @property
+    def dim(self) -> int:
+        """Width of item and user vectors."""
+        return len(self.query)
+
+    @classmethod
+    def zero_shot(cls, dim: int, day: Instant, *, half_life: float = 90.0, history_items: int = 100) -> "InterestModel":
+        """Nothing learned: the mean of the history, each item's weight halved every `half_life` days of age."""
+        days = np.expm1(np.arange(AGE_KNOTS) * AGE_STEP) / 24
+        return cls(
+            query=np.zeros(dim, np.float32),
+            age_bias=(-np.log(2) * days / half_life).astype(np.float32),
+            weight_power=1.0,
+            map=np.eye(dim, dtype=np.float32),
+            slope=8.0,
+            intercept=-4.0,
+            day=day,
+            history_items=history_items,
+        )
+
+    def user_vectors(self, histories: Histories, vectors: FloatArray, *, as_of: Instant) -> FloatArray:
+        """The users' vectors as of an instant.
+
+        Args:
+            histories: events before `as_of`.
+            vectors: float32 (n_items, d), unit rows, the items' vectors.
+            as_of: the instant ages are measured at.
+
+        Returns:
+            float32 (n, d); a zero row for a user without a positive event. The score of an item is the dot product
+            with its vector.
+
+        Raises:
+            ShapeError: the vectors are not of this model's width.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim:
+            raise ShapeError(f"InterestModel: expected item vectors (n_items, {self.dim}), got {vectors.shape}.")
+        known = histories.positives().last(self.history_items)
+        weights = _softmax(self._logits(known, vectors, as_of), known.rows, known.indptr).astype(np.float32)
+        # scipy adds a row's items one after the other: no block of users, unlike in BLAS, changes the rounding
+        pooled = csr_array((weights, known.item_idx, known.indptr), shape=(len(known), len(vectors))) @ vectors
+        users = np.empty((len(known), self.dim), np.float32)
+        for row, out in zip(pooled, users, strict=True):
+            np.dot(self.map, row, out=out)
+        return users
+
+    def _logits(self, known: Histories, vectors: FloatArray, as_of: Instant) -> DoubleArray:
+        hours = np.maximum(as_of - known.at, 0) * (24 / self.day)
+        position = np.minimum(np.log1p(hours) / AGE_STEP, AGE_KNOTS - 1)
+        low = np.minimum(position.astype(np.int64), AGE_KNOTS - 2)
+        bias = self.age_bias.astype(np.float64)
+        logits = bias[low] + (position - low) * (bias[low + 1] - bias[low])
+        logits += self.weight_power * np.log(known.weight.astype(np.float64))
+        for start in range(0, len(logits), _ENTRIES):
+            part = slice(start, start + _ENTRIES)
+            logits[part] += (vectors[known.item_idx[part]] * self.query).sum(axis=1)
+        return np.asarray(logits, np.float64)
+
+    def interest(self, scores: FloatArray) -> FloatArray:
+        """Probability in [0, 1], elementwise, from dot products of user and item."""
+        logits = np.float32(self.slope) * scores + np.float32(self.intercept)
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float32)
+
+    def save(self, directory: Path) -> None:
+        """Write interest.safetensors and interest.json into an existing directory."""
+        save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}, _tensors(directory))
+        names = ("weight_power", "slope", "intercept", "day", "history_items")
+        _settings(directory).write_text(json.dumps({name: getattr(self, name) for name in names}, indent=1))
+
+    @classmethod
+    def load(cls, directory: Path) -> "InterestModel":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: a file is missing or not of the expected form.
+        """
+        try:
+            settings = json.loads(_settings(directory).read_text())
+            tensors = load_file(_tensors(directory))
+            return cls(query=tensors["query"], age_bias=tensors["age_bias"], map=tensors["map"], **settings)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ArtifactError(
+                f"Expected an interest model in {directory}, could not read it ({error}); make it again."
+            ) from error
+
+
+def _tensors(directory: Path) -> Path:
+    return directory / "interest.safetensors"
+
+
+def _settings(directory: Path) -> Path:
+    return directory / "interest.json"
+
+
+def _softmax(logits: DoubleArray, rows: LongArray, indptr: LongArray) -> DoubleArray:
+    filled = np.diff(indptr) > 0
+    highest = np.zeros(len(filled))
+    if filled.any():
+        highest[filled] = np.maximum.reduceat(logits, indptr[:-1][filled])
+    powers = np.exp(logits - highest[rows])
+    sums = np.bincount(rows, powers, minlength=len(filled))
+    return np.asarray(powers / sums[rows], np.float64)
