@@ -1,0 +1,49 @@
+"""Settings of the retrieval room."""
+
+from pydantic import Field
+
+from recsys.data.config import Config
+
+
+class IndexConfig(Config):
+    """How item vectors are searched."""
+
+    exact_up_to: int = Field(50_000, ge=0, description="Catalogues up to this many items are searched exactly.")
+    hnsw_neighbours: int = Field(32, ge=4, description="Links of an item in the approximate (HNSW) index.")
+    hnsw_search: int = Field(256, ge=16, description="Items looked at by one approximate search; at least k.")
+
+
+class BehaviourConfig(Config):
+    """Models fitted on who took what and when; ages are in days of `Interactions.day`."""
+
+    history_half_life: float = Field(45.0, gt=0, description="A history's events halve in weight in so many days.")
+    popularity_half_lives: tuple[float, ...] = Field(
+        (7.0, 30.0, 120.0), min_length=2, description="Half-lives of decayed popularity in days, shortest first."
+    )
+    neighbours: int = Field(200, ge=1, description="Similar items kept per item by co-occurrence.")
+    next_events: int = Field(5, ge=1, description="An event counts for what followed up to so many events later.")
+    next_decay: float = Field(0.7, gt=0, le=1, description="Weight of each further step between two events.")
+    ease_l2: float = Field(300.0, gt=0, description="EASE: added to the diagonal of the item-item counts.")
+    ease_max_items: int = Field(6000, ge=1, description="EASE covers at most so many items, the most taken first.")
+    als_factors: int = Field(64, ge=1, description="Width of the factors of implicit ALS.")
+    als_iterations: int = Field(15, ge=1, description="Rounds of alternating least squares.")
+    als_regularization: float = Field(0.05, ge=0, description="L2 penalty of the ALS factors.")
+    als_alpha: float = Field(5.0, gt=0, description="Confidence of one event in ALS.")
+
+
+class RetrievalConfig(Config):
+    """Which items are looked at more closely."""
+
+    text: int = Field(60, ge=0, description="Items nearest to the user's text vector.")
+    text_neighbours: int = Field(60, ge=0, description="Items whose text is like that of the history.")
+    cosine: int = Field(80, ge=0, description="Items taken together with those of the recent history.")
+    ease: int = Field(80, ge=0, description="Items by EASE of the whole history.")
+    ease_recent: int = Field(60, ge=0, description="Items by EASE of the recent history.")
+    als: int = Field(60, ge=0, description="Items by the user's ALS factors.")
+    next: int = Field(60, ge=0, description="Items that followed the last ones in other histories.")
+    popular: int = Field(60, ge=0, description="Items most taken of late.")
+    own: int = Field(100, ge=0, description="Items the user took before, where the target allows them.")
+    similar_items: int = Field(50, ge=1, description="Neighbours by text kept per item.")
+    block_values: int = Field(1_000_000, ge=1, description="Users are scored in blocks of so many user × item values.")
+    behaviour: BehaviourConfig = Field(default_factory=BehaviourConfig, description="The behavioural models.")
+    index: IndexConfig = Field(default_factory=IndexConfig, description="The search of item vectors.")

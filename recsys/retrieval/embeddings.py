@@ -1,0 +1,111 @@
+"""Item vectors: one unit row per item, bound to the catalogue and the encoder they come from."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from recsys.data.catalog import Catalog
+from recsys.errors import ArtifactError, ShapeError
+from recsys.schema import FloatArray
+
+
+class TextEncoder(Protocol):
+    """Text → vector; the only two real ones are the trained encoder and its served student."""
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Identity of the weights."""
+        ...
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> FloatArray:
+        """float32 (len(texts), dim), unit rows, in the order of the texts."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemVectors:
+    """The vectors of all items of one catalogue by one encoder.
+
+    Attributes:
+        vectors: float32 (n_items, dim), unit rows.
+        catalog_digest: `Catalog.digest` the rows belong to.
+        encoder_digest: `TextEncoder.digest` that made them.
+    """
+
+    vectors: FloatArray
+    catalog_digest: str
+    encoder_digest: str
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
+            raise ShapeError(
+                f"ItemVectors: expected float32 (n_items, dim), got {self.vectors.dtype} {self.vectors.shape}."
+            )
+
+    @classmethod
+    def of(cls, catalog: Catalog, encoder: TextEncoder) -> "ItemVectors":
+        """Encode each distinct text of the catalogue once."""
+        texts, inverse = np.unique(np.array(catalog.texts, dtype=object), return_inverse=True)
+        distinct = encoder.encode(texts.tolist())
+        if distinct.shape != (len(texts), encoder.dim):
+            raise ShapeError(
+                f"The encoder gave vectors of shape {distinct.shape} for {len(texts)} texts; expected "
+                f"({len(texts)}, {encoder.dim})."
+            )
+        vectors = np.ascontiguousarray(distinct[inverse], dtype=np.float32)
+        return cls(vectors=vectors, catalog_digest=catalog.digest, encoder_digest=encoder.digest)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return int(self.vectors.shape[1])
+
+    def check(self, catalog: Catalog) -> None:
+        """Refuse a catalogue other than the one these vectors were made from.
+
+        Raises:
+            ShapeError: another catalogue.
+        """
+        if self.catalog_digest != catalog.digest:
+            raise ShapeError(
+                f"These item vectors belong to catalogue {self.catalog_digest[:12]}…, got catalogue "
+                f"{catalog.digest[:12]}…; embed the items again."
+            )
+
+    def save(self, directory: Path) -> None:
+        """Write vectors.npy and vectors.json into an existing directory."""
+        np.save(directory / "vectors.npy", self.vectors, allow_pickle=False)
+        facts = {
+            "catalog_digest": self.catalog_digest,
+            "encoder_digest": self.encoder_digest,
+            "shape": list(self.vectors.shape),
+        }
+        (directory / "vectors.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+    @classmethod
+    def load(cls, directory: Path) -> "ItemVectors":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: files that do not fit each other.
+        """
+        facts = json.loads((directory / "vectors.json").read_text())
+        vectors = np.load(directory / "vectors.npy", allow_pickle=False)
+        if list(vectors.shape) != facts["shape"]:
+            raise ArtifactError(
+                f"Expected vectors of shape {facts['shape']} in {directory / 'vectors.npy'}, got {vectors.shape}; "
+                "embed the items again."
+            )
+        return cls(vectors=vectors, catalog_digest=facts["catalog_digest"], encoder_digest=facts["encoder_digest"])
