@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,13 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     Raises:
         ArtifactError: the disk is full or not writable; the old `target`, if any, is untouched.
     """
+    with _workspace(target) as work:
+        yield work
+        _replace(target, work)
+
+
+@contextlib.contextmanager
+def _workspace(target: Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -76,18 +83,21 @@ def atomic_directory(target: Path) -> Iterator[Path]:
         raise _disk_error(target, error) from error
     try:
         yield work
-        work.chmod(0o755)
-        if target.exists():
-            old = work.with_name(work.name + "-old")
-            target.rename(old)
-            work.rename(target)
-            shutil.rmtree(old)
-        else:
-            work.rename(target)
     except OSError as error:
         raise _disk_error(target, error) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _replace(target: Path, work: Path) -> None:
+    work.chmod(0o755)
+    if target.exists():
+        old = work.with_name(work.name + "-old")
+        target.rename(old)
+        work.rename(target)
+        shutil.rmtree(old)
+    else:
+        work.rename(target)
 
 
 def _disk_error(target: Path, error: OSError) -> ArtifactError:
@@ -107,6 +117,44 @@ def publish(
     with atomic_directory(target) as work:
         yield work
         write_manifest(work, kind=kind, config=config or {}, parents=parents or {})
+
+
+def publish_by_digest(
+    root: Path,
+    write: Callable[[Path], None],
+    *,
+    kind: str,
+    config: Mapping[str, Any] | None = None,
+    parents: Mapping[str, str] | None = None,
+) -> Path:
+    """Write an artifact into the folder below `root` that is named by its digest, and return that folder.
+
+    One that is there already, and whole, is left as it is: somebody may be reading it.
+
+    Args:
+        root: the folder of all such artifacts.
+        write: writes the files into the directory it is given.
+        kind: the artifact's type.
+        config: the settings that shaped it.
+        parents: name → digest of the artifacts it was made from.
+
+    Raises:
+        ArtifactError: the disk is full or not writable; nothing was changed.
+    """
+    with _workspace(root / kind) as work:
+        write(work)
+        target = root / write_manifest(work, kind=kind, config=config or {}, parents=parents or {}).digest
+        if not _is_whole(target, kind=kind):
+            _replace(target, work)
+    return target
+
+
+def _is_whole(directory: Path, *, kind: str) -> bool:
+    try:
+        verify(directory, kind=kind)
+    except ArtifactError:
+        return False
+    return True
 
 
 def write_manifest(directory: Path, *, kind: str, config: Mapping[str, Any], parents: Mapping[str, str]) -> Manifest:
@@ -169,8 +217,15 @@ def verify(directory: Path, *, kind: str) -> Manifest:
 
 
 def point_to(link: Path, target: Path) -> None:
-    """Make `link` a relative symbolic link to its sibling `target`, in one step."""
+    """Make `link` a relative symbolic link to its sibling `target`, in one step.
+
+    Raises:
+        ArtifactError: the disk is full or not writable; the old link is untouched.
+    """
     temporary = link.with_name(f".{link.name}-{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target.name)
-    temporary.replace(link)
+    try:
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(target.name)
+        temporary.replace(link)
+    except OSError as error:
+        raise _disk_error(link, error) from error
