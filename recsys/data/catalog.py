@@ -8,10 +8,9 @@ import numpy as np
 import polars as pl
 
 from recsys.artifacts import digest_of
+from recsys.data.cleaning import clean_text
 from recsys.data.vocabulary import Vocabulary
 from recsys.schema import ITEM_COLUMNS, BoolArray, Instant
-
-_SPACE = r"[\s\p{C}]+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ def text_expression() -> pl.Expr:
     """The text of an item: title, category, brand, tags, description; the same for training, batch and online."""
     tags = pl.col("tags").list.join(", ", ignore_nulls=True)
     parts = [pl.col("title"), pl.col("category"), pl.col("brand"), tags, pl.col("description")]
-    clean = [p.str.replace_all(_SPACE, " ").str.strip_chars() for p in parts]
+    clean = [clean_text(p) for p in parts]
     return pl.concat_str([pl.when(c != "").then(c) for c in clean], separator=". ", ignore_nulls=True)
 
 
