@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import polars as pl
 
 from recsys.artifacts import digest_of
 from recsys.data.cleaning import clean_text
+from recsys.data.storage import read_json, read_table, write_json
 from recsys.data.vocabulary import Vocabulary
+from recsys.errors import ArtifactError
 from recsys.schema import ITEM_COLUMNS, BoolArray, Instant
 
 
@@ -35,9 +38,36 @@ class Catalog:
         table = items.with_columns(missing).select(*ITEM_COLUMNS).sort("item_id")
         table = table.with_columns(text=text_expression().str.slice(0, text_chars)).with_row_index("item_idx")
         table = table.with_columns(pl.col("item_idx").cast(pl.Int32))
+        return cls._whole(table)
+
+    @classmethod
+    def _whole(cls, table: pl.DataFrame) -> "Catalog":
         vocabulary = Vocabulary.ordered(table["item_id"].to_list())
         digest = digest_of([vocabulary.digest, table["text"].to_list()])
         return cls(items=table, vocabulary=vocabulary, digest=digest)
+
+    def save(self, directory: Path) -> None:
+        """Write `items.parquet` and `catalog.json` into an existing directory."""
+        self.items.write_parquet(directory / "items.parquet")
+        write_json(directory / "catalog.json", {"digest": self.digest, "n_items": len(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> "Catalog":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: a file is missing or malformed, or the items are not those the digest was made of.
+        """
+        schema = {"item_idx": pl.Int32(), **ITEM_COLUMNS, "text": pl.String()}
+        catalog = cls._whole(read_table(directory / "items.parquet", schema))
+        expected = read_json(directory / "catalog.json").get("digest")
+        in_order = catalog.items["item_idx"].equals(pl.Series("item_idx", range(len(catalog)), dtype=pl.Int32))
+        if catalog.digest != expected or not in_order:
+            raise ArtifactError(
+                f"{directory}: expected the catalogue {str(expected)[:12]}…, its rows make {catalog.digest[:12]}…; "
+                "make the catalogue again."
+            )
+        return catalog
 
     def __len__(self) -> int:
         return len(self.items)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from recsys.data.storage import read_json, read_table, write_json
 from recsys.data.vocabulary import Vocabulary
-from recsys.errors import ShapeError
+from recsys.errors import ArtifactError, ShapeError
 from recsys.schema import (
     DAY,
     BoolArray,
@@ -30,6 +32,8 @@ COLUMNS: dict[str, type[pl.DataType]] = {
 }
 """Columns of `Interactions.events`: `event` is a code of `schema.EVENTS`; `at` and `until` are µs since the epoch;
 `weight` is 0 where the event is no positive; `until` is when the event was cancelled (a purchase by its return)."""
+
+_USERS = {"user_id": pl.String}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,3 +214,32 @@ class Interactions:
             weight=found["weight"].to_numpy(),
         )
         return histories if n is None else histories.last(n)
+
+    def save(self, directory: Path) -> None:
+        """Write `events.parquet`, `users.parquet` and `interactions.json` into an existing directory."""
+        self.events.write_parquet(directory / "events.parquet")
+        pl.DataFrame({"user_id": self.users.ids}, schema=_USERS).write_parquet(directory / "users.parquet")
+        body = {"n_items": self.n_items, "day": self.day, "users": self.users.digest}
+        write_json(directory / "interactions.json", body)
+
+    @classmethod
+    def load(cls, directory: Path) -> "Interactions":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: a file is missing or malformed, or an index points outside users or items.
+        """
+        body = read_json(directory / "interactions.json")
+        events = read_table(directory / "events.parquet", COLUMNS)
+        users = Vocabulary.ordered(read_table(directory / "users.parquet", _USERS)["user_id"].to_list())
+        try:
+            n_items, day = int(body["n_items"]), int(body["day"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{directory / 'interactions.json'}: expected n_items and day, got {body}.") from error
+        inside = pl.col("user_idx").is_between(0, len(users) - 1) & pl.col("item_idx").is_between(0, n_items - 1)
+        if users.digest != body.get("users") or not events.select(inside.all()).item():
+            raise ArtifactError(
+                f"{directory}: the events do not belong to its {len(users)} users and {n_items} items; "
+                "make the interactions again."
+            )
+        return cls(events=events, users=users, n_items=n_items, day=day)

@@ -1,13 +1,15 @@
 """The three cut-offs, so that no model is judged, or taught, by what it has already seen."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from recsys.data.config import SplitConfig
 from recsys.data.interactions import Interactions
-from recsys.errors import SplitError
+from recsys.data.storage import read_json, write_json
+from recsys.errors import ArtifactError, SplitError
 from recsys.schema import Instant, LongArray
 
 
@@ -52,6 +54,28 @@ class TimeSplit:
     def label_windows(self) -> list[tuple[Instant, Instant]]:
         """(as_of, label end) of the ranker's rows, oldest first; the last is for validation."""
         return list(zip(self.instants, [*self.instants[1:], self.ranker_end], strict=True))
+
+    def save(self, directory: Path) -> None:
+        """Write `split.json` into an existing directory."""
+        write_json(directory / "split.json", asdict(self))
+
+    @classmethod
+    def load(cls, directory: Path) -> "TimeSplit":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: the file is missing or malformed, or the cut-offs are out of order.
+        """
+        body = read_json(directory / "split.json")
+        try:
+            instants = tuple(int(at) for at in body["instants"])
+            encoder_end, ranker_end, end = (int(body[name]) for name in ("encoder_end", "ranker_end", "end"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{directory / 'split.json'}: expected four cut-offs, got {body}.") from error
+        order = [*instants, ranker_end, end]
+        if instants[:1] != (encoder_end,) or sorted(set(order)) != order:
+            raise ArtifactError(f"{directory / 'split.json'}: expected cut-offs in order, got {body}.")
+        return cls(encoder_end=encoder_end, ranker_end=ranker_end, end=end, instants=instants)
 
 
 def _nearest(order: LongArray, quantile: float) -> Instant:

@@ -1,0 +1,49 @@
+"""JSON and parquet files of artifacts, read with suspicion and written with equal bytes for equal content."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recsys.errors import ArtifactError
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON value, keys sorted, so that equal values give equal bytes."""
+    path.write_text(json.dumps(value, sort_keys=True, indent=1) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of an artifact.
+
+    Raises:
+        ArtifactError: the file is missing, or holds no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"Expected a JSON object in {path}, got none ({error}); make the artifact again."
+        ) from error
+    if not isinstance(value, dict):
+        raise ArtifactError(f"Expected a JSON object in {path}, got {type(value).__name__}; make the artifact again.")
+    return value
+
+
+def read_table(path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    """A parquet file of an artifact, with exactly the columns and types of `schema`.
+
+    Raises:
+        ArtifactError: the file is missing, no parquet, or has other columns.
+    """
+    try:
+        table = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        reason = (str(error).splitlines() or ["unreadable"])[0]
+        raise ArtifactError(f"Expected a table in {path}, got none ({reason}); make the artifact again.") from error
+    if table.schema != pl.Schema(schema):
+        expected, got = ", ".join(schema), ", ".join(table.columns)
+        raise ArtifactError(f"{path}: expected the columns {expected} with their types, got {got}; make it again.")
+    return table
