@@ -69,7 +69,8 @@ class Histories:
         """int64 (m,), the user row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
-    def _keep(self, mask: BoolArray) -> "Histories":
+    def where(self, mask: BoolArray) -> "Histories":
+        """Only the entries of a mask, bool (m,)."""
         counts = np.bincount(self.rows[mask], minlength=len(self))
         return Histories(
             indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -82,16 +83,16 @@ class Histories:
 
     def positives(self) -> "Histories":
         """Only the events that are signs of interest."""
-        return self._keep(self.weight > 0)
+        return self.where(self.weight > 0)
 
     def last(self, n: int) -> "Histories":
         """The n most recent events of each user."""
         position_from_end = np.repeat(self.indptr[1:], np.diff(self.indptr)) - np.arange(len(self.item_idx))
-        return self._keep(position_from_end <= n)
+        return self.where(position_from_end <= n)
 
     def before(self, as_of: Instant) -> "Histories":
         """Only the events strictly before an instant."""
-        return self._keep(self.at < as_of)
+        return self.where(self.at < as_of)
 
     def take(self, rows: LongArray | IntArray | Sequence[int]) -> "Histories":
         """The chosen user rows, in the given order."""
