@@ -1,0 +1,38 @@
+"""What time it is for an answer: the wall's, or the log's own, so that recency is true on an old log."""
+
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from recsys.schema import Instant
+
+Clock: TypeAlias = Callable[[Instant], Instant]
+"""From the end of the bundle's log to the `as_of` of an answer given now, both µs since the epoch; never before the
+end, because the bundle's state already knows everything up to there."""
+
+
+def wall(end: Instant) -> Instant:
+    """The time of day, or the end of the log where that lies in this machine's future.
+
+    >>> wall(2**60) == 2**60
+    True
+    """
+    return max(time.time_ns() // 1000, end)
+
+
+def log(*, ticks: Callable[[], int] = time.monotonic_ns) -> Clock:
+    """A clock that stands at the end of the log when it is made, and runs on from there.
+
+    Args:
+        ticks: nanoseconds since any fixed instant.
+
+    >>> now = iter([0, 7_000])
+    >>> log(ticks=lambda: next(now))(100)
+    107
+    """
+    started = ticks()
+
+    def read(end: Instant) -> Instant:
+        return end + (ticks() - started) // 1000
+
+    return read

@@ -1,0 +1,74 @@
+"""Errors as application/problem+json (RFC 9457): one sentence, never a stack trace."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from serving.schemas import Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+_SHOWN = 80
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that cannot be met."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=printable(detail))
+    return Response(orjson.dumps(body.model_dump()), status, headers, MEDIA_TYPE)
+
+
+def printable(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot carry, spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entries of a route's errors."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+async def refuse_invalid(request: Request, error: Exception) -> Response:
+    """422 for a body of the wrong shape, naming the first field that is wrong."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"] if part != "body") or "The body"
+    if first["type"] == "missing":
+        return problem(422, f"{path} is missing; {request.url.path} needs it.")
+    if first["type"] == "extra_forbidden":
+        return problem(422, f"{path} is no field of {request.url.path}; see /openapi.json for those that are.")
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return problem(422, f"{path}: {message}{_got(first)}.")
+
+
+def _got(error: Mapping[str, Any]) -> str:
+    given = error.get("input")
+    if not isinstance(given, str | int | float | bool) or "got" in str(error["msg"]):
+        return ""
+    shown = repr(given)
+    return f", got {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}"
+
+
+async def refuse_history(_request: Request, error: Exception) -> Response:
+    """422 for a history that cannot have happened."""
+    return problem(422, str(error))
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """What the router raises: no such path, wrong method."""
+    assert isinstance(error, HTTPException)
+    sentences = {
+        404: f"{request.url.path} is no path of this service; see /openapi.json.",
+        405: f"{request.url.path} does not take {request.method}; see /openapi.json.",
+    }
+    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)), error.headers)
+
+
+async def apologize(request: Request, _error: Exception) -> Response:
+    """500 without a word about the inside; the server's log has the rest."""
+    return problem(500, f"{request.url.path} failed on our side; the server's log says why.")

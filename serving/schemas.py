@@ -1,0 +1,196 @@
+"""The shapes that cross the door, as promised in the HTTP contract; adding is allowed, renaming is not."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
+
+from recsys.data.config import Config
+from recsys.schema import EVENT_CODES, EVENTS
+
+ID_BYTES = 256
+"""Longest id, in UTF-8 bytes."""
+
+MAX_ITEMS = 1000
+"""Most items in one list of a request or an answer."""
+
+MAX_CONTEXT = 64
+"""Most entries of a request's context."""
+
+
+def _short(value: str) -> str:
+    size = len(value.encode())
+    if not 1 <= size <= ID_BYTES:
+        raise ValueError(f"expected 1 to {ID_BYTES} bytes of UTF-8, got {size}")
+    return value
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str | datetime):
+        raise ValueError("expected a string such as 2026-01-31T12:00:00Z")
+    return value
+
+
+def _role(value: str) -> str:
+    if value not in EVENT_CODES:
+        raise ValueError(f"expected one of {', '.join(EVENTS)}, got {value[:40]!r}")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_short), Field(json_schema_extra={"minLength": 1, "maxLength": ID_BYTES})]
+Time = Annotated[AwareDatetime, BeforeValidator(_text)]
+Role = Annotated[str, AfterValidator(_role), Field(json_schema_extra={"enum": [*EVENTS]})]
+ItemIds = Annotated[tuple[Id, ...], Field(max_length=MAX_ITEMS)]
+
+
+class HistoryEvent(Config):
+    """Something the user did, told by the client."""
+
+    item_id: Id
+    event: Role
+    timestamp: Time | None = Field(None, description="When, with a zone; without it: just now, in the given order.")
+    value: FiniteFloat | None = Field(None, description="A rating's stars or a purchase's amount.")
+
+
+class Facet(Config):
+    """Which values of a column an item may carry; for tags, any one of them counts."""
+
+    any: ItemIds | None = Field(None, description="Only items with one of these.")
+    none: ItemIds | None = Field(None, description="No item with one of these.")
+
+
+class PriceRange(Config):
+    """Bounds of the price, both inclusive; an item without a price is outside every bound."""
+
+    min: FiniteFloat | None = None
+    max: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"expected min at most max, got {self.min} and {self.max}")
+        return self
+
+
+class ItemList(Config):
+    """Named items."""
+
+    allow: ItemIds | None = Field(None, description="Only these.")
+    deny: ItemIds | None = Field(None, description="None of these.")
+
+
+class Filters(Config):
+    """What the answer may hold; all given conditions must be met."""
+
+    category: Facet | None = None
+    brand: Facet | None = None
+    tags: Facet | None = None
+    price: PriceRange | None = None
+    item_ids: ItemList | None = None
+
+
+class Query(Config):
+    """What both kinds of request share."""
+
+    user_id: Id | None = Field(None, description="A known user's state is used; an unknown one gets a newcomer's list.")
+    history: Annotated[tuple[HistoryEvent, ...], Field(max_length=MAX_ITEMS)] | None = Field(
+        None, description="Instead of user_id: what the user did, oldest first."
+    )
+    exclude_seen: StrictBool | None = Field(
+        None, description="Leave out what the user has taken or turned down; by default as the bundle was trained."
+    )
+    filters: Filters | None = None
+    context: Annotated[dict[Id, str | float | bool | None], Field(max_length=MAX_CONTEXT)] | None = Field(
+        None, description="What is known about the request, such as device or page."
+    )
+    explain: StrictBool = Field(False, description="Add each feature's contribution to the score.")
+    request_id: Id | None = Field(None, description="Returned with the answer; made up where missing.")
+
+    @model_validator(mode="after")
+    def _one_user(self) -> Self:
+        if (self.user_id is None) == (self.history is None):
+            got = "neither" if self.user_id is None else "both"
+            raise ValueError(f"expected exactly one of user_id and history, got {got}")
+        return self
+
+
+class RecommendRequest(Query):
+    """POST /v1/recommend: the best items of the catalogue for a user."""
+
+    k: StrictInt = Field(20, ge=1, le=MAX_ITEMS, description="Most items in the answer.")
+
+
+class RankRequest(Query):
+    """POST /v1/rank: the given items, best first."""
+
+    item_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_ITEMS)] = Field(
+        description="What to rank; an item named twice counts once."
+    )
+
+
+class Explanation(Config):
+    """Why an item has its score."""
+
+    base: float = Field(description="The score before any feature speaks.")
+    contributions: dict[str, float] = Field(description="Feature → what it added; with base they sum to the raw score.")
+
+
+class RankedItem(Config):
+    """One place of the answer."""
+
+    item_id: str
+    rank: int = Field(description="From 1.")
+    score: float = Field(description="Higher is better; comparable within one answer.")
+    interest: float = Field(description="The text encoder's probability in [0, 1] that the user is interested.")
+    propensity: float = Field(description="Probability of this item at this position; 1 where nothing was drawn.")
+    sources: list[str] = Field(description="Which retrieval sources proposed it.")
+    explanation: Explanation | None = None
+
+
+class Answer(Config):
+    """What both kinds of request return."""
+
+    request_id: str
+    as_of: datetime = Field(description="The instant the answer is true for; only earlier events were used.")
+    bundle: str = Field(description="Digest of the bundle that answered.")
+    arm: str = Field(description="Arm of the experiment.")
+    policy: str = Field(description="How places were filled.")
+    degraded: list[str] = Field(description="What could not be used for this answer; empty when all was well.")
+    unknown_items: list[str] = Field(description="Items of the request that the catalogue does not know.")
+    items: list[RankedItem]
+
+
+class BundleInfo(Config):
+    """GET /v1/bundle: what is being served."""
+
+    bundle: str = Field(description="Digest of the bundle.")
+    end: datetime = Field(description="The state knows every event before this instant.")
+    users: int
+    items: int
+    catalog: str = Field(description="Digest of the catalogue.")
+    encoder: str = Field(description="Digest of the text encoder.")
+
+
+class Health(Config):
+    """Alive, or ready with a bundle."""
+
+    status: Literal["live", "ready"]
+    bundle: str | None = None
+
+
+class Problem(Config):
+    """An error as application/problem+json (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str = Field(description="The status in words.")
+    status: int
+    detail: str = Field(description="One sentence: what was expected, what came, where.")

@@ -1,0 +1,60 @@
+"""The contract's shapes, key by key."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+from serving.schemas import (
+    Answer,
+    Facet,
+    Filters,
+    HistoryEvent,
+    ItemList,
+    PriceRange,
+    Problem,
+    RankedItem,
+    RankRequest,
+    RecommendRequest,
+)
+
+QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", "request_id"}
+
+
+@pytest.mark.parametrize(
+    ("model", "keys"),
+    [
+        (RecommendRequest, QUERY | {"k"}),
+        (RankRequest, QUERY | {"item_ids"}),
+        (HistoryEvent, {"item_id", "event", "timestamp", "value"}),
+        (Filters, {"category", "brand", "tags", "price", "item_ids"}),
+        (Facet, {"any", "none"}),
+        (PriceRange, {"min", "max"}),
+        (ItemList, {"allow", "deny"}),
+        (
+            Answer,
+            {"request_id", "as_of", "bundle", "arm", "policy", "degraded", "unknown_items", "items"},
+        ),
+        (
+            RankedItem,
+            {"item_id", "rank", "score", "interest", "propensity", "sources", "explanation"},
+        ),
+        (Problem, {"type", "title", "status", "detail"}),
+    ],
+)
+def test_keys_are_those_of_the_contract(model: type[BaseModel], keys: set[str]) -> None:
+    assert set(model.model_json_schema()["properties"]) == keys
+
+
+def test_ids_are_measured_in_bytes() -> None:
+    RecommendRequest(user_id="a" * 256)
+    RecommendRequest(user_id="ß" * 128)
+    with pytest.raises(ValidationError, match="expected 1 to 256 bytes of UTF-8, got 258"):
+        RecommendRequest(user_id="ß" * 129)
+    with pytest.raises(ValidationError, match="expected 1 to 256 bytes of UTF-8, got 0"):
+        RecommendRequest(user_id="")
+
+
+def test_exactly_one_user() -> None:
+    with pytest.raises(ValidationError, match="expected exactly one of user_id and history, got neither"):
+        RecommendRequest()
+    with pytest.raises(ValidationError, match="expected exactly one of user_id and history, got both"):
+        RecommendRequest(user_id="u", history=())
+    assert RecommendRequest(history=()).k == 20
