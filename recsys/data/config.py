@@ -1,8 +1,12 @@
 """Settings of the data room."""
 
-from typing import Literal
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from recsys.schema import EVENT_WEIGHTS
 
@@ -13,11 +17,54 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _check_roles(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in EVENT_WEIGHTS:
+            near = get_close_matches(name, EVENT_WEIGHTS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known roles are {', '.join(EVENT_WEIGHTS)}"
+            raise ValueError(f"no event role {name!r}; {hint}")
+
+
+class MappingConfig(Config):
+    """How tables with other names read as the plain form."""
+
+    items: dict[str, str] = Field(
+        default_factory=dict, description="Column of the plain form → its name in the items table, where they differ."
+    )
+    events: dict[str, str] = Field(
+        default_factory=dict, description="Column of the plain form → its name in the events table, where they differ."
+    )
+    roles: dict[str, str] = Field(
+        default_factory=dict, description="Name of an event in the log → its role, where they differ."
+    )
+    event: str | None = Field(None, description="Name of every event of a log that has no event column.")
+    timezone: str | None = Field(
+        None, description="IANA zone, such as UTC or Europe/Berlin, of timestamps written without one."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError(f"expected an IANA time zone such as UTC or Europe/Berlin, got {name!r}")
+        return name
+
+    @field_validator("roles")
+    @classmethod
+    def _known_roles(cls, roles: dict[str, str]) -> dict[str, str]:
+        _check_roles(roles.values())
+        return roles
+
+
 class DataConfig(Config):
     """How a log is read."""
 
+    mapping: MappingConfig = Field(
+        default_factory=MappingConfig, description="How tables with other names read as the plain form."
+    )
     event_weights: dict[str, float] = Field(
-        default_factory=lambda: dict(EVENT_WEIGHTS), description="Weight of one event of each role; 0 is no positive."
+        default_factory=lambda: dict(EVENT_WEIGHTS),
+        description="Weight of one event of each role, 0 is no positive; roles left out keep their default.",
     )
     clock: Literal["auto", "real", "order"] = Field(
         "auto",
@@ -25,6 +72,15 @@ class DataConfig(Config):
         "as 365 days. auto: order where all timestamps are evenly spaced.",
     )
     text_chars: int = Field(600, ge=1, description="Item text is cut to this many characters.")
+
+    @field_validator("event_weights")
+    @classmethod
+    def _whole_weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        _check_roles(weights)
+        bad = {role: weight for role, weight in weights.items() if not 0 <= weight < math.inf}
+        if bad:
+            raise ValueError(f"expected finite weights from 0 up, got {bad}")
+        return EVENT_WEIGHTS | weights
 
 
 class QualityConfig(Config):
@@ -41,6 +97,12 @@ class SplitConfig(Config):
     encoder_end: float = Field(0.8, gt=0, lt=1, description="The encoder learns from events before this quantile.")
     ranker_end: float = Field(0.9, gt=0, lt=1, description="The ranker's labels end here; the test window begins.")
     instants: int = Field(3, ge=2, description="Instants in [encoder_end, ranker_end) at which ranker rows are taken.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.encoder_end >= self.ranker_end:
+            raise ValueError(f"expected encoder_end < ranker_end, got {self.encoder_end} and {self.ranker_end}")
+        return self
 
 
 class TaskConfig(Config):

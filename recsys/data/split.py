@@ -41,7 +41,7 @@ class TimeSplit:
             raise SplitError("Expected positive events to split by time, found none; check event roles and weights.")
         order = np.sort(at.to_numpy())
         quantiles = np.linspace(config.encoder_end, config.ranker_end, config.instants + 1)
-        cuts = [_nearest(order, q) for q in quantiles]
+        cuts = [nearest(order, q) for q in quantiles]
         if not int(order[0]) < cuts[0] or sorted(set(cuts)) != cuts:
             raise SplitError(
                 f"Expected positive events spread over time, got {at.n_unique()} distinct timestamps in {len(at)} "
@@ -78,6 +78,6 @@ class TimeSplit:
         return cls(encoder_end=encoder_end, ranker_end=ranker_end, end=end, instants=instants)
 
 
-def _nearest(order: LongArray, quantile: float) -> Instant:
+def nearest(order: LongArray, quantile: float) -> Instant:
     """The value at a quantile of sorted values, by the "nearest" rule that polars and the field's scorers use."""
     return int(pl.Series(order).quantile(round(float(quantile), 9), "nearest") or 0)

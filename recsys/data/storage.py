@@ -9,6 +9,14 @@ import polars as pl
 
 from recsys.errors import ArtifactError
 
+UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars raises for a file that is not what it should be; a panic is no `Exception`."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; polars adds advice and traces below."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON value, keys sorted, so that equal values give equal bytes."""
@@ -40,9 +48,8 @@ def read_table(path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]
     """
     try:
         table = pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        reason = (str(error).splitlines() or ["unreadable"])[0]
-        raise ArtifactError(f"Expected a table in {path}, got none ({reason}); make the artifact again.") from error
+    except UNREADABLE as error:
+        raise ArtifactError(f"Expected a table in {path}: {first_line(error)}; make the artifact again.") from error
     if table.schema != pl.Schema(schema):
         expected, got = ", ".join(schema), ", ".join(table.columns)
         raise ArtifactError(f"{path}: expected the columns {expected} with their types, got {got}; make it again.")
