@@ -1,0 +1,71 @@
+"""Three small drawings as inline SVG; colours come from the page, numbers stand beside them as text."""
+
+from collections.abc import Sequence
+
+from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.results import Curve
+from recsys.evaluation.wording import number
+
+_THIN = 'stroke="currentColor" vector-effect="non-scaling-stroke"'
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 340, 150, 52, 8, 10, 22
+
+
+def scale(figures: Sequence[Estimate | Difference]) -> tuple[float, float]:
+    """The common axis of several whiskers: zero and every interval, with a little room."""
+    ends = [0.0, *(e for f in figures for e in (f.mean, f.low, f.high) if e is not None)]
+    low, high = min(ends), max(ends)
+    room = 0.03 * (high - low) or 1.0
+    return low - room * (low < 0), high + room
+
+
+def whisker(figure: Estimate | Difference, axis: tuple[float, float]) -> str:
+    """A dot at the mean on its interval, and a hairline at zero."""
+
+    def x(value: float) -> str:
+        return f"{100 * (value - axis[0]) / (axis[1] - axis[0]):.2f}"
+
+    parts = [f'<path d="M{x(0)} 0V10" {_THIN} opacity=".35"/>']
+    if figure.low is not None and figure.high is not None:
+        parts.append(f'<path d="M{x(figure.low)} 5H{x(figure.high)}" {_THIN} stroke-width="2"/>')
+    dot = f'<path d="M{x(figure.mean)} 5h0" {_THIN} stroke-width="9" stroke-linecap="round"/>'
+    return _svg("".join([*parts, dot]))
+
+
+def bar(share: float, figure: Estimate | None = None) -> str:
+    """A bar over `share` in [0, 1] of the width, with the interval of a figure in [0, 1] on top."""
+    parts = [f'<rect y="1.5" width="{100 * share:.2f}" height="7" fill="currentColor" opacity=".6"/>']
+    if figure is not None and figure.low is not None and figure.high is not None:
+        parts.append(f'<path d="M{100 * figure.low:.2f} 5H{100 * figure.high:.2f}" {_THIN} stroke-width="2"/>')
+    return _svg("".join(parts))
+
+
+def _svg(body: str) -> str:
+    return f'<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{body}</svg>'
+
+
+def line(curve: Curve) -> str:
+    """A curve over steps, its extremes on the axes and its last value marked."""
+    if not curve.values:
+        return ""
+    low, high = min(curve.values), max(curve.values)
+    first, last = curve.steps[0], curve.steps[-1]
+
+    def at(step: int, value: float) -> tuple[float, float]:
+        across = (step - first) / ((last - first) or 1)
+        up = (value - low) / ((high - low) or 1)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+
+    points = [at(s, v) for s, v in zip(curve.steps, curve.values, strict=True)]
+    path = "".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points))
+    ends = points[-1]
+    floor = HEIGHT - BOTTOM
+    marks = [(LEFT - 6, floor + 4, "end", number(low)), (LEFT, HEIGHT - 6, "start", f"{first:,}")]
+    marks += [(LEFT - 6, TOP + 4, "end", number(high))] if high > low else []
+    marks += [(WIDTH - RIGHT, HEIGHT - 6, "end", f"step {last:,}")] if last > first else []
+    texts = "".join(f'<text x="{x}" y="{y}" text-anchor="{anchor}">{said}</text>' for x, y, anchor, said in marks)
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="from {number(curve.values[0])} to '
+        f'{number(curve.values[-1])}"><path d="M{LEFT} {TOP}V{floor}H{WIDTH - RIGHT}" fill="none" '
+        f'stroke="currentColor" opacity=".3"/><path d="{path}" fill="none" stroke="currentColor" stroke-width="1.8"/>'
+        f'<circle cx="{ends[0]:.1f}" cy="{ends[1]:.1f}" r="3.2" fill="currentColor"/>{texts}</svg>'
+    )

@@ -1,0 +1,214 @@
+"""report.html: one file that opens anywhere, loads nothing and runs no script."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from html import escape
+
+from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.plots import bar, line, scale, whisker
+from recsys.evaluation.results import EncoderScore, Evaluation
+from recsys.evaluation.segments import OVERALL
+from recsys.evaluation.style import STYLE
+from recsys.evaluation.table import in_order
+from recsys.evaluation.wording import ablation, bounds, headline, label, number
+from recsys.schema import Instant
+
+FEATURES = 20
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_READING = (
+    "Brackets hold 95 % intervals of a bootstrap over users; differences are ours minus the other, paired over the "
+    "same users. Each interval stands alone: with this many of them, about one in twenty misses."
+)
+
+
+def render(evaluation: Evaluation) -> str:
+    """The whole page. Equal evaluations give equal bytes."""
+    sections = [
+        _section("Methods", _methods(evaluation)),
+        _section("What the parts add", _ablations(evaluation)),
+        _section("Segments", _segments(evaluation)),
+        _section("The encoder alone", _encoders(evaluation)),
+        _section("Candidates", _sources(evaluation)),
+        _section("Training", _training(evaluation)),
+        _section("What the ranker looks at", _importance(evaluation)),
+        _section("All metrics", _everything(evaluation)),
+        _section("Data and time", _data(evaluation)),
+    ]
+    title = f"{escape(evaluation.ours)} on {escape(evaluation.data.name)}"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n<style>\n{STYLE}\n</style></head>\n'
+        f'<body><h1>{title}</h1>\n<p class="headline">{escape(headline(evaluation))}</p>\n'
+        f'<p class="note">{_READING}</p>\n{"".join(sections)}</body></html>\n'
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>\n{body}</section>\n" if body else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Cells are HTML already, the head is text."""
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+
+
+def _cell(value: Estimate | Difference | None) -> str:
+    if value is None:
+        return "–"
+    word = ("", "better", "worse")[value.sign] if isinstance(value, Difference) else ""
+    mean = number(value.mean, sign="+" if isinstance(value, Difference) else "")
+    return f'<span class="{word}">{mean}</span><small>{bounds(value)}</small>'
+
+
+def _name(evaluation: Evaluation, name: str) -> str:
+    return f'<span class="ours">{escape(name)}</span>' if name == evaluation.ours else f"<span>{escape(name)}</span>"
+
+
+def _methods(evaluation: Evaluation) -> str:
+    metric = evaluation.headline
+    names = in_order(evaluation)
+    heads = {name: evaluation.methods[name].scores[OVERALL][metric] for name in names}
+    axis = scale(list(heads.values()))
+    plot = "".join(f"{_name(evaluation, n)}{whisker(heads[n], axis)}<b>{number(heads[n].mean)}</b>" for n in names)
+    rows = [
+        [
+            _name(evaluation, name),
+            *(_cell(evaluation.methods[name].scores[OVERALL][m]) for m in evaluation.shown),
+            *(
+                "" if name == evaluation.ours else _cell(evaluation.differences[name][OVERALL][m])
+                for m in evaluation.shown
+            ),
+        ]
+        for name in names
+    ]
+    head = ["method", *map(label, evaluation.shown), *(f"ours − it, {label(m)}" for m in evaluation.shown)]
+    return f'<h3>{escape(label(metric))}</h3><div class="plot">{plot}</div>\n<h3>Figures</h3>{_table(head, rows)}'
+
+
+def _ablations(evaluation: Evaluation) -> str:
+    parts = []
+    for without in evaluation.named("ablation"):
+        metric = evaluation.headline
+        found = {name: metrics[metric] for name, metrics in evaluation.differences[without].items()}
+        axis = scale(list(found.values()))
+        plot = "".join(
+            f"<span>{escape(name)} <small>{d.n:,} users</small></span>{whisker(d, axis)}<b>{_cell(d)}</b>"
+            for name, d in found.items()
+        )
+        parts.append(f'<p>{escape(ablation(evaluation, without))}</p><div class="plot">{plot}</div>\n')
+    return "".join(parts)
+
+
+def _segments(evaluation: Evaluation) -> str:
+    ours = evaluation.methods[evaluation.ours].scores
+    others = [*evaluation.named("baseline")[:1], *evaluation.named("ablation")]
+    rows = []
+    for name, scores in ours.items():
+        users = max(score.n for score in scores.values())
+        cells = [_cell(scores.get(metric)) for metric in evaluation.shown]
+        cells += [_cell(evaluation.differences[other].get(name, {}).get(evaluation.headline)) for other in others]
+        rows.append([escape(name), f"{users:,}", *cells])
+    head = ["segment", "users", *map(label, evaluation.shown)]
+    head += [f"ours − {other}, {label(evaluation.headline)}" for other in others]
+    note = (
+        "Cold items had no event before the test window, warm items had. In both, lists compete over the whole "
+        "catalogue and only finding that kind counts. New users came lately or left few signs."
+    )
+    return f'{_table(head, rows)}<p class="note">{note}</p>'
+
+
+def _encoders(evaluation: Evaluation) -> str:
+    rows = [_encoder(evaluation, name, e) for name, e in evaluation.encoders.items()]
+    kept = [f"kept of the teacher's {label(evaluation.headline)}"]
+    head = ["encoder", "layers", "MB", "ms/text", *map(label, evaluation.shown), *kept]
+    note = "Lists by the dot product of user and item vector: item text and the user's history, nothing else."
+    return f'{_table(head, rows)}<p class="note">{note}</p>' if rows else ""
+
+
+def _encoder(evaluation: Evaluation, name: str, encoder: EncoderScore) -> list[str]:
+    kept = encoder.kept.get(evaluation.headline)
+    milliseconds = evaluation.measured.encoder_ms.get(name)
+    share = f"{kept.mean:.1%}" if kept else "–"
+    if kept and kept.low is not None and kept.high is not None:
+        share += f"<small>[{kept.low:.1%}, {kept.high:.1%}]</small>"
+    time = "–" if milliseconds is None else f"{milliseconds:.1f}"
+    scores = [_cell(encoder.scores.get(metric)) for metric in evaluation.shown]
+    return [escape(name), str(encoder.layers), f"{encoder.size / 1e6:.1f}", time, *scores, share]
+
+
+def _sources(evaluation: Evaluation) -> str:
+    if not evaluation.sources:
+        return ""
+    plot = "".join(
+        f"<span>{escape(name)} <small>{s.candidates:,.0f} candidates a user</small></span>"
+        f"{bar(s.recall.mean, s.recall)}<b>{_cell(s.recall)}</b>"
+        for name, s in evaluation.sources.items()
+    )
+    note = "Share of a user's truth among the candidates of each source: the most the ranker could find there."
+    return f'<p class="note">{note}</p><div class="plot">{plot}</div>\n'
+
+
+def _training(evaluation: Evaluation) -> str:
+    charts = [f"<div><h3>{escape(name)}</h3>{line(curve)}</div>" for name, curve in evaluation.training.items()]
+    return f'<div class="charts">{"".join(charts)}</div>\n' if charts else ""
+
+
+def _importance(evaluation: Evaluation) -> str:
+    shown = list(evaluation.importance.items())[:FEATURES]
+    if not shown:
+        return ""
+    top = max(share for _, share in shown) or 1.0
+    plot = "".join(f"<span>{escape(name)}</span>{bar(share / top)}<b>{share:.1%}</b>" for name, share in shown)
+    rest = len(evaluation.importance) - len(shown)
+    more = f"; {rest} smaller features left out" if rest > 0 else ""
+    return f'<p class="note">Share of the total gain of all splits{more}.</p><div class="plot">{plot}</div>\n'
+
+
+def _everything(evaluation: Evaluation) -> str:
+    names = in_order(evaluation)
+    scores = {name: evaluation.methods[name].scores[OVERALL] for name in names}
+    rows = [[escape(label(m)), *(_cell(scores[name].get(m)) for name in names)] for m in scores[evaluation.ours]]
+    exposures = [evaluation.methods[name].exposure for name in names]
+    rows.append(["coverage", *(f"{e.coverage:.1%}" for e in exposures)])
+    rows.append(["Gini", *(f"{e.gini:.3f}" for e in exposures)])
+    note = (
+        "Coverage: share of the catalogue in at least one list. Gini: 0 all items shown equally often, 1 one item only. "
+        "Both are facts about the lists, not estimates. Novelty: bits, higher is less popular."
+    )
+    return _table(["metric", *names], rows) + f'<p class="note">{note}</p>'
+
+
+def _data(evaluation: Evaluation) -> str:
+    d = evaluation.data
+    span = max(d.end - d.first, 1)
+    windows = [
+        ("encoder", d.first, d.encoder_end),
+        ("ranker", d.encoder_end, d.ranker_end),
+        ("test", d.ranker_end, d.end),
+    ]
+    strip = "".join(f'<span style="width:{100 * (b - a) / span:.1f}%">{name}</span>' for name, a, b in windows)
+    clock = "" if d.clock == "real" else " (this log has no real clock: only the order means something)"
+    facts = {
+        "events": f"{d.rows:,} ({', '.join(f'{n:,} {e}' for e, n in d.events.items())})",
+        "users, items": f"{d.users:,} users, {d.items:,} items",
+        "left out by the source's rule": _counts(d.filtered),
+        "malformed": _counts(d.rejects),
+        "target": {"all": "all items", "new": "only items the user had not taken before"}[evaluation.target],
+        **{f"{name} window": f"from {_day(a)} to {_day(b)}{clock}" for name, a, b in windows},
+    }
+    if evaluation.measured.stage_seconds:
+        times = evaluation.measured.stage_seconds.items()
+        facts["time taken"] = ", ".join(f"{name} {timedelta(seconds=round(s))}" for name, s in times)
+    terms = "".join(f"<dt>{escape(name)}</dt><dd>{escape(fact)}</dd>" for name, fact in facts.items())
+    return f'<div class="strip">{strip}</div><dl>{terms}</dl>\n'
+
+
+def _counts(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {reason}" for reason, n in reasons.items()) or "none"
+
+
+def _day(at: Instant) -> str:
+    return f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at):%Y-%m-%d %H:%M}"
