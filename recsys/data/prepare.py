@@ -114,7 +114,7 @@ def _cancelled_at(events: pl.DataFrame) -> pl.Series:
 
 def _day(at: LongArray, data: DataConfig) -> Instant:
     """µs that count as one day; `at` sorted."""
-    if data.clock == "real" or (data.clock == "auto" and not _evenly_spaced(at)):
+    if not len(at) or data.clock == "real" or (data.clock == "auto" and not _evenly_spaced(at)):
         return DAY
     return max(1, int(at[-1] - at[0]) // 365)
 
