@@ -83,8 +83,10 @@ def _workspace(target: Path) -> Iterator[Path]:
         raise _disk_error(target, error) from error
     try:
         yield work
-    except OSError as error:
-        raise _disk_error(target, error) from error
+    except Exception as error:
+        if isinstance(error, OSError) or _is_full(error):
+            raise _disk_error(target, error) from error
+        raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -100,8 +102,13 @@ def _replace(target: Path, work: Path) -> None:
         work.rename(target)
 
 
-def _disk_error(target: Path, error: OSError) -> ArtifactError:
-    reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+def _is_full(error: Exception) -> bool:
+    # polars, safetensors and faiss report a full disk by errors of their own, with the system's words in them
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
+def _disk_error(target: Path, error: Exception) -> ArtifactError:
+    reason = "the disk is full" if _is_full(error) else (getattr(error, "strerror", None) or str(error))
     return ArtifactError(f"Cannot write {target}: {reason}; nothing was changed. Free space or choose another folder.")
 
 

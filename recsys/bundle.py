@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from recsys.artifacts import MANIFEST, point_to, publish_by_digest, verify
 from recsys.data.catalog import Catalog
 from recsys.data.config import DataConfig
 from recsys.data.interactions import Histories, Interactions
+from recsys.data.storage import read_json, write_json
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
 from recsys.recommender import Recommender
@@ -23,7 +24,15 @@ KIND = "bundle"
 CURRENT = "current"
 """Name of the link, beside the bundles, to the one in use."""
 
-_STATE = tuple(field.name for field in fields(Histories))
+_STATE = {
+    "indptr": np.int64,
+    "item_idx": np.int32,
+    "event": np.uint8,
+    "at": np.int64,
+    "value": np.float64,
+    "weight": np.float32,
+}
+"""The arrays of `Histories`, one file each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +139,7 @@ class Bundle:
             "end": self.end,
             "day": self.day,
         }
-        (directory / "bundle.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        write_json(directory / "bundle.json", facts)
 
     @classmethod
     def load(cls, directory: Path) -> "Bundle":
@@ -145,31 +154,36 @@ class Bundle:
         directory = directory.resolve()
         manifest = verify(directory, kind=KIND)
         try:
-            facts = json.loads((directory / "bundle.json").read_text())
+            facts = read_json(directory / "bundle.json")
             bundle = cls(
                 recommender=Recommender.load(directory / "recommender"),
                 encoder=OnnxEncoder.load(directory / "encoder"),
                 users=Vocabulary.ordered(json.loads((directory / "users.json").read_text())),
                 snapshot=Histories(**{name: _array(directory / "state" / f"{name}.npy") for name in _STATE}),
-                end=facts["end"],
-                day=facts["day"],
+                end=int(facts["end"]),
+                day=int(facts["day"]),
                 config=manifest.config,
                 digest=manifest.digest,
             )
             found = {"catalog": bundle.catalog.digest, "encoder": bundle.encoder.digest, "users": bundle.users.digest}
             odd = [name for name, digest in found.items() if facts[name] != digest]
-        except (ShapeError, OSError, ValueError, TypeError, KeyError) as error:
+        except (ShapeError, OSError, ValueError, KeyError) as error:
             raise ArtifactError(f"The parts of {directory} do not fit together ({error}); release it again.") from error
         if odd:
+            name = odd[0]
             raise ArtifactError(
-                f"Expected {odd[0]} {facts[odd[0]][:12]}… in {directory}, found {found[odd[0]][:12]}…; release it again."
+                f"Expected {name} {facts[name][:12]}… in {directory}, found {found[name][:12]}…; release it again."
             )
         return bundle
 
 
 def _array(path: Path) -> np.ndarray[Any, Any]:
     # mapped, so that the processes serving one bundle share its pages; asarray sheds memmap's slow slicing
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    expected = np.dtype(_STATE[path.stem])
+    if array.ndim != 1 or array.dtype != expected:
+        raise ShapeError(f"{path}: expected one row of {expected}, got {array.dtype} {array.shape}.")
+    return array
 
 
 def _check_encoder(recommender: Recommender, encoder: OnnxEncoder) -> None:

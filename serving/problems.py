@@ -14,6 +14,8 @@ from serving.schemas import Problem
 MEDIA_TYPE = "application/problem+json"
 
 _SHOWN = 80
+_NO_OBJECT = frozenset({"model_attributes_type", "model_type", "dict_type"})
+_KINDS = {type(None): "null", bool: "a boolean", str: "a string", list: "an array"}
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -42,6 +44,8 @@ async def refuse_invalid(request: Request, error: Exception) -> Response:
         return problem(422, f"{path} is missing; {request.url.path} needs it.")
     if first["type"] == "extra_forbidden":
         return problem(422, f"{path} is no field of {request.url.path}; see /openapi.json for those that are.")
+    if first["type"] in _NO_OBJECT:
+        return problem(422, f"{path}: expected a JSON object, got {_KINDS.get(type(first['input']), 'a number')}.")
     message = str(first["msg"]).removeprefix("Value error, ")
     return problem(422, f"{path}: {message}{_got(first)}.")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recsys.bundle import CURRENT, Bundle
 from recsys.data.interactions import Histories
+from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations
 from recsys.schema import Instant
 from serving.clock import Clock
@@ -76,10 +77,9 @@ class Service:
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         unknown += [name for name, i in zip(ids, item_idx, strict=True) if i < 0]
         item_idx = item_idx[item_idx >= 0]
-        allowed = self.shelves.allowed(query.filters)
-        if allowed is not None:
-            item_idx = item_idx[allowed[item_idx]]
-        found = self.bundle.recommender.rank(histories, [item_idx], as_of=as_of)
+        unseen_only = unseen(histories, len(self.bundle.catalog)) if query.exclude_seen else None
+        kept = permitted(1, len(self.bundle.catalog), [self.shelves.allowed(query.filters), unseen_only])[0]
+        found = self.bundle.recommender.rank(histories, [item_idx[kept[item_idx]]], as_of=as_of)
         return self._answer(query, found, as_of=as_of, unknown=unknown)
 
     def _histories(self, query: Query, as_of: Instant) -> tuple[Histories, list[str]]:

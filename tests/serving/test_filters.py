@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
-from serving.filters import Shelves
-from serving.schemas import Filters
 
 from recsys.data.catalog import Catalog
+from serving.filters import Shelves
+from serving.schemas import Filters
 
 ITEMS = pl.DataFrame(
     {

@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import pytest
+
 from serving.guard import MAX_BODY, Guard, RefusedError, check_json
 
 
@@ -25,7 +26,7 @@ from serving.guard import MAX_BODY, Guard, RefusedError, check_json
     ],
 )
 def test_refuses_what_is_not_plain_json(body: bytes, sentence: str) -> None:
-    with pytest.raises(RefusedError, match="^Expected") as refused:
+    with pytest.raises(RefusedError, match=r"^Expected") as refused:
         check_json(body)
     assert sentence in str(refused.value)
     assert refused.value.status == 400

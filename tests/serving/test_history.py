@@ -2,12 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from serving.history import SKEW, HistoryError, moment, told
-from serving.schemas import HistoryEvent
 
 from recsys.data.config import DataConfig
 from recsys.data.vocabulary import Vocabulary
 from recsys.schema import EVENT_CODES
+from serving.history import SKEW, HistoryError, moment, told
+from serving.schemas import HistoryEvent
 
 ITEMS = Vocabulary.of(["a", "b"])
 AS_OF = 1_700_000_000_000_000

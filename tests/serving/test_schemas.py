@@ -2,6 +2,7 @@
 
 import pytest
 from pydantic import BaseModel, ValidationError
+
 from serving.schemas import (
     Answer,
     Facet,

@@ -1,0 +1,94 @@
+"""A small shop whose tastes are known, released as a bundle once for all tests that serve or recommend from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Interactions
+from recsys.data.synthetic import World, make_world
+from recsys.data.vocabulary import Vocabulary
+from recsys.schema import EVENT_CODES, EVENT_WEIGHTS
+
+if TYPE_CHECKING:
+    from recsys.recommender import Recommender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A world and its typed tables."""
+
+    world: World
+    catalog: Catalog
+    interactions: Interactions
+
+
+@pytest.fixture(scope="session")
+def shop() -> Shop:
+    world = make_world(n_users=60, n_items=48)
+    catalog = Catalog.of(world.items, text_chars=600)
+    users = Vocabulary.of(world.events["user_id"])
+    events = world.events.select(
+        user_idx=pl.Series(users.encode(world.events["user_id"])),
+        item_idx=pl.Series(catalog.vocabulary.encode(world.events["item_id"])),
+        event=pl.col("event").replace_strict(EVENT_CODES, return_dtype=pl.UInt8),
+        at=pl.col("timestamp").dt.epoch("us"),
+        value=pl.col("value"),
+        weight=pl.col("event").replace_strict(EVENT_WEIGHTS, return_dtype=pl.Float32),
+        until=pl.lit(None, pl.Int64),
+    ).sort("at", "user_idx", "item_idx", "event", "value")
+    return Shop(
+        world=world, catalog=catalog, interactions=Interactions(events=events, users=users, n_items=len(catalog))
+    )
+
+
+@pytest.fixture(scope="session")
+def toy_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a served encoder."""
+    directory = tmp_path_factory.mktemp("encoder")
+    (directory / "encoder.json").write_text('{"digest": "aa"}')
+    return directory
+
+
+@pytest.fixture(scope="session")
+def recommender(shop: Shop, toy_encoder: Path) -> "Recommender":
+    """A recommender as of the end of the shop's log, its items read by the toy encoder."""
+    from recsys.retrieval.onnx import OnnxEncoder
+
+    from recsys.ranking.config import RecommenderConfig
+    from recsys.recommender import Recommender
+    from recsys.retrieval.embeddings import ItemVectors
+    from recsys.retrieval.interest import InterestModel
+
+    encoder = OnnxEncoder.load(toy_encoder)
+    return Recommender.assemble(
+        catalog=shop.catalog,
+        vectors=ItemVectors.of(shop.catalog, encoder),
+        interest=InterestModel.zero_shot(encoder.dim, shop.interactions.day),
+        interactions=shop.interactions,
+        as_of=shop.interactions.end,
+        ranker=None,
+        config=RecommenderConfig(),
+    )
+
+
+@pytest.fixture(scope="session")
+def bundle_root(
+    recommender: "Recommender", shop: Shop, toy_encoder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of bundles with one in it, the current one."""
+    from recsys.bundle import Bundle
+
+    root = tmp_path_factory.mktemp("bundles")
+    Bundle.write(
+        root,
+        recommender=recommender,
+        interactions=shop.interactions,
+        encoder=toy_encoder,
+        config={"data": {"text_chars": 600}},
+        parents={"catalog": shop.catalog.digest},
+    )
+    return root

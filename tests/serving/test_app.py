@@ -1,0 +1,293 @@
+"""The door: the same lists as in batch, and a sentence for everything that is not a request."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from recsys.bundle import CURRENT, Bundle
+from recsys.errors import ArtifactError
+from serving.app import create_app
+from serving.schemas import Answer
+
+HOUR = 3_600_000_000
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_root: Path) -> Bundle:
+    return Bundle.load(bundle_root / CURRENT)
+
+
+@pytest.fixture(scope="module")
+def client(bundle_root: Path) -> Iterator[TestClient]:
+    """The app with a clock that stands an hour after the end of the log."""
+    with TestClient(create_app(bundle_root, clock=lambda end: end + HOUR), raise_server_exceptions=False) as client:
+        yield client
+
+
+def answer(client: TestClient, path: str, **body: object) -> Answer:
+    response = client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return Answer.model_validate_json(response.content)
+
+
+def same(answer: Answer, bundle: Bundle, item_idx: np.ndarray, score: np.ndarray) -> None:
+    assert [i.item_id for i in answer.items] == bundle.catalog.vocabulary.decode(item_idx)
+    assert [i.rank for i in answer.items] == list(range(1, len(item_idx) + 1))
+    np.testing.assert_allclose([i.score for i in answer.items], score, atol=1e-5, rtol=0)
+
+
+def test_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None:
+    as_of = bundle.end + HOUR
+    users = [*bundle.users.ids, "a newcomer"]
+    batch = bundle.recommender.recommend(bundle.histories(users), k=20, as_of=as_of)
+    for row, user in enumerate(users):
+        part = slice(batch.indptr[row], batch.indptr[row + 1])
+        single = bundle.recommender.recommend(bundle.histories([user]), k=20, as_of=as_of)
+        np.testing.assert_array_equal(single.item_idx, batch.item_idx[part])
+        np.testing.assert_array_equal(single.score, batch.score[part])
+        got = answer(client, "/v1/recommend", user_id=user)
+        assert int(got.as_of.timestamp() * 1e6 + 0.5) == as_of
+        same(got, bundle, batch.item_idx[part], batch.score[part])
+
+
+def test_rank_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None:
+    as_of = bundle.end + HOUR
+    given = np.arange(0, len(bundle.catalog), 2, dtype=np.int32)[::-1]
+    item_ids = bundle.catalog.vocabulary.decode(given)
+    batch = bundle.recommender.rank(bundle.histories(bundle.users.ids), [given] * len(bundle.users), as_of=as_of)
+    for row, user in enumerate(bundle.users.ids):
+        part = slice(batch.indptr[row], batch.indptr[row + 1])
+        got = answer(client, "/v1/rank", user_id=user, item_ids=item_ids)
+        same(got, bundle, batch.item_idx[part], batch.score[part])
+        assert sorted(i.item_id for i in got.items) == sorted(item_ids)
+
+
+def test_a_told_history_is_as_good_as_a_known_one(client: TestClient, bundle: Bundle) -> None:
+    user = bundle.users.ids[3]
+    events = bundle.histories([user])
+    names = ["impression", "view", "click", "share", "comment", "like", "cart", "purchase"]
+    told = [
+        {
+            "item_id": bundle.catalog.vocabulary.ids[item],
+            "event": names[event],
+            "timestamp": str(np.datetime64(int(at), "us")) + "Z",
+            **({} if np.isnan(value) else {"value": value}),
+        }
+        for item, event, at, value in zip(events.item_idx, events.event, events.at.tolist(), events.value, strict=True)
+    ]
+    assert answer(client, "/v1/recommend", history=told).items == answer(client, "/v1/recommend", user_id=user).items
+
+
+def test_the_answer_says_what_it_is(client: TestClient, bundle: Bundle) -> None:
+    got = answer(client, "/v1/recommend", user_id="u00001", request_id="r-7", k=3)
+    assert (got.request_id, got.bundle, got.arm, got.policy) == ("r-7", bundle.digest, "default", "deterministic")
+    assert got.degraded == []
+    assert got.unknown_items == []
+    assert len(got.items) == 3
+    assert all(i.propensity == 1.0 and 0 <= i.interest <= 1 and i.sources for i in got.items)
+    first, second = (answer(client, "/v1/recommend", user_id="u00001").request_id for _ in range(2))
+    assert first != second
+
+
+def test_an_unknown_user_and_an_empty_history_get_the_newcomers_list(client: TestClient) -> None:
+    unknown = answer(client, "/v1/recommend", user_id="nobody has this id").items
+    assert unknown == answer(client, "/v1/recommend", history=[]).items
+    assert len(unknown) == 20
+
+
+def test_unknown_items_are_listed_and_the_rest_is_ranked(client: TestClient) -> None:
+    got = answer(client, "/v1/rank", user_id="u00001", item_ids=["i00002", "zzz", "i00001", "i00002", "yyy", "zzz"])
+    assert got.unknown_items == ["zzz", "yyy"]
+    assert sorted(i.item_id for i in got.items) == ["i00001", "i00002"]
+    nothing = answer(client, "/v1/rank", user_id="u00001", item_ids=["zzz"])
+    assert (nothing.items, nothing.unknown_items) == ([], ["zzz"])
+
+
+def test_ids_are_text_and_never_paths(client: TestClient) -> None:
+    for odd in ("../../etc/passwd", "a\u0000b", "' OR 1=1 --", "מזהה", "🎈", "\n"):
+        assert answer(client, "/v1/rank", user_id=odd, item_ids=[odd, "i00001"]).unknown_items == [odd]
+
+
+def test_filters_hold_for_both(client: TestClient, bundle: Bundle) -> None:
+    items = {row["item_id"]: row for row in bundle.catalog.items.iter_rows(named=True)}
+    filters = {"category": {"any": ["garden"]}, "price": {"max": 9.0}, "item_ids": {"deny": ["i00000"]}}
+    expected = {i for i, row in items.items() if row["category"] == "garden" and row["price"] <= 9.0 and i != "i00000"}
+    assert expected
+    for got in (
+        answer(client, "/v1/recommend", user_id="u00001", filters=filters, k=1000, exclude_seen=False),
+        answer(client, "/v1/rank", user_id="u00001", filters=filters, item_ids=[*items]),
+    ):
+        assert {i.item_id for i in got.items} <= expected
+    assert {i.item_id for i in got.items} == expected
+
+
+def test_seen_items_can_be_left_out(client: TestClient, bundle: Bundle) -> None:
+    seen = {bundle.catalog.vocabulary.ids[i] for i in bundle.histories(["u00001"]).item_idx}
+    everything = [*bundle.catalog.vocabulary.ids]
+    for path, body in (("/v1/recommend", {"k": 1000}), ("/v1/rank", {"item_ids": everything})):
+        without = {i.item_id for i in answer(client, path, user_id="u00001", exclude_seen=True, **body).items}
+        assert without
+        assert not without & seen
+        assert {i.item_id for i in answer(client, path, user_id="u00001", exclude_seen=False, **body).items} & seen
+
+
+def test_a_list_cannot_be_longer_than_the_catalogue(client: TestClient, bundle: Bundle) -> None:
+    got = answer(client, "/v1/recommend", user_id="u00001", k=1000)
+    assert 0 < len(got.items) <= len(bundle.catalog)
+    assert len({i.item_id for i in got.items}) == len(got.items)
+
+
+def test_bundle_and_health(client: TestClient, bundle: Bundle) -> None:
+    info = client.get("/v1/bundle").json()
+    assert info["bundle"] == bundle.digest
+    assert (info["users"], info["items"]) == (60, 48)
+    assert client.get("/health/live").json() == {"status": "live"}
+    assert client.get("/health/ready").json() == {"status": "ready", "bundle": bundle.digest}
+
+
+USER = '"user_id": "u00001"'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "sentence"),
+    [
+        ("/v1/recommend", "", 400, "Expected a JSON object as body, could not read it"),
+        ("/v1/recommend", "{", 400, "Expected a JSON object as body"),
+        ("/v1/recommend", '{"k": NaN}', 400, "Expected finite numbers, got NaN; leave the field out or send null."),
+        ("/v1/recommend", '{"k": 1, "k": 2}', 400, "Expected each key once in an object, got 'k' twice."),
+        ("/v1/recommend", "null", 422, "The body: expected a JSON object, got null."),
+        ("/v1/recommend", "[]", 422, "The body: expected a JSON object, got an array."),
+        ("/v1/recommend", '"text"', 422, "The body: expected a JSON object, got a string."),
+        ("/v1/recommend", "{}", 422, "expected exactly one of user_id and history, got neither"),
+        ("/v1/recommend", f'{{{USER}, "history": []}}', 422, "expected exactly one of user_id and history, got both"),
+        ("/v1/recommend", '{"user_id": 7}', 422, "user_id: Input should be a valid string, got 7."),
+        ("/v1/recommend", '{"user_id": ""}', 422, "user_id: expected 1 to 256 bytes of UTF-8, got 0."),
+        ("/v1/recommend", f'{{"user_id": "{"a" * 257}"}}', 422, "user_id: expected 1 to 256 bytes of UTF-8, got 257."),
+        ("/v1/recommend", '{"user_id": "\\ud800"}', 422, "user_id: "),
+        ("/v1/recommend", f'{{{USER}, "\\ud800": 1}}', 422, "The body: Input should be a valid string"),
+        ("/v1/recommend", f'{{{USER}, "filters": 5}}', 422, "filters: expected a JSON object, got a number."),
+        ("/v1/recommend", f'{{{USER}, "kk": 1}}', 422, "kk is no field of /v1/recommend; see /openapi.json"),
+        ("/v1/recommend", f'{{{USER}, "item_ids": ["a"]}}', 422, "item_ids is no field of /v1/recommend"),
+        ("/v1/recommend", f'{{{USER}, "k": 0}}', 422, "k: Input should be greater than or equal to 1, got 0."),
+        ("/v1/recommend", f'{{{USER}, "k": 1001}}', 422, "k: Input should be less than or equal to 1000, got 1001."),
+        ("/v1/recommend", f'{{{USER}, "k": "5"}}', 422, "k: Input should be a valid integer, got '5'."),
+        ("/v1/recommend", f'{{{USER}, "k": 5.5}}', 422, "k: Input should be a valid integer"),
+        ("/v1/recommend", f'{{{USER}, "k": true}}', 422, "k: Input should be a valid integer, got True."),
+        ("/v1/recommend", f'{{{USER}, "exclude_seen": "no"}}', 422, "exclude_seen: Input should be a valid boolean"),
+        ("/v1/recommend", '{"history": [{"item_id": "a"}]}', 422, "history.0.event is missing"),
+        (
+            "/v1/recommend",
+            '{"history": [{"item_id": "a", "event": "ate"}]}',
+            422,
+            "history.0.event: expected one of impression, view, click",
+        ),
+        (
+            "/v1/recommend",
+            '{"history": [{"item_id": "a", "event": "click", "timestamp": "2024-01-01T00:00:00"}]}',
+            422,
+            "history.0.timestamp: Input should have timezone info",
+        ),
+        (
+            "/v1/recommend",
+            '{"history": [{"item_id": "a", "event": "click", "timestamp": 1704067200000}]}',
+            422,
+            "history.0.timestamp: expected a string such as 2026-01-31T12:00:00Z",
+        ),
+        (
+            "/v1/recommend",
+            '{"history": [{"item_id": "a", "event": "click", "timestamp": "9999-12-31T23:59:59Z"}]}',
+            422,
+            "history.0.timestamp: expected an instant before 2024-",
+        ),
+        (
+            "/v1/recommend",
+            f'{{{USER}, "filters": {{"price": {{"min": 2, "max": 1}}}}}}',
+            422,
+            "filters.price: expected min at most max, got 2.0 and 1.0.",
+        ),
+        ("/v1/recommend", f'{{{USER}, "filters": {{"colour": {{}}}}}}', 422, "filters.colour is no field of"),
+        ("/v1/recommend", f'{{{USER}, "context": {{"a": []}}}}', 422, "context.a"),
+        ("/v1/rank", f"{{{USER}}}", 422, "item_ids is missing; /v1/rank needs it."),
+        ("/v1/rank", f'{{{USER}, "item_ids": []}}', 422, "item_ids: "),
+        ("/v1/rank", f'{{{USER}, "item_ids": "i00001"}}', 422, "item_ids: "),
+        ("/v1/rank", f'{{{USER}, "item_ids": [null]}}', 422, "item_ids.0: "),
+        (
+            "/v1/rank",
+            json.dumps({"user_id": "u", "item_ids": ["a"] * 1001}),
+            422,
+            "item_ids: Tuple should have at most",
+        ),
+        ("/v1/rank", json.dumps({"user_id": "u", "item_ids": ["a" * 250] * 1100}), 413, "at most 262144 bytes"),
+        ("/v1/nothing", "{}", 404, "/v1/nothing is no path of this service"),
+        ("/v1/bundle", "{}", 405, "/v1/bundle does not take POST"),
+    ],
+)
+def test_bad_input_gets_a_sentence(client: TestClient, path: str, body: str, status: int, sentence: str) -> None:
+    response = client.post(path, content=body, headers={"content-type": "application/json"})
+    problem = response.json()
+    assert (response.status_code, problem["status"]) == (status, status), problem
+    assert response.headers["content-type"] == "application/problem+json"
+    assert set(problem) == {"type", "title", "status", "detail"}
+    assert sentence in problem["detail"]
+    assert problem["detail"].endswith((".", "…"))
+    assert len(problem["detail"]) < 400
+
+
+def test_another_type_is_refused(client: TestClient) -> None:
+    response = client.post("/v1/recommend", content="user_id=u", headers={"content-type": "text/plain"})
+    assert response.status_code == 415
+    assert response.json()["detail"] == "Expected Content-Type application/json, got text/plain."
+
+
+def test_no_page_of_another_site_may_call(client: TestClient) -> None:
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    assert "access-control-allow-origin" not in client.options("/v1/recommend", headers=asked).headers
+
+
+def test_a_failure_inside_shows_nothing_of_the_inside(bundle_root: Path) -> None:
+    app = create_app(bundle_root, clock=lambda end: end)
+    app.state.lane.shutdown()
+    with TestClient(app, raise_server_exceptions=False) as client:
+        response = client.post("/v1/recommend", json={"user_id": "u00001"})
+    assert response.status_code == 500
+    assert response.json()["detail"] == "/v1/recommend failed on our side; the server's log says why."
+
+
+def test_openapi_is_complete(client: TestClient) -> None:
+    spec = client.get("/openapi.json").json()
+    assert set(spec["paths"]) == {"/v1/recommend", "/v1/rank", "/v1/bundle", "/health/live", "/health/ready"}
+    for path, request in (("/v1/recommend", "RecommendRequest"), ("/v1/rank", "RankRequest")):
+        post = spec["paths"][path]["post"]
+        assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(request)
+        assert post["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("Answer")
+        assert set(post["responses"]) == {"200", "400", "413", "415", "422"}
+        for status in ("400", "413", "415", "422"):
+            assert set(post["responses"][status]["content"]) == {"application/problem+json"}
+
+
+def test_no_bundle_no_service(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"Expected a bundle at .*current, found no manifest\.json"):
+        create_app(tmp_path)
+
+
+def test_many_at_once_get_what_each_gets_alone(bundle_root: Path) -> None:
+    app = create_app(bundle_root, clock=lambda end: end)
+    users = [f"u{n:05d}" for n in range(20)]
+
+    async def ask(together: int) -> list[list[dict]]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            lists = []
+            for start in range(0, len(users), together):
+                asked = [client.post("/v1/recommend", json={"user_id": u}) for u in users[start : start + together]]
+                lists += [r.json()["items"] for r in await asyncio.gather(*asked)]
+            return lists
+
+    assert asyncio.run(ask(20)) == asyncio.run(ask(1))

@@ -1,0 +1,111 @@
+"""The real process: what it loads, what it answers over a socket, how it ends."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from recsys.bundle import CURRENT, Bundle
+from recsys.errors import UsageError
+from serving.run import check_host, run
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_is_allowed(host: str) -> None:
+    check_host(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "", "10.0.0.1", "example.org", "localhost.evil.example", "127.0.0.1 "]
+)
+def test_what_others_can_reach_is_refused(host: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Expected a loopback host such as 127\.0\.0\.1, got"):
+        run(tmp_path, host, 0, "wall")
+
+
+def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=rf"Cannot listen on 127\.0\.0\.1 port {port}: .*; choose another port\."):
+            run(tmp_path, "127.0.0.1", port, "wall")
+
+
+def test_no_training_library_is_loaded_to_answer(bundle_root: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from fastapi.testclient import TestClient
+from serving.app import create_app
+client = TestClient(create_app(Path({str(bundle_root)!r})))
+assert client.post("/v1/recommend", json={{"user_id": "u00001"}}).json()["items"]
+assert client.post("/v1/rank", json={{"user_id": "u00001", "item_ids": ["i00001"]}}).json()["items"]
+print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "transformers", "ray"}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def server(bundle_root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    code = f"""
+from pathlib import Path
+from serving.run import run
+run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log")
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        try:
+            httpx.get(f"{url}/health/ready")
+            break
+        except httpx.TransportError:
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            time.sleep(0.05)
+    yield url, process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def test_over_a_socket_the_answer_can_be_computed_again(
+    server: tuple[str, subprocess.Popen[str]], bundle_root: Path
+) -> None:
+    bundle = Bundle.load(bundle_root / CURRENT)
+    with httpx.Client(base_url=server[0]) as client:
+        for user in bundle.users.ids[:10]:
+            got = client.post("/v1/recommend", json={"user_id": user, "k": 10}).json()
+            as_of = int(np.datetime64(got["as_of"].removesuffix("Z"), "us").astype(np.int64))
+            assert bundle.end <= as_of < bundle.end + 600_000_000
+            again = bundle.recommender.recommend(bundle.histories([user]), k=10, as_of=as_of)
+            assert [i["item_id"] for i in got["items"]] == bundle.catalog.vocabulary.decode(again.item_idx)
+            np.testing.assert_allclose([i["score"] for i in got["items"]], again.score, atol=1e-5, rtol=0)
+
+
+def test_a_body_without_end_is_cut_off(server: tuple[str, subprocess.Popen[str]]) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(1000):
+            yield b" " * 1024
+
+    headers = {"content-type": "application/json"}
+    assert httpx.post(f"{server[0]}/v1/recommend", content=endless(), headers=headers).status_code == 413
+
+
+def test_sigterm_is_an_ordinary_end(server: tuple[str, subprocess.Popen[str]]) -> None:
+    url, process = server
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=15)
+    assert process.returncode == 0, log
+    assert "Traceback" not in log
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{url}/health/live")
