@@ -1,0 +1,150 @@
+"""The command line: `recsys`, also `python -m pipelines`. stdout is data, stderr is progress; nothing heavy is imported
+before a command needs it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipelines.stages import BY_NAME
+from recsys import __version__
+from recsys.errors import RecsysError
+
+app = typer.Typer(
+    name="recsys",
+    help="A recommender whose text encoder is trained on the shop's own log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+data_app = typer.Typer(help="Sources: list them, fetch one, check a directory.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"recsys {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    data: Annotated[str, typer.Option(help="A known source or a directory in an input form.")],
+    run: RunOption,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    until: Annotated[str | None, typer.Option(help="Cut the log first: an ISO time or a quantile.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run all stages, prepare … release; finished ones are skipped."""
+    from pipelines import river
+
+    river.run(data=data, directory=run, config=config, assignments=set_ or [], until=until)
+    report(run=run, json=json)
+
+
+def _add_stage(name: str, summary: str) -> None:
+    def command(run: RunOption) -> None:
+        from pipelines import river
+
+        river.run_stage(BY_NAME[name], run)
+
+    app.command(name, help=summary)(command)
+
+
+for _name, _summary in {
+    "prepare": "Read, check and cut the log; write catalog, interactions and rejects.",
+    "finetune": "Train the text encoder on clicks and purchases before encoder_end (Ray Train).",
+    "distill": "Train the small encoder that is served, export it to ONNX.",
+    "embed": "Encode the items and build the FAISS index.",
+    "train_ranker": "Train the LightGBM ranker on rows at several instants.",
+    "evaluate": "Lists as of ranker_end against the rest of the log: metrics, baselines, ablation.",
+    "release": "Refit state to the end of the log, pass the gate, publish one bundle.",
+}.items():
+    _add_stage(_name, _summary)
+
+
+@app.command()
+def report(run: RunOption, json: JsonOption = False) -> None:
+    """Write report.html from the run's evaluation and print its table."""
+    from pipelines import report as stage
+
+    stage.report(run, form="json" if json else "table")
+
+
+@app.command()
+def recommend(
+    bundle: Annotated[Path, typer.Option(help="A bundle directory, such as RUN/bundles/current.")],
+    out: Annotated[Path, typer.Option(help="Where the Parquet lists go.")],
+    users: Annotated[Path | None, typer.Option(help="A text file, one user_id a line; else all known.")] = None,
+    k: Annotated[int, typer.Option(min=1, help="Items a list.")] = 20,
+) -> None:
+    """Lists for many users, as of the bundle's end, to Parquet."""
+    from pipelines import batch
+
+    batch.recommend(bundle=bundle, out=out, users=users, k=k)
+
+
+@app.command()
+def serve(
+    bundles: Annotated[Path, typer.Option(help="The directory with `current` in it, such as RUN/bundles.")],
+    host: Annotated[str, typer.Option(help="Loopback only, for now.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    clock: Annotated[Literal["wall", "log"], typer.Option(help="log: start at the bundle's end.")] = "wall",
+) -> None:
+    """Answer /v1/recommend and /v1/rank from the current bundle."""
+    from serving.run import run as serve_forever
+
+    serve_forever(bundles, host=host, port=port, clock=clock)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The known sources."""
+    from pipelines import data
+
+    data.show_sources()
+
+
+@data_app.command("get")
+def data_get(name: str, out: Annotated[Path, typer.Option(help="Where to write the plain form.")]) -> None:
+    """Fetch a source, check its hash, write it in the plain form."""
+    from pipelines import data
+
+    data.get(name, out)
+
+
+@data_app.command("check")
+def data_check(directory: Path, json: JsonOption = False) -> None:
+    """Read a directory as `run` would, and say what was found; nothing is written."""
+    from pipelines import data
+
+    data.check(directory, form="json" if json else "table")
+
+
+def main() -> None:
+    """Entry point; turns the project's errors into one sentence and an exit code."""
+    try:
+        app()
+    except RecsysError as error:
+        print(f"recsys: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("recsys: interrupted; finished stages are kept, run the same command again to go on.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

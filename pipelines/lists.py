@@ -1,0 +1,33 @@
+"""Ranked lists as a table for others to read."""
+
+import numpy as np
+import polars as pl
+
+from recsys.data.vocabulary import Vocabulary
+from recsys.recommender import Recommendations
+
+
+def table(recommendations: Recommendations, user_ids: list[str], items: Vocabulary) -> pl.DataFrame:
+    """Rows user_id, item_id, rank (i32, from 1), score, interest (f32), sources (list of names), list by list."""
+    sizes = np.diff(recommendations.indptr)
+    starts = np.repeat(recommendations.indptr[:-1], sizes)
+    names = pl.Series(list(items.ids), dtype=pl.String)
+    bits = recommendations.sources.astype(np.int64)
+    sources = [
+        pl.when(pl.col("bits") & (1 << bit) != 0).then(pl.lit(name))
+        for bit, name in enumerate(recommendations.source_names)
+    ]
+    return (
+        pl.DataFrame(
+            {
+                "user_id": pl.Series(user_ids, dtype=pl.String).gather(np.repeat(np.arange(len(sizes)), sizes)),
+                "item_id": names.gather(recommendations.item_idx),
+                "rank": (np.arange(len(starts)) - starts + 1).astype(np.int32),
+                "score": recommendations.score,
+                "interest": recommendations.interest,
+                "bits": bits,
+            }
+        )
+        .with_columns(sources=pl.concat_list(sources).list.drop_nulls())
+        .drop("bits")
+    )

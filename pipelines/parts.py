@@ -1,0 +1,75 @@
+"""What several stages read: the log, the vectors and the settings of a recommender."""
+
+from dataclasses import dataclass
+
+from pipelines.run_directory import RunDirectory
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Interactions
+from recsys.data.split import TimeSplit
+from recsys.ranking.config import RecommenderConfig
+from recsys.ranking.ranker import Ranker
+from recsys.recommender import Recommender
+from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.interest import InterestModel
+from recsys.schema import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Artifacts of a run, loaded and checked.
+
+    Attributes:
+        catalog: the items.
+        interactions: the log.
+        split: the three cut-offs.
+        vectors: the student's item vectors.
+        interest: the student's user tower.
+        config: of a recommender.
+    """
+
+    catalog: Catalog
+    interactions: Interactions
+    split: TimeSplit
+    vectors: ItemVectors
+    interest: InterestModel
+    config: RecommenderConfig
+
+    @classmethod
+    def load(cls, opened: RunDirectory) -> "Parts":
+        """Verify and read.
+
+        Raises:
+            ArtifactError: something is missing or altered.
+            ShapeError: vectors of another catalogue.
+        """
+        settings = opened.settings
+        catalog = Catalog.load(opened.read("catalog"))
+        vectors = ItemVectors.load(opened.read("vectors"))
+        vectors.check(catalog)
+        log = opened.read("interactions")
+        return cls(
+            catalog=catalog,
+            interactions=Interactions.load(log),
+            split=TimeSplit.load(log),
+            vectors=vectors,
+            interest=InterestModel.load(opened.read("student")),
+            config=RecommenderConfig(
+                target=settings.task.target,
+                retrieval=settings.retrieval,
+                ranking=settings.ranking,
+                seed=settings.seed,
+                threads=settings.threads,
+            ),
+        )
+
+    def assemble(self, *, as_of: Instant, ranker: Ranker, config: RecommenderConfig | None = None) -> Recommender:
+        """A recommender as of an instant."""
+        return Recommender.assemble(
+            catalog=self.catalog,
+            vectors=self.vectors,
+            interest=self.interest,
+            interactions=self.interactions,
+            as_of=as_of,
+            ranker=ranker,
+            config=config or self.config,
+        )

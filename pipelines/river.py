@@ -1,0 +1,72 @@
+"""All stages in order, each in a process of its own; finished ones are skipped."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.console import err
+from pipelines.run_directory import RunDirectory
+from pipelines.source import locate
+from pipelines.stages import STAGES, Stage
+from recsys import settings
+from recsys.errors import RecsysError
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+class StageError(RecsysError):
+    """A stage's process ended with an error it has already told."""
+
+    def __init__(self, stage: str, code: int) -> None:
+        super().__init__(f"stage {stage} ended with exit code {code}; earlier stages are kept.")
+        self.exit_code = code
+
+
+def run(*, data: str, directory: Path, config: Path | None, assignments: Sequence[str], until: str | None) -> None:
+    """Make or refresh everything in a run directory.
+
+    Raises:
+        UsageError: a source or setting that does not exist.
+        StageError: a stage failed; the sentence is on stderr already.
+    """
+    chosen = settings.load(config, assignments)
+    source, digest = locate(data)
+    opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=chosen)
+    opened.save()
+    for number, stage in enumerate(STAGES, 1):
+        label = f"[{number}/{len(STAGES)}] {stage.name}"
+        if opened.is_made(stage):
+            err.print(f"{label}: up to date", markup=False)
+            continue
+        err.print(label, markup=False)
+        _in_own_process(stage, opened)
+
+
+def run_stage(stage: Stage, directory: Path) -> None:
+    """One stage in this process."""
+    opened = RunDirectory.open(directory)
+    if opened.is_made(stage):
+        err.print(f"{stage.name}: up to date", markup=False)
+        return
+    importlib.import_module(f"pipelines.{stage.name}").run(opened, stage)
+
+
+def _in_own_process(stage: Stage, opened: RunDirectory) -> None:
+    threads = str(opened.settings.threads)
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads)}
+    command = [sys.executable, "-m", "pipelines", stage.name, "--run", str(opened.path)]
+    process = subprocess.Popen(command, env=environment)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    if code == 130 or code == -signal.SIGINT:
+        raise KeyboardInterrupt
+    if code != 0:
+        raise StageError(stage.name, code if code > 0 else 1)

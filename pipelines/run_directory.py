@@ -1,0 +1,129 @@
+"""A run on disk: its settings, its artifacts, and which stages are still true."""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.stages import Stage
+from recsys import __version__
+from recsys.artifacts import digest_of, publish, read_manifest, verify
+from recsys.errors import ArtifactError, UsageError
+from recsys.settings import Settings, validate
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDirectory:
+    """One run.
+
+    Attributes:
+        path: the directory that holds everything the run makes.
+        source: a known source's name, or the absolute path of a directory in an input form.
+        source_digest: identity of the source's content.
+        until: where the log is cut before anything else; an ISO time, a quantile, or None.
+        settings: all settings.
+    """
+
+    path: Path
+    source: str
+    source_digest: str
+    until: str | None
+    settings: Settings
+
+    @classmethod
+    def open(cls, path: Path) -> "RunDirectory":
+        """An existing run.
+
+        Raises:
+            UsageError: not a run directory.
+        """
+        file = path / RUN_FILE
+        try:
+            body = json.loads(file.read_text())
+            return cls(
+                path=path,
+                source=body["source"],
+                source_digest=body["source_digest"],
+                until=body["until"],
+                settings=validate(body["settings"]),
+            )
+        except FileNotFoundError as error:
+            raise UsageError(f"Expected a run at {path}, found no {RUN_FILE}; start with `recsys run`.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{file} cannot be read ({error}); start anew with `recsys run`.") from error
+
+    def save(self) -> None:
+        """Write run.json in one step."""
+        body = {
+            "source": self.source,
+            "source_digest": self.source_digest,
+            "until": self.until,
+            "settings": self.settings.model_dump(mode="json"),
+        }
+        self.path.mkdir(parents=True, exist_ok=True)
+        temporary = self.path / f".{RUN_FILE}"
+        temporary.write_text(json.dumps(body, indent=1))
+        temporary.replace(self.path / RUN_FILE)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def read(self, name: str) -> Path:
+        """The directory of an artifact, every file of it compared with its sha256.
+
+        Raises:
+            ArtifactError: it is missing, incomplete or altered.
+        """
+        verify(self / name, kind=name)
+        return self / name
+
+    def work(self, stage: Stage) -> Path:
+        """Where a stage keeps what it needs to resume; bound to its inputs, so that a stale one is never picked up."""
+        return self.path / ".work" / f"{stage.name}-{digest_of([self.config(stage), self.parents(stage)])[:12]}"
+
+    def config(self, stage: Stage) -> dict[str, Any]:
+        """What identifies the stage's settings; JSON types."""
+        everything = self.settings.model_dump(mode="json")
+        config = {name: everything[name] for name in stage.sections}
+        config["version"] = __version__
+        if not stage.reads:
+            config |= {"source": self.source_digest, "until": self.until}
+        return config
+
+    def parents(self, stage: Stage) -> dict[str, str]:
+        """Digests of what the stage reads.
+
+        Raises:
+            ArtifactError: something it reads has not been made.
+        """
+        return {name: read_manifest(self / name, kind=name).digest for name in stage.reads}
+
+    def is_made(self, stage: Stage) -> bool:
+        """Whether everything the stage makes is there, from these very inputs and settings."""
+        try:
+            manifests = [read_manifest(self / name, kind=name) for name in stage.makes]
+            parents = self.parents(stage)
+        except ArtifactError:
+            return False
+        config = self.config(stage)
+        return all(m.config == config and dict(m.parents) == parents for m in manifests)
+
+    @contextlib.contextmanager
+    def make(self, stage: Stage) -> Iterator[Mapping[str, Path]]:
+        """Directories to write what the stage makes; all are published when the block ends well, or none.
+
+        Yields:
+            artifact name → directory.
+        """
+        config, parents = self.config(stage), self.parents(stage)
+        with contextlib.ExitStack() as stack:
+            # The first artifact is published last (stacks unwind), so an interruption between two renames is redone.
+            out = {
+                name: stack.enter_context(publish(self / name, kind=name, config=config, parents=parents))
+                for name in stage.makes
+            }
+            yield out

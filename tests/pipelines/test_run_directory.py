@@ -1,0 +1,95 @@
+import json
+
+import pytest
+
+from pipelines.run_directory import RunDirectory
+from pipelines.stages import BY_NAME, STAGES, Stage
+from recsys import settings
+from recsys.errors import ArtifactError, UsageError
+
+FIRST = Stage(name="first", makes=("a", "b"), reads=(), sections=("split",))
+SECOND = Stage(name="second", makes=("c",), reads=("a",), sections=("seed",))
+
+
+def opened(path, *assignments, source_digest="0"):
+    run = RunDirectory(
+        path=path, source="shop", source_digest=source_digest, until=None, settings=settings.load(None, assignments)
+    )
+    run.save()
+    return run
+
+
+def make(run, stage, text="x"):
+    with run.make(stage) as out:
+        for directory in out.values():
+            (directory / "file.txt").write_text(text)
+
+
+def test_a_run_directory_reads_back_what_was_saved(tmp_path):
+    run = opened(tmp_path, "seed=4")
+    assert RunDirectory.open(tmp_path) == run
+
+
+def test_a_stage_is_made_once_and_again_when_its_settings_or_source_change(tmp_path):
+    run = opened(tmp_path)
+    assert not run.is_made(FIRST)
+    make(run, FIRST)
+    assert run.is_made(FIRST)
+    assert opened(tmp_path, "seed=9").is_made(FIRST)  # the seed does not shape it
+    assert not opened(tmp_path, "split.instants=5").is_made(FIRST)
+    assert not opened(tmp_path, source_digest="1").is_made(FIRST)
+
+
+def test_a_stage_is_made_again_when_what_it_reads_has_changed(tmp_path):
+    run = opened(tmp_path)
+    make(run, FIRST)
+    make(run, SECOND)
+    assert run.is_made(SECOND)
+    make(run, FIRST, text="other")
+    assert not run.is_made(SECOND)
+
+
+def test_a_stage_whose_block_fails_publishes_nothing_it_makes(tmp_path):
+    run = opened(tmp_path)
+    with pytest.raises(KeyboardInterrupt), run.make(FIRST) as out:
+        (out["a"] / "file.txt").write_text("half")
+        raise KeyboardInterrupt
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json"]
+
+
+def test_reading_before_making_says_which_stage_is_missing(tmp_path):
+    with pytest.raises(ArtifactError, match=r"Expected a a at .*, found no manifest.json"):
+        opened(tmp_path).parents(SECOND)
+
+
+def test_an_altered_file_is_refused(tmp_path):
+    run = opened(tmp_path)
+    make(run, FIRST)
+    (tmp_path / "a" / "file.txt").write_text("y")
+    with pytest.raises(ArtifactError, match=r"file.txt was altered"):
+        run.read("a")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"source": 1}', json.dumps({"settings": {}})])
+def test_a_broken_run_file_is_a_usage_error(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UsageError, match=r"run.json cannot be read .*; start anew with `recsys run`"):
+        RunDirectory.open(tmp_path)
+
+
+def test_a_missing_run_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match=r"found no run.json; start with `recsys run`"):
+        RunDirectory.open(tmp_path / "none")
+
+
+def test_every_stage_reads_only_what_an_earlier_one_makes():
+    made: set[str] = set()
+    for stage in STAGES:
+        assert set(stage.reads) <= made, stage.name
+        made |= set(stage.makes)
+    assert list(BY_NAME) == [stage.name for stage in STAGES]
+
+
+def test_every_section_a_stage_names_exists():
+    names = set(settings.Settings.model_fields)
+    assert {section for stage in STAGES for section in stage.sections} <= names | {"release"}
