@@ -26,7 +26,8 @@ _TENSORS = ("query", "age_bias", "map")
 class InterestModel:
     """The user tower: learned, recency-weighted pooling of the item vectors of a user's positive history.
 
-    user = map · Σ_j softmax_j(query · v_j + age_bias(age_j) + weight_power · ln weight_j) · v_j
+    pooled = Σ_j softmax_j(query · v_j + age_bias(age_j) + weight_power · ln weight_j) · v_j
+    user = map · pooled / |pooled|
 
     Every user is computed apart from the others, so that a vector is bit-equal alone or among thousands.
 
@@ -97,6 +98,7 @@ class InterestModel:
         weights = _softmax(self._logits(known, vectors, as_of), known.rows, known.indptr).astype(np.float32)
         # scipy adds a row's items one after the other: no block of users, unlike in BLAS, changes the rounding
         pooled = csr_array((weights, known.item_idx, known.indptr), shape=(len(known), len(vectors))) @ vectors
+        pooled /= np.maximum(np.sqrt((pooled * pooled).sum(axis=1, keepdims=True)), np.float32(1e-12))
         users = np.empty((len(known), self.dim), np.float32)
         for row, out in zip(pooled, users, strict=True):
             np.dot(self.map, row, out=out)
