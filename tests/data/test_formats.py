@@ -1,0 +1,210 @@
+"""Files of every known form give the same two tables; what cannot be read is named."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recsys.data.config import MappingConfig
+from recsys.data.formats import RawLog, read_atomic, read_directory, write_plain
+from recsys.errors import SchemaError
+
+ITEMS = pl.DataFrame(
+    {"item_id": ["a", "b"], "title": ['Kettle, "red"', "مرحبا 👋"], "price": [1.5, None], "extra": [1, 2]}
+)
+EVENTS = pl.DataFrame(
+    {
+        "user_id": ["u", "v"],
+        "item_id": ["a", "b"],
+        "event": ["buy", "click"],
+        "timestamp": ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"],
+    }
+)
+
+
+def write(folder: Path, ending: str, items: pl.DataFrame = ITEMS, events: pl.DataFrame = EVENTS) -> None:
+    for name, table in {"items": items, "events": events}.items():
+        path = folder / f"{name}{ending}"
+        {".parquet": table.write_parquet, ".csv": table.write_csv, ".jsonl": table.write_ndjson}[ending](path)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_all_forms_give_the_same_tables(tmp_path: Path, ending: str) -> None:
+    write(tmp_path, ending)
+    raw = read_directory(tmp_path)
+    assert raw.items.columns == ["item_id", "title", "price"]
+    assert raw.items["title"].to_list() == ITEMS["title"].to_list()
+    assert raw.items["price"].cast(pl.Float64).to_list() == [1.5, None]
+    assert raw.events.equals(EVENTS)
+    assert (raw.filtered, raw.timezone) == ({}, None)
+
+
+def test_parquet_comes_before_csv(tmp_path: Path) -> None:
+    write(tmp_path, ".csv", items=ITEMS.head(1))
+    write(tmp_path, ".parquet")
+    assert len(read_directory(tmp_path).items) == 2
+
+
+def test_tags_in_csv_are_separated_by_bars(tmp_path: Path) -> None:
+    write(tmp_path, ".csv", items=pl.DataFrame({"item_id": ["a", "b"], "tags": ["red|steel", None]}))
+    assert read_directory(tmp_path).items["tags"].to_list() == [["red", "steel"], None]
+
+
+def test_a_mapping_renames_columns_and_events(tmp_path: Path) -> None:
+    write(tmp_path, ".parquet", ITEMS.rename({"title": "name"}), EVENTS.rename({"user_id": "customer"}))
+    mapping = MappingConfig(
+        items={"title": "name"}, events={"user_id": "customer"}, roles={"buy": "purchase"}, timezone="UTC"
+    )
+    raw = read_directory(tmp_path, mapping)
+    assert raw.items["title"].to_list() == ITEMS["title"].to_list()
+    assert raw.events["user_id"].to_list() == ["u", "v"]
+    assert raw.events["event"].to_list() == ["purchase", "click"]
+    assert raw.timezone == "UTC"
+
+
+def test_a_mapping_names_the_event_of_a_log_without(tmp_path: Path) -> None:
+    write(tmp_path, ".parquet", events=EVENTS.drop("event"))
+    assert read_directory(tmp_path, MappingConfig(event="click")).events["event"].to_list() == ["click", "click"]
+    named = MappingConfig(event="seen", roles={"seen": "view"})
+    assert read_directory(tmp_path, named).events["event"].to_list() == ["view", "view"]
+    assert "event" not in read_directory(tmp_path).events.columns
+
+
+@pytest.mark.parametrize(
+    ("mapping", "sentence"),
+    [
+        (
+            {"titel": "name"},
+            r"data\.mapping\.items: expected a column of the plain form, got 'titel'; its columns are item",
+        ),
+        (
+            {"title": "name"},
+            r"data\.mapping\.items: expected a column 'name', the table has item_id, title, price, extra",
+        ),
+    ],
+)
+def test_a_mapping_that_fits_nothing_is_refused(tmp_path: Path, mapping: dict[str, str], sentence: str) -> None:
+    write(tmp_path, ".parquet")
+    with pytest.raises(SchemaError, match=sentence):
+        read_directory(tmp_path, MappingConfig(items=mapping))
+
+
+def test_no_directory_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"Expected a directory with items and events at .*none, found nothing; give"):
+        read_directory(tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SchemaError, match="found a file"):
+        read_directory(tmp_path / "file")
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"Expected items\.parquet, \.csv or \.jsonl in .*, found nothing; add"):
+        read_directory(tmp_path)
+    write(tmp_path, ".csv")
+    (tmp_path / "events.csv").unlink()
+    with pytest.raises(SchemaError, match=r"Expected events\.parquet, \.csv or \.jsonl in .*, found items\.csv; add"):
+        read_directory(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".jsonl"])
+def test_an_empty_file_is_said_so(tmp_path: Path, ending: str) -> None:
+    write(tmp_path, ending)
+    (tmp_path / f"events{ending}").write_bytes(b"")
+    with pytest.raises(SchemaError, match=rf"events\{ending}"):
+        read_directory(tmp_path)
+
+
+def test_a_corrupt_parquet_is_said_so(tmp_path: Path) -> None:
+    write(tmp_path, ".parquet")
+    whole = (tmp_path / "events.parquet").read_bytes()
+    for broken in (whole[:-20], whole[:10], b"x" * 100, whole[:4] + bytes(len(whole) - 12) + whole[-8:]):
+        (tmp_path / "events.parquet").write_bytes(broken)
+        with pytest.raises(SchemaError, match=r"events\.parquet cannot be read as parquet: .+; write the file again"):
+            read_directory(tmp_path)
+
+
+def test_a_panic_of_the_reader_is_an_error_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, ".csv")
+
+    def panic(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("range end out of bounds")
+
+    monkeypatch.setattr("recsys.data.formats.pl.read_csv", panic)
+    with pytest.raises(SchemaError, match="cannot be read as csv: range end out of bounds"):
+        read_directory(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["{bad", "[1]", '"text"'])
+def test_a_line_that_is_no_json_object_is_named(tmp_path: Path, line: str) -> None:
+    write(tmp_path, ".jsonl")
+    with (tmp_path / "events.jsonl").open("a") as f:
+        f.write(f"\n{line}\n")
+    with pytest.raises(SchemaError, match=r"events\.jsonl, line 4: expected one JSON object, got"):
+        read_directory(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_text_in_another_encoding_is_said_so(tmp_path: Path, ending: str) -> None:
+    write(tmp_path, ending)
+    path = tmp_path / f"items{ending}"
+    path.write_bytes(path.read_bytes().replace(b"Kettle", "Kännchen".encode("latin-1")))
+    with pytest.raises(SchemaError, match=r"items\.\w+ cannot be read as \w+: .*text as UTF-8"):
+        read_directory(tmp_path)
+
+
+def test_ragged_csv_is_said_so(tmp_path: Path) -> None:
+    write(tmp_path, ".csv")
+    (tmp_path / "events.csv").write_text("user_id,item_id\nu,a,3\n")
+    with pytest.raises(SchemaError, match=r"events\.csv cannot be read as csv: found more fields"):
+        read_directory(tmp_path)
+
+
+ATOMIC_ITEMS = 'item_id:token\tmovie_title:token\trelease_year:token\tgenre:token\r\na\tHeat "\t1995\tCrime Drama\r\n'
+ATOMIC_EVENTS = "user_id:token\titem_id:token\trating:float\ttimestamp:float\r\nu\ta\t5\t978300760\r\n"
+
+
+def test_recbole_files_become_ratings_with_years_behind_titles(tmp_path: Path) -> None:
+    (tmp_path / "ml.item").write_text(ATOMIC_ITEMS)
+    (tmp_path / "ml.inter").write_text(ATOMIC_EVENTS)
+    raw = read_directory(tmp_path)
+    assert raw.items.rows(named=True) == [{"item_id": "a", "title": 'Heat " (1995)', "category": "Crime Drama"}]
+    assert raw.events.rows(named=True) == [
+        {"user_id": "u", "item_id": "a", "event": "rating", "timestamp": "978300760", "value": "5"}
+    ]
+
+
+def test_recbole_files_without_ratings_and_years_leave_the_event_to_the_mapping(tmp_path: Path) -> None:
+    (tmp_path / "x.item").write_text("item_id:token\ttitle:token_seq\na\tHeat\n")
+    (tmp_path / "x.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\nu\ta\t978300760\n")
+    items, events = read_atomic(tmp_path / "x.item", tmp_path / "x.inter")
+    assert items["title"].to_list() == ["Heat"]
+    assert "event" not in events.columns
+    assert read_directory(tmp_path, MappingConfig(event="view")).events["event"].to_list() == ["view"]
+
+
+def test_a_missing_recbole_item_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "ml.inter").write_text(ATOMIC_EVENTS)
+    with pytest.raises(SchemaError, match=r"ml\.item cannot be read as item: No such file"):
+        read_directory(tmp_path)
+
+
+def test_write_plain_keeps_tables_and_filtered_counts(tmp_path: Path) -> None:
+    raw = RawLog(items=ITEMS.drop("extra"), events=EVENTS, filtered={"cancellation": 7})
+    write_plain(raw, tmp_path)
+    again = read_directory(tmp_path)
+    assert again.items.equals(raw.items)
+    assert again.events.equals(raw.events)
+    assert again.filtered == {"cancellation": 7}
+
+
+def test_write_plain_without_filtered_rows_writes_two_files(tmp_path: Path) -> None:
+    write_plain(RawLog(items=ITEMS, events=EVENTS), tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["events.parquet", "items.parquet"]
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"a": "x"}', '{"a": null}'])
+def test_filtered_counts_that_are_none_are_refused(tmp_path: Path, body: str) -> None:
+    write(tmp_path, ".parquet")
+    (tmp_path / "filtered.json").write_text(body)
+    with pytest.raises(SchemaError, match=r"filtered\.json: expected an object of counts"):
+        read_directory(tmp_path)
