@@ -4,45 +4,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
-from recsys.data.split import TimeSplit
+from recsys.errors import ShapeError
 from recsys.ranking.config import RecommenderConfig
-from recsys.ranking.ranker import Ranker, RankerTable
-from recsys.retrieval.candidates import Retriever
+from recsys.ranking.features import FeatureTable
+from recsys.ranking.ranker import Ranker
+from recsys.ranking.recommendations import Recommendations
+from recsys.ranking.rows import training_rows
+from recsys.ranking.snapshot import Snapshot
+from recsys.retrieval.candidates import Candidates, Retriever
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray, ByteArray, FloatArray, Instant, IntArray, LongArray
+from recsys.schema import BoolArray, DoubleArray, Instant, IntArray
+
+__all__ = ["Recommendations", "Recommender", "training_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recommendations:
-    """Ranked lists of n users in compressed rows.
+class Recommender:
+    """Everything a list is made from, as of an instant; histories come with each call.
 
     Attributes:
-        indptr: int64 (n + 1,), row u holds entries indptr[u]:indptr[u + 1], best first.
-        item_idx: int32 (m,).
-        score: float32 (m,), higher is better; comparable within one row only.
-        interest: float32 (m,), the encoder's probability in [0, 1].
-        propensity: float32 (m,), 1 where no policy explores.
-        sources: uint16 (m,), bit s is set where `source_names[s]` proposed the item.
-        source_names: names of the bits.
+        snapshot: catalogue, vectors, sources and counters.
+        ranker: the order; None ranks by the sources' places alone.
     """
 
-    indptr: LongArray
-    item_idx: IntArray
-    score: FloatArray
-    interest: FloatArray
-    propensity: FloatArray
-    sources: LongArray
-    source_names: tuple[str, ...]
-
-
-class Recommender:
-    """To be filled in the next commit; the signatures stand.
-
-    recommend and rank take histories of events before `as_of`.
-    """
+    snapshot: Snapshot
+    ranker: Ranker | None
 
     @classmethod
     def assemble(
@@ -56,8 +47,35 @@ class Recommender:
         ranker: Ranker | None,
         config: RecommenderConfig,
     ) -> "Recommender":
-        """Fit everything behavioural on what was known at `as_of`."""
-        raise NotImplementedError
+        """Fit everything behavioural on what was known at `as_of`; later events are not looked at.
+
+        Raises:
+            ShapeError: vectors of another catalogue or width.
+        """
+        snapshot = Snapshot.of(
+            interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config
+        )
+        return cls(snapshot=snapshot, ranker=ranker)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The items."""
+        return self.snapshot.catalog
+
+    @property
+    def vectors(self) -> ItemVectors:
+        """The items' text vectors."""
+        return self.snapshot.vectors
+
+    @property
+    def retriever(self) -> Retriever:
+        """The sources of candidates."""
+        return self.snapshot.retriever
+
+    @property
+    def as_of(self) -> Instant:
+        """The instant everything behavioural stands at."""
+        return self.snapshot.items.as_of
 
     def recommend(
         self,
@@ -68,31 +86,115 @@ class Recommender:
         allowed: BoolArray | None = None,
         exclude_seen: bool | None = None,
     ) -> Recommendations:
-        """At most k items for each user, best first."""
-        raise NotImplementedError
+        """At most k items for each user, best first.
+
+        Args:
+            histories: the users' events before `as_of`; an empty history is a new user's.
+            k: length of a list; a list is shorter where fewer items are allowed or proposed.
+            as_of: the instant of the request, not before `self.as_of`.
+            allowed: bool (n_items,) or (n, n_items), items that may be recommended; all if None.
+            exclude_seen: leave out what a user took or turned down; None does so where the target is "new".
+
+        Raises:
+            ShapeError: `allowed` of another shape.
+        """
+        known = histories.before(as_of)
+
+        def block(rows: slice) -> Recommendations:
+            part = known.take(range(*rows.indices(len(known))))
+            mask = allowed[rows] if allowed is not None and allowed.ndim == 2 else allowed
+            may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
+            return self._ordered(part, self.retriever.retrieve(part, as_of=as_of, allowed=may), as_of, k)
+
+        return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
 
     def rank(self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant) -> Recommendations:
-        """Each user's given items, best first."""
-        raise NotImplementedError
+        """Each user's given items, best first; none is left out.
+
+        Args:
+            histories: the users' events before `as_of`.
+            items: int32 item_idx for each user, none of them -1.
+            as_of: the instant of the request, not before `self.as_of`.
+
+        Raises:
+            ShapeError: an unknown item, or not one list per user.
+        """
+        known = self._checked(histories, items, as_of)
+
+        def block(rows: slice) -> Recommendations:
+            part = known.take(range(*rows.indices(len(known))))
+            may = self.snapshot.allowed(part, as_of=as_of)
+            return self._ordered(part, self.retriever.score(part, items[rows], as_of=as_of, allowed=may), as_of, None)
+
+        return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
+
+    def features(self, histories: Histories, candidates: Candidates, *, as_of: Instant) -> FeatureTable:
+        """What a ranker may read about these candidates of a block of users."""
+        return self.snapshot.features(histories, candidates, as_of=as_of)
+
+    def contributions(self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant) -> DoubleArray:
+        """float64 (m, F + 1): what each of `ranker.features` adds to the score of each given item, the base value last.
+
+        Raises:
+            ShapeError: there is no ranker, or an unknown item.
+        """
+        if self.ranker is None:
+            raise ShapeError("Expected a ranker to explain a score, this recommender has none; train one.")
+        known = self._checked(histories, items, as_of)
+        candidates = self.retriever.score(known, items, as_of=as_of, allowed=self.snapshot.allowed(known, as_of=as_of))
+        return self.ranker.contributions(
+            self.snapshot.features(known, candidates, as_of=as_of).select(self.ranker.features)
+        )
+
+    def _checked(self, histories: Histories, items: Sequence[IntArray], as_of: Instant) -> Histories:
+        if len(items) != len(histories):
+            raise ShapeError(f"Expected one list of items per user, got {len(items)} for {len(histories)} users.")
+        odd = [int(i) for given in items for i in given if not 0 <= i < len(self.snapshot.items)]
+        if odd:
+            raise ShapeError(
+                f"Expected item_idx from 0 to {len(self.snapshot.items) - 1}, got {odd[0]}; leave unknown items out."
+            )
+        return histories.before(as_of)
+
+    def _ordered(self, histories: Histories, candidates: Candidates, as_of: Instant, k: int | None) -> Recommendations:
+        """The candidates of a block by score, the first k of each user; of equal ones the lower item first."""
+        if self.ranker is None:
+            score = candidates.fused()
+        else:
+            score = self.ranker.score(
+                self.snapshot.features(histories, candidates, as_of=as_of).select(self.ranker.features)
+            )
+        rows = candidates.rows
+        order = np.lexsort((candidates.item_idx, -score, rows))
+        if k is not None:
+            order = order[np.arange(len(order)) - candidates.indptr[rows] < k]
+        sizes = np.bincount(rows[order], minlength=len(candidates))
+        return Recommendations(
+            indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            item_idx=candidates.item_idx[order],
+            score=score[order],
+            interest=self.retriever.interest.interest(candidates.scores[order, -1]),
+            propensity=np.ones(len(order), np.float32),
+            sources=candidates.sources[order],
+        )
 
     def save(self, directory: Path) -> None:
-        """Write all parts into an existing directory."""
-        raise NotImplementedError
+        """Write the snapshot and the ranker into directories of their own below an existing one."""
+        (directory / "snapshot").mkdir()
+        self.snapshot.save(directory / "snapshot")
+        if self.ranker is not None:
+            (directory / "ranker").mkdir()
+            self.ranker.save(directory / "ranker")
 
     @classmethod
     def load(cls, directory: Path) -> "Recommender":
-        """Read what `save` wrote: catalogue, vectors, index, interest, behaviour, state, ranker, configuration."""
-        raise NotImplementedError
+        """Read what `save` wrote from a directory whose files were verified.
 
-
-def training_rows(
-    *,
-    catalog: Catalog,
-    vectors: ItemVectors,
-    interest: InterestModel,
-    interactions: Interactions,
-    split: TimeSplit,
-    config: RecommenderConfig,
-) -> list[RankerTable]:
-    """The ranker's rows, one table per instant of the split, oldest first."""
-    raise NotImplementedError
+        Raises:
+            ArtifactError: a part is missing, or parts do not fit each other.
+            ShapeError: vectors of another catalogue.
+        """
+        snapshot = Snapshot.load(directory / "snapshot")
+        trained = (directory / "ranker").is_dir()
+        ranker = Ranker.load(directory / "ranker", threads=snapshot.config.threads) if trained else None
+        return cls(snapshot=snapshot, ranker=ranker)

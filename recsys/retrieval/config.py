@@ -17,11 +17,10 @@ class BehaviourConfig(Config):
     """Models fitted on who took what and when; ages are in days of `Interactions.day`."""
 
     history_half_life: float = Field(45.0, gt=0, description="A history's events halve in weight in so many days.")
-    popularity_half_lives: tuple[float, ...] = Field(
-        (7.0, 30.0, 120.0), min_length=2, description="Half-lives of decayed popularity in days, shortest first."
-    )
+    popularity_half_life: float = Field(10.0, gt=0, description="Popularity halves in so many days.")
     neighbours: int = Field(200, ge=1, description="Similar items kept per item by co-occurrence.")
     next_events: int = Field(5, ge=1, description="An event counts for what followed up to so many events later.")
+    next_history: int = Field(10, ge=1, description="Last events of a user asked for what follows.")
     next_decay: float = Field(0.7, gt=0, le=1, description="Weight of each further step between two events.")
     ease_l2: float = Field(300.0, gt=0, description="EASE: added to the diagonal of the item-item counts.")
     ease_max_items: int = Field(6000, ge=1, description="EASE covers at most so many items, the most taken first.")
@@ -40,6 +39,7 @@ class RetrievalConfig(Config):
     ease: int = Field(80, ge=0, description="Items by EASE of the whole history.")
     ease_recent: int = Field(60, ge=0, description="Items by EASE of the recent history.")
     als: int = Field(60, ge=0, description="Items by the user's ALS factors.")
+    basket: int = Field(40, ge=0, description="Items taken together with those of the last basket.")
     next: int = Field(60, ge=0, description="Items that followed the last ones in other histories.")
     popular: int = Field(60, ge=0, description="Items most taken of late.")
     own: int = Field(100, ge=0, description="Items the user took before, where the target allows them.")

@@ -1,0 +1,76 @@
+"""Counting with forgetting: an event counts 1 when it happens and half as much one half-life later."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.schema import DoubleArray, Instant, LongArray
+
+
+def decay(at: LongArray | Instant, *, as_of: Instant, half_life: float, day: Instant) -> DoubleArray:
+    """2^(-age / half-life), float64, of instants in µs; the half-life in days. Never above 1."""
+    age = np.maximum(as_of - np.asarray(at, np.int64), 0) / day
+    return np.asarray(np.exp2(-age / half_life), np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """Counters of keyed events as of an instant.
+
+    Attributes:
+        keys: int64 (k,), distinct, ascending.
+        count: float64 (k,), events.
+        visits: float64 (k,), distinct instants.
+        decayed: float64 (half-lives, k), decayed sums of weights.
+        first: int64 (k,), µs.
+        last: int64 (k,), µs.
+    """
+
+    keys: LongArray
+    count: DoubleArray
+    visits: DoubleArray
+    decayed: DoubleArray
+    first: LongArray
+    last: LongArray
+
+    @classmethod
+    def of(
+        cls,
+        keys: LongArray,
+        at: LongArray,
+        weight: DoubleArray,
+        *,
+        as_of: Instant,
+        half_lives: tuple[float, ...],
+        day: Instant,
+    ) -> "Counters":
+        """Count events given by key; a key's events must come in order of time."""
+        distinct, which = np.unique(keys, return_inverse=True)
+        size = len(distinct)
+        order = np.argsort(which, kind="stable")
+        key, when = which[order], at[order]
+        fresh = np.ones(len(order), np.bool_)
+        fresh[1:] = key[1:] != key[:-1]
+        visit = fresh.copy()
+        visit[1:] |= when[1:] != when[:-1]
+        starts = np.flatnonzero(fresh)
+        ends = np.append(starts[1:], len(order)) - 1 if size else starts
+        sums = [
+            np.bincount(which, weight * decay(at, as_of=as_of, half_life=h, day=day), minlength=size)
+            for h in half_lives
+        ]
+        return cls(
+            keys=distinct,
+            count=np.bincount(which, minlength=size).astype(np.float64),
+            visits=np.bincount(key, visit, minlength=size),
+            decayed=np.array(sums).reshape(len(half_lives), size),
+            first=when[starts],
+            last=when[ends],
+        )
+
+    def find(self, keys: LongArray) -> tuple[LongArray, np.ndarray]:
+        """(position, found) of keys; the position of one that is not there is 0."""
+        position = np.searchsorted(self.keys, keys)
+        position[position == len(self.keys)] = 0
+        found = self.keys[position] == keys if len(self.keys) else np.zeros(len(keys), np.bool_)
+        return np.where(found, position, 0), found

@@ -1,0 +1,46 @@
+"""What the ranker knows of an item; nothing at all of one that was never heard of."""
+
+from functools import partial
+
+import numpy as np
+
+from recsys.ranking.features import Feature
+from recsys.ranking.pairs import Pairs
+from recsys.ranking.user_features import share
+from recsys.schema import DoubleArray
+
+
+def column(pairs: Pairs, name: str) -> DoubleArray:
+    """(m,): an array of `ItemState`, item by item of the pairs."""
+    return np.asarray(getattr(pairs.items, name)[pairs.candidates.item_idx], np.float64)
+
+
+def fresh(pairs: Pairs, name: str, half_life: int) -> DoubleArray:
+    """A decayed counter of `ItemState`, aged to the instant of the pairs."""
+    counter = getattr(pairs.items, name)[half_life][pairs.candidates.item_idx]
+    return np.asarray(counter * pairs.items.fading(pairs.as_of)[half_life], np.float64)
+
+
+def recent(pairs: Pairs, half_life: int) -> DoubleArray:
+    """Decayed weight of the item's positive events, logarithm."""
+    return np.log(fresh(pairs, "decayed", half_life) + 0.01)
+
+
+def newly(pairs: Pairs, half_life: int) -> DoubleArray:
+    """Decayed number of its first-time takers, logarithm."""
+    return np.log(fresh(pairs, "firsts", half_life) + 0.01)
+
+
+ITEM_FEATURES = (
+    *(Feature(name=f"item_recent_{h}", scope="item", compute=partial(recent, half_life=h)) for h in range(3)),
+    *(Feature(name=f"item_newly_{h}", scope="item", compute=partial(newly, half_life=h)) for h in range(3)),
+    Feature(name="item_trend", scope="item", compute=lambda p: recent(p, 0) - recent(p, 2)),
+    Feature(name="item_takers", scope="item", compute=lambda p: column(p, "takers")),
+    Feature(name="item_repeats", scope="item", compute=lambda p: share(column(p, "repeaters"), column(p, "takers"))),
+    Feature(name="item_each", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "takers"))),
+    Feature(name="item_liked", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "met"))),
+    Feature(name="item_interval", scope="item", compute=lambda p: column(p, "interval")),
+    Feature(name="item_age", scope="item", compute=lambda p: p.age(column(p, "born"))),
+    Feature(name="item_idle", scope="item", compute=lambda p: p.age(column(p, "last"))),
+    Feature(name="item_price", scope="item", compute=lambda p: column(p, "price")),
+)

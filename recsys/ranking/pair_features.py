@@ -1,0 +1,98 @@
+"""What the ranker knows of a user and an item together."""
+
+from functools import partial
+
+import numpy as np
+
+from recsys.ranking.features import Feature
+from recsys.ranking.item_features import column
+from recsys.ranking.pairs import LATEST, Pairs, Tally
+from recsys.ranking.user_features import share, spread, taste_for_popular
+from recsys.retrieval.candidates import SOURCES
+from recsys.schema import DoubleArray, FloatArray, LongArray
+
+
+def own_recent(pairs: Pairs, half_life: int) -> DoubleArray:
+    """Decayed weight of the user's positive events with the item."""
+    return pairs.own(pairs.own.counters.decayed[half_life])
+
+
+def own_idle(pairs: Pairs) -> DoubleArray:
+    """Days since the user last took the item."""
+    return pairs.age(pairs.own(pairs.own.counters.last, -1))
+
+
+def own_interval(pairs: Pairs) -> DoubleArray:
+    """Mean days between the user's takes of the item; NaN before the second."""
+    counters = pairs.own.counters
+    again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
+    return pairs.own((counters.last - counters.first) / pairs.items.day / again, np.nan)
+
+
+def share_of(pairs: Pairs, tally: Tally, half_life: int) -> DoubleArray:
+    """What part of the user's decayed weight falls to the pair's key."""
+    total = spread(pairs, pairs.users.counters.decayed[half_life])[pairs.rows]
+    return share(tally(tally.counters.decayed[half_life]), total)
+
+
+def score(pairs: Pairs, source: int) -> FloatArray:
+    """A source's score of the pair."""
+    return pairs.candidates.scores[:, source]
+
+
+def relative(pairs: Pairs, source: int) -> FloatArray:
+    """The score beside the source's best for the user; 0 where it knows nothing."""
+    best = pairs.candidates.best[:, source, 0][pairs.rows]
+    return np.where(best > 0, pairs.candidates.scores[:, source] / np.where(best > 0, best, 1), 0)
+
+
+def place(pairs: Pairs, source: int) -> LongArray:
+    """How many items the source puts before this one for the user, as far as it proposes."""
+    return pairs.candidates.places(source)
+
+
+def likeness(pairs: Pairs, last: int) -> FloatArray:
+    """The highest text cosine to the user's `last` items; NaN without a history."""
+    return np.fmax.reduce(pairs.likeness[:, :last], axis=1)
+
+
+def proposers(pairs: Pairs) -> DoubleArray:
+    """How many sources propose the item."""
+    return np.bitwise_count(pairs.candidates.sources).astype(np.float64)
+
+
+def price_ratio(pairs: Pairs) -> DoubleArray:
+    """Logarithm of the price beside the user's mean price."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(column(pairs, "price") / pairs.mean(pairs.items.price)[pairs.rows])
+
+
+SOURCE_FEATURES = tuple(
+    Feature(name=f"{name}_{source}", scope="pair", compute=partial(compute, source=bit))
+    for bit, source in enumerate(SOURCES)
+    for name, compute in (("score", score), ("relative", relative), ("place", place))
+)
+
+PAIR_FEATURES = (
+    Feature(name="own_takes", scope="pair", compute=lambda p: p.own(p.own.counters.count)),
+    Feature(name="own_visits", scope="pair", compute=lambda p: p.own(p.own.counters.visits)),
+    *(Feature(name=f"own_recent_{h}", scope="pair", compute=partial(own_recent, half_life=h)) for h in range(3)),
+    Feature(name="own_share", scope="pair", compute=lambda p: share_of(p, p.own, 2)),
+    Feature(name="own_idle", scope="pair", compute=own_idle),
+    Feature(name="own_interval", scope="pair", compute=own_interval),
+    Feature(name="own_due", scope="pair", compute=lambda p: share(own_idle(p), own_interval(p))),
+    Feature(name="item_due", scope="pair", compute=lambda p: share(own_idle(p), column(p, "interval"))),
+    Feature(name="category_share", scope="pair", compute=lambda p: share_of(p, p.by_category, 2)),
+    Feature(name="brand_share", scope="pair", compute=lambda p: share_of(p, p.by_brand, 2)),
+    Feature(name="price_ratio", scope="pair", compute=price_ratio),
+    Feature(
+        name="popular_gap",
+        scope="pair",
+        compute=lambda p: np.log1p(column(p, "takers")) - taste_for_popular(p)[p.rows],
+    ),
+    Feature(name="proposers", scope="pair", compute=proposers),
+    Feature(name="interest", scope="pair", compute=lambda p: p.interest),
+    Feature(name="like_last", scope="pair", compute=partial(likeness, last=1)),
+    Feature(name="like_last_3", scope="pair", compute=partial(likeness, last=3)),
+    Feature(name="like_last_5", scope="pair", compute=partial(likeness, last=LATEST)),
+)

@@ -1,0 +1,141 @@
+"""What the features of a block of users read: their histories, counted once, beside the candidates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.data.interactions import Histories
+from recsys.ranking.counters import Counters
+from recsys.ranking.state import ItemState
+from recsys.retrieval.candidates import Candidates
+from recsys.retrieval.collaborative import contacts
+from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Counters looked up for each pair.
+
+    Attributes:
+        counters: of the keyed events.
+        at: int64 (m,), where in the counters a pair's key is.
+        found: bool (m,), False where it is not there.
+    """
+
+    counters: Counters
+    at: LongArray
+    found: BoolArray
+
+    def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:
+        """float64 (m,): the pairs' entries of an array over keys."""
+        if not len(values):
+            return np.full(len(self.at), missing)
+        return np.where(self.found, values[self.at], missing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Users, items and what happened between them before `as_of`.
+
+    Attributes:
+        as_of: the instant.
+        items: the items' counters and attributes.
+        candidates: the pairs.
+        rows: int64 (m,), the user row of each pair.
+        taken: positive events.
+        met: events that take an item or turn it down.
+        users: counters by user, n of them, found or not.
+        own: counters by user and item.
+        by_category: counters by user and category.
+        by_brand: counters by user and brand.
+        likeness: float32 (m, LATEST), text cosine to the user's last items, the last first; NaN where there are fewer.
+        interest: float32 (m,).
+    """
+
+    as_of: Instant
+    items: ItemState
+    candidates: Candidates
+    rows: LongArray
+    taken: Histories
+    met: Histories
+    users: Tally
+    own: Tally
+    by_category: Tally
+    by_brand: Tally
+    likeness: FloatArray
+    interest: FloatArray
+
+    @classmethod
+    def of(
+        cls,
+        histories: Histories,
+        candidates: Candidates,
+        *,
+        items: ItemState,
+        vectors: FloatArray,
+        interest: FloatArray,
+        as_of: Instant,
+    ) -> "Pairs":
+        """Count the histories by user, item, category and brand."""
+        taken, rows, item = histories.positives(), candidates.rows, candidates.item_idx
+
+        def tally(of_event: LongArray, of_pair: LongArray, size: int) -> Tally:
+            valid = of_event >= 0
+            counters = Counters.of(
+                (taken.rows * size + of_event)[valid],
+                taken.at[valid],
+                taken.weight[valid].astype(np.float64),
+                as_of=as_of,
+                half_lives=items.half_lives,
+                day=items.day,
+            )
+            at, found = counters.find(rows * size + of_pair if size else rows)
+            return Tally(counters=counters, at=at, found=found & (of_pair >= 0))
+
+        def by(code: IntArray) -> Tally:
+            return tally(
+                code[taken.item_idx].astype(np.int64), code[item].astype(np.int64), int(code.max(initial=0)) + 1
+            )
+
+        nobody = np.zeros(len(taken.item_idx), np.int64)
+        return cls(
+            as_of=as_of,
+            items=items,
+            candidates=candidates,
+            rows=rows,
+            taken=taken,
+            met=contacts(histories),
+            users=tally(nobody, np.zeros(len(rows), np.int64), 1),
+            own=tally(taken.item_idx.astype(np.int64), item.astype(np.int64), len(items)),
+            by_category=by(items.category),
+            by_brand=by(items.brand),
+            likeness=_likeness(taken, candidates, vectors),
+            interest=interest,
+        )
+
+    def age(self, at: LongArray | DoubleArray) -> DoubleArray:
+        """Days from instants to `as_of`; NaN where there is no instant (< 0)."""
+        return np.where(at < 0, np.nan, np.maximum(self.as_of - at, 0) / self.items.day)
+
+    def mean(self, values: DoubleArray) -> DoubleArray:
+        """(n,): the mean of (n_items,) `values` over each user's positive events, NaNs left out; NaN if none."""
+        value = values[self.taken.item_idx]
+        there = ~np.isnan(value)
+        rows, n = self.taken.rows[there], len(self.taken)
+        count = np.bincount(rows, minlength=n)
+        return np.bincount(rows, value[there], minlength=n) / np.where(count > 0, count, np.nan)
+
+
+LATEST = 5
+
+
+def _likeness(taken: Histories, candidates: Candidates, vectors: FloatArray) -> FloatArray:
+    likeness = np.full((len(candidates.item_idx), LATEST), np.nan, np.float32)
+    for row in range(len(candidates)):
+        pairs = slice(candidates.indptr[row], candidates.indptr[row + 1])
+        last = taken.item_idx[taken.indptr[row] : taken.indptr[row + 1]][-LATEST:][::-1]
+        if len(last):
+            rows = vectors[candidates.item_idx[pairs]]
+            for place, item in enumerate(last):
+                likeness[pairs, place] = np.einsum("id,d->i", rows, vectors[item])
+    return likeness

@@ -1,0 +1,94 @@
+"""The ranker's lessons: what was known at several instants, and what happened next."""
+
+import numpy as np
+
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Histories, Interactions
+from recsys.data.split import TimeSplit
+from recsys.ranking.config import RecommenderConfig
+from recsys.ranking.feature_list import FEATURE_NAMES
+from recsys.ranking.features import FeatureTable
+from recsys.ranking.ranker import RankerTable
+from recsys.ranking.snapshot import Snapshot
+from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.interest import InterestModel
+from recsys.schema import FloatArray, Instant, IntArray
+
+
+def training_rows(
+    *,
+    catalog: Catalog,
+    vectors: ItemVectors,
+    interest: InterestModel,
+    interactions: Interactions,
+    split: TimeSplit,
+    config: RecommenderConfig,
+) -> list[RankerTable]:
+    """The ranker's rows, one table per instant of the split, oldest first.
+
+    At each instant everything behavioural is fitted on what was known then; the labels run to the next instant.
+    """
+    tables = []
+    for as_of, label_end in split.label_windows():
+        snapshot = Snapshot.of(
+            interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config
+        )
+        tables.append(table_of(snapshot, interactions, label_end=label_end))
+    return tables
+
+
+def table_of(snapshot: Snapshot, interactions: Interactions, *, label_end: Instant) -> RankerTable:
+    """Rows of the users with a history who took something between the snapshot's instant and `label_end`.
+
+    Items of which nothing was known give no rows: that they are in the catalogue at all may be the log's foresight,
+    and a ranker that saw them sell would learn to trust it.
+    """
+    as_of = snapshot.items.as_of
+    future = interactions.between(as_of, label_end).positives()
+    users = _chosen(future, interactions.before(as_of), snapshot.config)
+    histories = interactions.histories(users, as_of=as_of)
+    truth = future.histories(users, as_of=label_end)
+    parts = [_block(snapshot, histories, truth, rows) for rows in snapshot.blocks(len(users))]
+    features = _stacked([table for table, _, _ in parts])
+    gain = np.concatenate([np.zeros(0, np.float32), *(gain for _, gain, _ in parts)])
+    reachable = sum(n for _, _, n in parts)
+    return RankerTable(
+        as_of=as_of,
+        label_end=label_end,
+        features=features,
+        gain=gain,
+        missed=reachable - int(np.count_nonzero(gain)),
+    )
+
+
+def _chosen(future: Interactions, past: Interactions, config: RecommenderConfig) -> IntArray:
+    users = np.intersect1d(future.user_indices(), past.user_indices())
+    limit = config.ranking.users_per_instant
+    if len(users) > limit:
+        users = np.sort(np.random.default_rng(config.seed).choice(users, limit, replace=False))
+    return users.astype(np.int32)
+
+
+def _block(
+    snapshot: Snapshot, histories: Histories, truth: Histories, rows: slice
+) -> tuple[FeatureTable, FloatArray, int]:
+    """Features and gains of a block's candidates, and how many of its labels could have been proposed."""
+    as_of = snapshot.items.as_of
+    users = range(rows.start, rows.stop)
+    past, future = histories.take(users), truth.take(users)
+    allowed = snapshot.allowed(past, as_of=as_of, mask=snapshot.items.known)
+    candidates = snapshot.retriever.retrieve(past, as_of=as_of, allowed=allowed)
+    gains = np.zeros(allowed.shape, np.float32)
+    np.maximum.at(gains, (future.rows, future.item_idx), future.weight)
+    table = snapshot.features(past, candidates, as_of=as_of)
+    return table, gains[candidates.rows, candidates.item_idx], int(np.count_nonzero(gains * allowed))
+
+
+def _stacked(tables: list[FeatureTable]) -> FeatureTable:
+    sizes = [np.diff(table.indptr) for table in tables]
+    return FeatureTable(
+        names=FEATURE_NAMES,
+        values=np.concatenate([np.zeros((0, len(FEATURE_NAMES)), np.float32), *(t.values for t in tables)]),
+        indptr=np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64),
+        item_idx=np.concatenate([np.zeros(0, np.int32), *(table.item_idx for table in tables)]),
+    )

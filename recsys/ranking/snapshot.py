@@ -1,0 +1,123 @@
+"""All that is known as of an instant, ready to propose and to describe."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Histories, Interactions
+from recsys.data.storage import read_json, write_json
+from recsys.ranking.config import RecommenderConfig
+from recsys.ranking.feature_list import feature_table
+from recsys.ranking.features import FeatureTable
+from recsys.ranking.pairs import Pairs
+from recsys.ranking.rules import available, permitted, unseen
+from recsys.ranking.state import ItemState
+from recsys.retrieval.candidates import Candidates, Retriever
+from recsys.retrieval.collaborative import Behaviour
+from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.interest import InterestModel
+from recsys.schema import BoolArray, Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything but the ranker, fitted on what was known at an instant; histories come with each call.
+
+    Attributes:
+        catalog: the items.
+        vectors: their text vectors.
+        retriever: the sources of candidates.
+        items: counters of the items.
+        config: target and settings.
+    """
+
+    catalog: Catalog
+    vectors: ItemVectors
+    retriever: Retriever
+    items: ItemState
+    config: RecommenderConfig
+
+    @classmethod
+    def of(
+        cls,
+        interactions: Interactions,
+        *,
+        catalog: Catalog,
+        vectors: ItemVectors,
+        interest: InterestModel,
+        as_of: Instant,
+        config: RecommenderConfig,
+    ) -> "Snapshot":
+        """Fit on the events known at `as_of`; later ones are not looked at.
+
+        Raises:
+            ShapeError: vectors of another catalogue or width.
+        """
+        vectors.check(catalog)
+        items = ItemState.of(catalog, interactions, as_of=as_of, half_lives=config.ranking.half_lives)
+        behaviour = Behaviour.fit(
+            interactions, as_of=as_of, config=config.retrieval.behaviour, seed=config.seed, threads=config.threads
+        )
+        retriever = Retriever.of(
+            vectors.vectors, interest=interest, behaviour=behaviour, known=items.known, config=config.retrieval
+        )
+        return cls(catalog=catalog, vectors=vectors, retriever=retriever, items=items, config=config)
+
+    def allowed(
+        self, histories: Histories, *, as_of: Instant, mask: BoolArray | None = None, exclude_seen: bool | None = None
+    ) -> BoolArray:
+        """(n, n_items) what may be recommended to each user: available, in `mask`, and new where it must be.
+
+        Args:
+            histories: events before `as_of`.
+            as_of: the instant of the request.
+            mask: bool (n_items,) or (n, n_items); all items if None.
+            exclude_seen: leave out what a user took or turned down; None does so where the target is "new".
+
+        Raises:
+            ShapeError: `mask` of another shape.
+        """
+        exclude = self.config.target == "new" if exclude_seen is None else exclude_seen
+        fresh = unseen(histories, len(self.items)) if exclude else None
+        masks = [available(self.catalog, as_of=as_of), mask, fresh]
+        return permitted(len(histories), len(self.items), masks)
+
+    def features(self, histories: Histories, candidates: Candidates, *, as_of: Instant) -> FeatureTable:
+        """What a ranker may read about these candidates of a block of users."""
+        interest = self.retriever.interest.interest(candidates.scores[:, -1])
+        pairs = Pairs.of(
+            histories, candidates, items=self.items, vectors=self.vectors.vectors, interest=interest, as_of=as_of
+        )
+        return feature_table(pairs)
+
+    def blocks(self, n: int) -> list[slice]:
+        """Rows of users small enough to be scored at once."""
+        size = max(1, self.config.retrieval.block_values // max(len(self.items), 1))
+        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+    def save(self, directory: Path) -> None:
+        """Write each part into a directory of its own below an existing one."""
+        parts = (("catalog", self.catalog), ("vectors", self.vectors), ("retriever", self.retriever))
+        for name, part in (*parts, ("items", self.items)):
+            (directory / name).mkdir()
+            part.save(directory / name)
+        write_json(directory / "snapshot.json", self.config.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, directory: Path) -> "Snapshot":
+        """Read what `save` wrote from a directory whose files were verified.
+
+        Raises:
+            ArtifactError: a part is missing, or parts do not fit each other.
+            ShapeError: vectors of another catalogue.
+        """
+        catalog = Catalog.load(directory / "catalog")
+        vectors = ItemVectors.load(directory / "vectors")
+        vectors.check(catalog)
+        return cls(
+            catalog=catalog,
+            vectors=vectors,
+            retriever=Retriever.load(directory / "retriever", vectors.vectors),
+            items=ItemState.load(directory / "items"),
+            config=RecommenderConfig.model_validate(read_json(directory / "snapshot.json")),
+        )

@@ -1,0 +1,80 @@
+"""What the ranker knows of a user."""
+
+from functools import partial
+
+import numpy as np
+
+from recsys.ranking.features import Feature
+from recsys.ranking.pairs import Pairs
+from recsys.schema import DoubleArray
+
+
+def spread(pairs: Pairs, values: DoubleArray, missing: float = 0.0) -> DoubleArray:
+    """(n,): counters by user, `missing` for a user without positive events."""
+    filled = np.full(len(pairs.taken), missing)
+    filled[pairs.users.counters.keys] = values
+    return filled
+
+
+def recent(pairs: Pairs, half_life: int) -> DoubleArray:
+    """Decayed weight of the user's positive events, logarithm."""
+    return np.log1p(spread(pairs, pairs.users.counters.decayed[half_life]))
+
+
+def idle(pairs: Pairs) -> DoubleArray:
+    """Days since the last positive event."""
+    return spread(pairs, pairs.age(pairs.users.counters.last), np.nan)
+
+
+def tenure(pairs: Pairs) -> DoubleArray:
+    """Days since the first positive event."""
+    return spread(pairs, pairs.age(pairs.users.counters.first), np.nan)
+
+
+def gap(pairs: Pairs) -> DoubleArray:
+    """Mean days between two visits; NaN for a user who came once."""
+    counters = pairs.users.counters
+    again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
+    return spread(pairs, (counters.last - counters.first) / pairs.items.day / again, np.nan)
+
+
+def distinct(pairs: Pairs) -> DoubleArray:
+    """Items taken."""
+    return np.bincount(pairs.own.counters.keys // len(pairs.items), minlength=len(pairs.taken)).astype(np.float64)
+
+
+def takes(pairs: Pairs) -> DoubleArray:
+    """Positive events."""
+    return spread(pairs, pairs.users.counters.count)
+
+
+def share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
+    """Part / whole, NaN where there is nothing."""
+    return part / np.where(whole > 0, whole, np.nan)
+
+
+def met(pairs: Pairs) -> DoubleArray:
+    """Items taken or turned down."""
+    return np.diff(pairs.met.indptr).astype(np.float64)
+
+
+def taste_for_popular(pairs: Pairs) -> DoubleArray:
+    """Mean log number of takers of the items taken."""
+    return pairs.mean(np.log1p(pairs.items.takers))
+
+
+USER_FEATURES = (
+    Feature(name="user_takes", scope="user", compute=takes),
+    *(Feature(name=f"user_recent_{h}", scope="user", compute=partial(recent, half_life=h)) for h in range(3)),
+    Feature(name="user_items", scope="user", compute=distinct),
+    Feature(name="user_repeats", scope="user", compute=lambda p: 1 - share(distinct(p), takes(p))),
+    Feature(name="user_visits", scope="user", compute=lambda p: spread(p, p.users.counters.visits)),
+    Feature(name="user_basket", scope="user", compute=lambda p: share(takes(p), spread(p, p.users.counters.visits))),
+    Feature(name="user_liked", scope="user", compute=lambda p: share(takes(p), met(p))),
+    Feature(name="user_idle", scope="user", compute=idle),
+    Feature(name="user_tenure", scope="user", compute=tenure),
+    Feature(name="user_gap", scope="user", compute=gap),
+    Feature(name="user_due", scope="user", compute=lambda p: share(idle(p), gap(p))),
+    Feature(name="user_price", scope="user", compute=lambda p: p.mean(p.items.price)),
+    Feature(name="user_popular", scope="user", compute=taste_for_popular),
+)

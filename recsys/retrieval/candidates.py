@@ -1,0 +1,231 @@
+"""The union of what every source proposes, with each source's score for each of the pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.data.interactions import Histories
+from recsys.data.storage import read_json, write_json
+from recsys.errors import ShapeError
+from recsys.retrieval.collaborative import NAMES, Behaviour
+from recsys.retrieval.config import RetrievalConfig
+from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.neighbours import ItemItem, alike
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
+
+DENSE = (*NAMES, "own", "text_neighbours")
+SOURCES = (*DENSE, "text")
+"""Names of the sources, in the order of the bits and columns; each is a field of `RetrievalConfig`."""
+
+WordArray = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Pairs of user and item to look at more closely, in compressed rows.
+
+    Attributes:
+        indptr: int64 (n + 1,), row u holds entries indptr[u]:indptr[u + 1], ascending by item where retrieved.
+        item_idx: int32 (m,).
+        sources: uint16 (m,), bit s is set where `SOURCES[s]` proposed the item.
+        scores: float32 (m, n_sources), what every source says of the pair, whoever proposed it.
+        best: float32 (n, n_sources, depth), the highest scores a source gives to the items allowed for the user,
+            descending, -inf where there are fewer: a yardstick that does not depend on the other candidates.
+    """
+
+    indptr: LongArray
+    item_idx: IntArray
+    sources: WordArray
+    scores: FloatArray
+    best: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def rows(self) -> LongArray:
+        """int64 (m,), the user row of each entry."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+    def places(self, source: int) -> LongArray:
+        """int64 (m,): how many allowed items a source puts before the pair's, as far as it proposes."""
+        places = np.empty(len(self.item_idx), np.int64)
+        for row, (start, end) in enumerate(zip(self.indptr[:-1], self.indptr[1:], strict=True)):
+            places[start:end] = np.searchsorted(-self.best[row, source], -self.scores[start:end, source])
+        return places
+
+    def fused(self) -> FloatArray:
+        """float32 (m,): Σ 1 / (20 + place) over the sources that propose the item (reciprocal rank fusion)."""
+        fused = np.zeros(len(self.item_idx))
+        for source in range(len(SOURCES)):
+            fused += (self.sources >> source & 1) / (20 + self.places(source))
+        return fused.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retriever:
+    """All sources behind one door.
+
+    Attributes:
+        vectors: float32 (n_items, d), the items' text vectors.
+        index: the same, prepared for search.
+        interest: makes user vectors.
+        behaviour: who took what, as of an instant.
+        similar: items whose texts are alike.
+        config: how many items each source proposes.
+    """
+
+    vectors: FloatArray
+    index: ItemIndex
+    interest: InterestModel
+    behaviour: Behaviour
+    similar: ItemItem
+    config: RetrievalConfig
+
+    @classmethod
+    def of(
+        cls,
+        vectors: FloatArray,
+        *,
+        interest: InterestModel,
+        behaviour: Behaviour,
+        known: BoolArray,
+        config: RetrievalConfig,
+    ) -> "Retriever":
+        """Index the vectors; `known` (n_items,) are the items whose mean text is the centre of similarity."""
+        index = ItemIndex.build(vectors, config.index)
+        similar = alike(vectors, known, n=config.similar_items, config=config.index)
+        return cls(vectors=vectors, index=index, interest=interest, behaviour=behaviour, similar=similar, config=config)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many items each of `SOURCES` proposes."""
+        return tuple(getattr(self.config, name) for name in SOURCES)
+
+    def retrieve(self, histories: Histories, *, as_of: Instant, allowed: BoolArray) -> Candidates:
+        """What the sources propose for each user.
+
+        Args:
+            histories: events before `as_of`.
+            as_of: the instant ages are measured at.
+            allowed: bool (n, n_items), items that may be proposed.
+
+        Returns:
+            A user's candidates, ascending by item; they do not depend on the other users. A source proposes only items
+            it knows something about (score > 0), so a row may be short or empty.
+        """
+        found = self._ask(histories, as_of, allowed)
+        rows, columns = np.nonzero(found.proposed)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))]).astype(np.int64)
+        return self._pairs(found, indptr, columns.astype(np.int32))
+
+    def score(
+        self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant, allowed: BoolArray | None = None
+    ) -> Candidates:
+        """The same for given items, whether proposed or not.
+
+        Args:
+            histories: events before `as_of`.
+            items: int32 item_idx for each user, none of them -1.
+            as_of: the instant ages are measured at.
+            allowed: bool (n, n_items), items among which `Candidates.best` is taken; all if None.
+        """
+        indptr = np.concatenate([[0], np.cumsum([len(i) for i in items])]).astype(np.int64)
+        pairs = np.concatenate([np.zeros(0, np.int32), *items]).astype(np.int32)
+        if allowed is None:
+            allowed = np.ones((len(histories), len(self.vectors)), np.bool_)
+        return self._pairs(self._ask(histories, as_of, allowed), indptr, pairs)
+
+    def _ask(self, histories: Histories, as_of: Instant, allowed: BoolArray) -> "_Answers":
+        if allowed.shape != (len(histories), len(self.vectors)):
+            raise ShapeError(
+                f"Retriever: expected `allowed` of shape {(len(histories), len(self.vectors))}, got {allowed.shape}."
+            )
+        dense = self._dense(histories, as_of)
+        users = self.interest.user_vectors(histories, self.vectors, as_of=as_of)
+        proposed = np.zeros(allowed.shape, np.uint16)
+        best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
+        for row in range(len(histories)):
+            items = np.flatnonzero(allowed[row])
+            tops = [_top(scores[row], items, size) for scores, size in zip(dense, self.sizes, strict=False)]
+            tops.append(self._by_text(users[row], allowed[row]))
+            for source, (top, scores) in enumerate(tops):
+                proposed[row, top] |= np.uint16(1 << source)
+                best[row, source, : len(top)] = scores
+        return _Answers(dense=dense, users=users, proposed=proposed, best=best)
+
+    def _dense(self, histories: Histories, as_of: Instant) -> list[FloatArray]:
+        """float32 (n, n_items) for each of `DENSE`."""
+        behaviour = self.behaviour.scores(histories, as_of=as_of)
+        recent = self.behaviour.recent(histories, as_of=as_of)
+        return [*behaviour.values(), np.asarray(recent.toarray(), np.float32), self.similar.scores(recent)]
+
+    def _by_text(self, user: FloatArray, allowed: BoolArray) -> tuple[IntArray, FloatArray]:
+        if not user.any():
+            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        hits = self.index.search(user[None], self.sizes[-1], allowed=allowed)
+        near = hits.score[0] > 0
+        return hits.item_idx[0, near], hits.score[0, near]
+
+    def _pairs(self, found: "_Answers", indptr: LongArray, items: IntArray) -> Candidates:
+        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+        scores = np.empty((len(items), len(SOURCES)), np.float32)
+        for column, dense in enumerate(found.dense):
+            scores[:, column] = dense[rows, items]
+        for user, start, end in zip(found.users, indptr[:-1], indptr[1:], strict=True):
+            # einsum, unlike BLAS, rounds an item's product alike whatever the items beside it
+            scores[start:end, -1] = np.einsum("id,d->i", self.vectors[items[start:end]], user)
+        return Candidates(
+            indptr=indptr, item_idx=items, sources=found.proposed[rows, items], scores=scores, best=found.best
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write the parts, but not the vectors, into an existing directory."""
+        for name, part in (("index", self.index), ("interest", self.interest), ("behaviour", self.behaviour)):
+            (directory / name).mkdir()
+            part.save(directory / name)
+        self.similar.save(directory, "similar")
+        write_json(directory / "retriever.json", self.config.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, directory: Path, vectors: FloatArray) -> "Retriever":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: a part is missing, or parts do not fit each other.
+        """
+        return cls(
+            vectors=vectors,
+            index=ItemIndex.load(directory / "index", vectors),
+            interest=InterestModel.load(directory / "interest"),
+            behaviour=Behaviour.load(directory / "behaviour"),
+            similar=ItemItem.load(directory, "similar", len(vectors)),
+            config=RetrievalConfig.model_validate(read_json(directory / "retriever.json")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """What the sources say to a block of users: scores of all items, user vectors, bits of proposals, best scores."""
+
+    dense: list[FloatArray]
+    users: FloatArray
+    proposed: WordArray
+    best: FloatArray
+
+
+def _top(scores: FloatArray, items: LongArray, size: int) -> tuple[LongArray, FloatArray]:
+    """The `size` best of the items with a score above 0, and their scores; of equal ones the lower item first."""
+    values = scores[items]
+    positive = values > 0
+    items, values = items[positive], values[positive]
+    if len(items) > size > 0:
+        threshold = np.partition(values, len(values) - size)[len(values) - size]
+        near = values >= threshold
+        items, values = items[near], values[near]
+    order = np.argsort(-values, kind="stable")[:size]
+    return items[order], values[order]

@@ -1,0 +1,215 @@
+"""Models of who took what: item-item, EASE, implicit ALS, what came next, popularity; all as of an instant."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from implicit.als import AlternatingLeastSquares
+from scipy.sparse import csr_array, csr_matrix
+
+from recsys.data.interactions import Histories, Interactions
+from recsys.errors import ArtifactError
+from recsys.retrieval.config import BehaviourConfig
+from recsys.retrieval.neighbours import ItemItem, cosine, followers
+from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant, IntArray
+
+NAMES = ("cosine", "basket", "ease", "ease_recent", "als", "next", "popular")
+"""The scores of `Behaviour.scores`, in order."""
+
+JUDGED = tuple(EVENT_CODES[name] for name in ("rating", "dislike", "return"))
+"""Events that say the user had the item, whatever they thought of it."""
+
+
+def contacts(histories: Histories) -> Histories:
+    """Only the events that say the user took an item or turned it down."""
+    return histories.where((histories.weight > 0) | np.isin(histories.event, JUDGED))
+
+
+def weighted(histories: Histories, weights: DoubleArray, n_items: int) -> csr_array:
+    """float32 CSR (n, n_items): the weights of each user's events, added up item by item."""
+    parts = (weights, histories.item_idx, histories.indptr)
+    matrix = csr_array(parts, shape=(len(histories), n_items), copy=True)  # sum_duplicates works in place
+    matrix.sum_duplicates()
+    return csr_array(matrix.astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """Everything learned from behaviour as of an instant; users are folded in from their histories.
+
+    Attributes:
+        as_of: the instant it was fitted at; only events before it were used.
+        day: µs that count as a day of age.
+        config: the settings.
+        together: cosine of items over users.
+        followed: what came after an item.
+        ease_items: int32 (e,), the items EASE covers.
+        ease: float32 (e, e), item weights with a zero diagonal.
+        als: float32 (n_items, f), item factors.
+        popularity: float64 (n_items,), decayed positives at `as_of`.
+    """
+
+    as_of: Instant
+    day: Instant
+    config: BehaviourConfig
+    together: ItemItem
+    followed: ItemItem
+    ease_items: IntArray
+    ease: FloatArray
+    als: FloatArray
+    popularity: DoubleArray
+
+    @classmethod
+    def fit(
+        cls, interactions: Interactions, *, as_of: Instant, config: BehaviourConfig, seed: int = 0, threads: int = 1
+    ) -> "Behaviour":
+        """Fit on the events known at `as_of`; later ones are not looked at."""
+        n_items, day = interactions.n_items, interactions.day
+        histories = interactions.histories(interactions.before(as_of).user_indices(), as_of=as_of)
+        positives = histories.positives()
+        taken = weighted(positives, np.ones(len(positives.item_idx)), n_items)
+        taken.data[:] = 1
+        ease_items, ease = _ease(taken, config)
+        fresh = positives.weight * np.exp2(-(as_of - positives.at) / (day * config.popularity_half_life))
+        return cls(
+            as_of=as_of,
+            day=day,
+            config=config,
+            together=cosine(taken, config.neighbours),
+            followed=followers(contacts(histories), n_items, config),
+            ease_items=ease_items,
+            ease=ease,
+            als=_als(taken, config, seed, threads),
+            popularity=np.bincount(positives.item_idx, fresh, minlength=n_items),
+        )
+
+    @property
+    def n_items(self) -> int:
+        """Size of the catalogue."""
+        return len(self.popularity)
+
+    def scores(self, histories: Histories, *, as_of: Instant) -> dict[str, FloatArray]:
+        """Scores of all items for each user, by name of `NAMES`; a user's do not depend on the other users.
+
+        Args:
+            histories: events before `as_of`.
+            as_of: the instant ages are measured at, not before `self.as_of`.
+
+        Returns:
+            float32 (n, n_items) each; 0 where a model knows nothing.
+        """
+        positives = histories.positives()
+        recent = self.recent(positives, as_of=as_of)
+        taken = recent.copy()
+        taken.data[:] = 1
+        faded = np.exp2(-(as_of - self.as_of) / (self.day * self.config.popularity_half_life))
+        popular = np.log1p(self.popularity * faded).astype(np.float32)
+        return {
+            "cosine": self.together.scores(recent),
+            "basket": self.together.scores(self._last_basket(positives)),
+            "ease": self._by_ease(taken),
+            "ease_recent": self._by_ease(recent),
+            "als": self._by_als(taken),
+            "next": self.followed.scores(self._latest(contacts(histories))),
+            "popular": np.tile(popular, (len(histories), 1)),
+        }
+
+    def recent(self, histories: Histories, *, as_of: Instant) -> csr_array:
+        """float32 CSR (n, n_items): decayed weights of what each user took."""
+        taken = histories.positives()
+        age = np.maximum(as_of - taken.at, 0) / (self.day * self.config.history_half_life)
+        return weighted(taken, taken.weight * np.exp2(-age), self.n_items)
+
+    def _last_basket(self, positives: Histories) -> csr_array:
+        """1 for each item taken within half a day of the user's last."""
+        ends = np.repeat(positives.at[positives.indptr[1:] - 1] if len(positives.at) else [], np.diff(positives.indptr))
+        basket = positives.where(positives.at >= ends - self.day // 2)
+        return weighted(basket, np.ones(len(basket.item_idx)), self.n_items)
+
+    def _latest(self, met: Histories) -> csr_array:
+        """The last events of each user, each further back counting less."""
+        last = met.last(self.config.next_history)
+        back = last.indptr[1:][last.rows] - 1 - np.arange(len(last.item_idx))
+        return weighted(last, self.config.next_decay**back, self.n_items)
+
+    def _by_ease(self, weights: csr_array) -> FloatArray:
+        scores = np.zeros(weights.shape, np.float32)
+        scores[:, self.ease_items] = weights[:, self.ease_items] @ self.ease
+        return scores
+
+    def _by_als(self, taken: csr_array) -> FloatArray:
+        """Fold in: x = (YᵀY + λI + α′YᵤᵀYᵤ)⁻¹ (α Yᵤᵀ1), α′ = α - 1, one user after the other."""
+        config, width = self.config, self.als.shape[1]
+        gram = self.als.T @ self.als + np.float32(config.als_regularization) * np.eye(width, dtype=np.float32)
+        scores = np.zeros(taken.shape, np.float32)
+        for row in np.flatnonzero(np.diff(taken.indptr)):
+            own = self.als[taken.indices[taken.indptr[row] : taken.indptr[row + 1]]]
+            user = np.linalg.solve(gram + (config.als_alpha - 1) * (own.T @ own), config.als_alpha * own.sum(axis=0))
+            np.einsum("if,f->i", self.als, user.astype(np.float32), out=scores[row])
+        return scores
+
+    def save(self, directory: Path) -> None:
+        """Write behaviour.json and npy files into an existing directory."""
+        self.together.save(directory, "together")
+        self.followed.save(directory, "followed")
+        for name in ("ease_items", "ease", "als", "popularity"):
+            np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        facts = {"as_of": self.as_of, "day": self.day, "config": self.config.model_dump()}
+        (directory / "behaviour.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+    @classmethod
+    def load(cls, directory: Path) -> "Behaviour":
+        """Read what `save` wrote; the EASE matrix stays on disk and is mapped into memory.
+
+        Raises:
+            ArtifactError: files that do not fit each other.
+        """
+        facts = json.loads((directory / "behaviour.json").read_text())
+        ease_items, als, popularity = (
+            np.load(directory / f"{name}.npy", allow_pickle=False) for name in ("ease_items", "als", "popularity")
+        )
+        ease = np.load(directory / "ease.npy", allow_pickle=False, mmap_mode="r")
+        if ease.shape != (len(ease_items), len(ease_items)) or len(als) != len(popularity):
+            raise ArtifactError(f"The behavioural matrices in {directory} do not fit each other; fit them again.")
+        return cls(
+            as_of=facts["as_of"],
+            day=facts["day"],
+            config=BehaviourConfig(**facts["config"]),
+            together=ItemItem.load(directory, "together", len(popularity)),
+            followed=ItemItem.load(directory, "followed", len(popularity)),
+            ease_items=ease_items,
+            ease=ease,
+            als=als,
+            popularity=popularity,
+        )
+
+
+def _ease(taken: csr_array, config: BehaviourConfig) -> tuple[IntArray, FloatArray]:
+    """EASE (Steck 2019, arXiv 1905.03375): B = -P / diag(P), P = (XᵀX + λI)⁻¹, over the most taken items."""
+    takers = np.asarray(taken.sum(axis=0)).ravel()
+    order = np.lexsort((np.arange(len(takers)), -takers))[: config.ease_max_items]
+    items = np.sort(order[takers[order] > 0]).astype(np.int32)
+    part = csr_array(taken[:, items])
+    gram = (part.T @ part).toarray().astype(np.float32)
+    gram[np.diag_indices(len(items))] += np.float32(config.ease_l2)
+    inverse = np.linalg.inv(gram)
+    weights = np.asarray(inverse / -np.diag(inverse), np.float32)
+    np.fill_diagonal(weights, 0)
+    return items, weights
+
+
+def _als(taken: csr_array, config: BehaviourConfig, seed: int, threads: int) -> FloatArray:
+    """Item factors of implicit ALS (Hu, Koren, Volinsky 2008); items nobody took get a zero row."""
+    model = AlternatingLeastSquares(
+        factors=config.als_factors,
+        regularization=config.als_regularization,
+        alpha=config.als_alpha,
+        iterations=config.als_iterations,
+        random_state=seed,
+        num_threads=threads,
+    )
+    model.fit(csr_matrix(taken), show_progress=False)
+    factors = np.array(model.item_factors, np.float32)
+    factors[np.asarray(taken.sum(axis=0)).ravel() == 0] = 0
+    return factors

@@ -1,0 +1,125 @@
+"""Sparse item-item matrices: what was taken together, what came next, what reads alike."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array, vstack
+
+from recsys.data.interactions import Histories
+from recsys.errors import ArtifactError
+from recsys.retrieval.config import BehaviourConfig, IndexConfig
+from recsys.retrieval.index import ItemIndex
+from recsys.schema import BoolArray, FloatArray
+
+_PARTS = ("indptr", "indices", "data")
+_ROWS = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemItem:
+    """Weights from each item to its neighbours.
+
+    Attributes:
+        matrix: float32 CSR (n_items, n_items); row i holds what an i in a history says about other items.
+    """
+
+    matrix: csr_array
+
+    def scores(self, weights: csr_array) -> FloatArray:
+        """float32 (n, n_items): each user's history weights, float32 CSR (n, n_items), spread over the neighbours."""
+        return np.asarray((weights @ self.matrix).toarray(), np.float32)
+
+    def save(self, directory: Path, name: str) -> None:
+        """Write name-indptr.npy, name-indices.npy and name-data.npy into an existing directory."""
+        for part in _PARTS:
+            np.save(directory / f"{name}-{part}.npy", getattr(self.matrix, part), allow_pickle=False)
+
+    @classmethod
+    def load(cls, directory: Path, name: str, n_items: int) -> "ItemItem":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: not a matrix over `n_items` items.
+        """
+        indptr, indices, data = (np.load(directory / f"{name}-{part}.npy", allow_pickle=False) for part in _PARTS)
+        inside = len(indices) == 0 or (indices.min() >= 0 and indices.max() < n_items)
+        if len(indptr) != n_items + 1 or len(indices) != len(data) or indptr[-1] != len(data) or not inside:
+            raise ArtifactError(f"{directory / name}-*.npy do not form a matrix over {n_items} items; fit it again.")
+        return cls(matrix=csr_array((data, indices, indptr), shape=(n_items, n_items)))
+
+
+def strongest(matrix: csr_array, n: int, first_row: int = 0) -> csr_array:
+    """Only the n largest positive entries of each row, float32, none on the diagonal.
+
+    Args:
+        matrix: rows `first_row`… of an item-item matrix.
+        n: entries kept per row; of equal ones those with the lower column.
+        first_row: the item of the first row.
+    """
+    entries = matrix.tocoo()
+    row, column, data = entries.row, entries.col, entries.data
+    keep = (row + first_row != column) & (data > 0)
+    row, column, data = row[keep], column[keep], data[keep]
+    order = np.lexsort((column, -data, row))
+    row, column, data = row[order], column[order], data[order]
+    starts = np.searchsorted(row, np.arange(matrix.shape[0]))
+    chosen = np.arange(len(row)) - starts[row] < n
+    kept = csr_array((data[chosen].astype(np.float32), (row[chosen], column[chosen])), shape=matrix.shape)
+    kept.sort_indices()
+    return kept
+
+
+def cosine(taken: csr_array, n: int) -> ItemItem:
+    """Cosine of items over users: pairs taken by one user / √(takers of one · takers of the other).
+
+    Args:
+        taken: float32 CSR (n_users, n_items), 1 where a user took an item.
+        n: neighbours kept per item.
+    """
+    takers = np.asarray(taken.sum(axis=0)).ravel()
+    unit = csr_array(taken @ diags_array((1 / np.sqrt(np.maximum(takers, 1))).astype(np.float32)))
+    columns = csr_array(unit.T)
+    starts = range(0, taken.shape[1], _ROWS)
+    parts = [strongest(csr_array(columns[start : start + _ROWS] @ unit), n, start) for start in starts]
+    return ItemItem(matrix=csr_array(vstack(parts)))
+
+
+def followers(histories: Histories, n_items: int, config: BehaviourConfig) -> ItemItem:
+    """What came after an item: Σ decay^(distance - 1) over near pairs of events / √(both items' events).
+
+    Args:
+        histories: events of all users, oldest first.
+        n_items: size of the catalogue.
+        config: how far events look ahead, and how many followers are kept.
+    """
+    rows, items = histories.rows, histories.item_idx
+    counts = np.bincount(items, minlength=n_items)
+    total = csr_array((n_items, n_items), dtype=np.float64)
+    for step in range(1, min(config.next_events, len(rows) - 1) + 1):
+        same = rows[step:] == rows[:-step]
+        before, after = items[:-step][same], items[step:][same]
+        weights = np.full(len(before), config.next_decay ** (step - 1))
+        total = csr_array(total + csr_array((weights, (before, after)), shape=total.shape))
+    scale = diags_array(1 / np.sqrt(np.maximum(counts, 1)))
+    return ItemItem(matrix=strongest(csr_array(scale @ total @ scale), config.neighbours))
+
+
+def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig) -> ItemItem:
+    """Items whose texts are alike: cosine⁴ of vectors centred on the known items.
+
+    Args:
+        vectors: float32 (n_items, d).
+        known: (n_items,) items whose mean is the centre.
+        n: neighbours kept per item.
+        config: how neighbours are searched.
+    """
+    centre = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], np.float32)
+    unit = vectors - centre
+    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
+    hits = ItemIndex.build(unit, config).search(unit, n + 1)
+    rows = np.repeat(np.arange(len(unit)), hits.item_idx.shape[1])
+    found = hits.item_idx.ravel() >= 0
+    data = np.maximum(hits.score.ravel()[found], 0) ** 4
+    shape = (len(unit), len(unit))
+    return ItemItem(matrix=strongest(csr_array((data, (rows[found], hits.item_idx.ravel()[found])), shape=shape), n))
