@@ -1,7 +1,7 @@
 """From a history and item vectors to a user vector, and from the dot product with an item to a probability."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,10 @@ class InterestModel:
         """Probability in [0, 1], elementwise, from dot products of user and item."""
         logits = np.float32(self.slope) * scores + np.float32(self.intercept)
         return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float32)
+
+    def with_calibration(self, slope: float, intercept: float) -> "InterestModel":
+        """The same vectors with another calibration of their scores."""
+        return replace(self, slope=slope, intercept=intercept)
 
     def save(self, directory: Path) -> None:
         """Write interest.safetensors and interest.json into an existing directory."""

@@ -1,9 +1,11 @@
 """What the encoder may see: texts and positive events before encoder_end, and nothing later."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.artifacts import digest_of
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import TrainingError
@@ -67,6 +69,13 @@ class Corpus:
             valid_start=int(valid_start),
             end=end,
         )
+
+    @property
+    def digest(self) -> str:
+        """sha256 over everything here."""
+        arrays = (self.user, self.text, self.at, self.weight)
+        digests = [hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for array in arrays]
+        return digest_of([list(self.texts), digests, self.day, self.valid_start, self.end])
 
     def until(self, end: Instant) -> "Corpus":
         """The same texts with the events before `end` only."""

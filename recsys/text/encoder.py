@@ -197,8 +197,8 @@ def _read_transformer(folder: Path) -> nn.Module:
         if not (folder / name).is_file():
             raise ArtifactError(f"Expected a pretrained model at {folder}, found no {name}; fetch or copy it again.")
     progress, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         model = AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, add_pooling_layer=False
@@ -210,7 +210,7 @@ def _read_transformer(folder: Path) -> nn.Module:
     finally:
         logging.set_verbosity(verbosity)
         if progress:
-            logging.enable_progress_bar()
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     if not (hasattr(model, "embeddings") and hasattr(getattr(model, "encoder", None), "layer")):
         raise ArtifactError(
             f"Expected a BERT-family model (embeddings, encoder.layer) at {folder}, got {type(model).__name__}; "
