@@ -142,11 +142,12 @@ class Bundle:
         write_json(directory / "bundle.json", facts)
 
     @classmethod
-    def load(cls, directory: Path) -> "Bundle":
+    def load(cls, directory: Path, *, threads: int = 1) -> "Bundle":
         """Read a bundle, every file's sha256 compared before the first is parsed.
 
         Args:
             directory: a bundle, or the link to one.
+            threads: CPU threads of a prediction; one is right for single users.
 
         Raises:
             ArtifactError: a file is missing, added or altered, or the parts do not belong together.
@@ -156,7 +157,7 @@ class Bundle:
         try:
             facts = read_json(directory / "bundle.json")
             bundle = cls(
-                recommender=Recommender.load(directory / "recommender"),
+                recommender=Recommender.load(directory / "recommender", threads=threads),
                 encoder=OnnxEncoder.load(directory / "encoder"),
                 users=Vocabulary.ordered(json.loads((directory / "users.json").read_text())),
                 snapshot=Histories(**{name: _array(directory / "state" / f"{name}.npy") for name in _STATE}),
@@ -196,7 +197,7 @@ def _check_encoder(recommender: Recommender, encoder: OnnxEncoder) -> None:
             f"The item vectors were made by encoder {vectors.encoder_digest[:12]}…, the encoder given is "
             f"{encoder.digest[:12]}…; embed the items with it."
         )
-    widths = {"encoder": encoder.dim, "item vectors": vectors.dim, "interest model": recommender.interest.dim}
+    widths = {"encoder": encoder.dim, "item vectors": vectors.dim, "interest model": recommender.retriever.interest.dim}
     if len(set(widths.values())) != 1:
         raise ShapeError(f"Expected one width of vectors, got {widths}; train them together.")
 

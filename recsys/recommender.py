@@ -132,8 +132,19 @@ class Recommender:
         """What a ranker may read about these candidates of a block of users."""
         return self.snapshot.features(histories, candidates, as_of=as_of)
 
-    def contributions(self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant) -> DoubleArray:
+    def contributions(
+        self,
+        histories: Histories,
+        items: Sequence[IntArray],
+        *,
+        as_of: Instant,
+        allowed: BoolArray | None = None,
+        exclude_seen: bool | None = None,
+    ) -> DoubleArray:
         """float64 (m, F + 1): what each of `ranker.features` adds to the score of each given item, the base value last.
+
+        Rows are in the order of the given items. `allowed` and `exclude_seen` as they were for `recommend`, left out
+        after `rank`: some features compare an item with those allowed beside it.
 
         Raises:
             ShapeError: there is no ranker, or an unknown item.
@@ -141,7 +152,8 @@ class Recommender:
         if self.ranker is None:
             raise ShapeError("Expected a ranker to explain a score, this recommender has none; train one.")
         known = self._checked(histories, items, as_of)
-        candidates = self.retriever.score(known, items, as_of=as_of, allowed=self.snapshot.allowed(known, as_of=as_of))
+        may = self.snapshot.allowed(known, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
+        candidates = self.retriever.score(known, items, as_of=as_of, allowed=may)
         return self.ranker.contributions(
             self.snapshot.features(known, candidates, as_of=as_of).select(self.ranker.features)
         )
@@ -187,8 +199,12 @@ class Recommender:
             self.ranker.save(directory / "ranker")
 
     @classmethod
-    def load(cls, directory: Path) -> "Recommender":
+    def load(cls, directory: Path, *, threads: int = 1) -> "Recommender":
         """Read what `save` wrote from a directory whose files were verified.
+
+        Args:
+            directory: where `save` wrote.
+            threads: CPU threads of a prediction; whatever the number, the lists are the same.
 
         Raises:
             ArtifactError: a part is missing, or parts do not fit each other.
@@ -196,5 +212,5 @@ class Recommender:
         """
         snapshot = Snapshot.load(directory / "snapshot")
         trained = (directory / "ranker").is_dir()
-        ranker = Ranker.load(directory / "ranker", threads=snapshot.config.threads) if trained else None
+        ranker = Ranker.load(directory / "ranker", threads=threads) if trained else None
         return cls(snapshot=snapshot, ranker=ranker)

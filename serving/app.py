@@ -10,6 +10,7 @@ from typing import TypeVar
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from threadpoolctl import threadpool_limits
 
 import recsys
 from serving.clock import Clock, wall
@@ -37,7 +38,7 @@ def create_app(bundle_root: Path, *, clock: Clock = wall) -> FastAPI:
     service = Service.open(bundle_root, clock=clock)
     # One thread computes: a request is a few milliseconds of CPU, two at once would only slow each other down,
     # and the event loop stays free to tell health, and to turn requests away.
-    lane = ThreadPoolExecutor(1, thread_name_prefix="answers")
+    lane = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=_one_thread)
     lane.submit(service.warm_up).result()
 
     @asynccontextmanager
@@ -61,6 +62,12 @@ def create_app(bundle_root: Path, *, clock: Clock = wall) -> FastAPI:
     app.add_exception_handler(Exception, apologize)
     app.include_router(router)
     return app
+
+
+def _one_thread() -> None:
+    # OpenMP keeps the number by calling thread, so it is set where the work is done; in calls this small, a second
+    # thread costs more than it saves
+    threadpool_limits(1)
 
 
 async def _in_lane(request: Request, work: Callable[[], R]) -> R:

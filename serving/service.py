@@ -9,11 +9,11 @@ from recsys.bundle import CURRENT, Bundle
 from recsys.data.interactions import Histories
 from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations
-from recsys.schema import Instant
+from recsys.schema import DoubleArray, Instant
 from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import moment, told
-from serving.schemas import Answer, BundleInfo, Query, RankedItem, RankRequest, RecommendRequest
+from serving.schemas import Answer, BundleInfo, Explanation, Query, RankedItem, RankRequest, RecommendRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class Service:
 
     def warm_up(self) -> None:
         """Answer once, so that no customer waits for pages to be read and caches to be filled."""
-        users = self.bundle.users.ids[:1] or ("",)
-        self.recommend(RecommendRequest(user_id=users[0] or "nobody"))
+        user, *_ = (*self.bundle.users.ids[:1], "nobody")
+        self.recommend(RecommendRequest(user_id=user))
 
     def info(self) -> BundleInfo:
         """What is being served."""
@@ -58,29 +58,36 @@ class Service:
 
     def recommend(self, query: RecommendRequest) -> Answer:
         """The best items of the catalogue for a user."""
+        recommender = self.bundle.recommender
         as_of = self.clock(self.bundle.end)
         histories, unknown = self._histories(query, as_of)
-        found = self.bundle.recommender.recommend(
-            histories,
-            k=query.k,
-            as_of=as_of,
-            allowed=self.shelves.allowed(query.filters),
-            exclude_seen=query.exclude_seen,
+        allowed = self.shelves.allowed(query.filters)
+        found = recommender.recommend(
+            histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
         )
-        return self._answer(query, found, as_of=as_of, unknown=unknown)
+        reasons = None
+        if query.explain and recommender.ranker is not None:
+            reasons = recommender.contributions(
+                histories, [found.item_idx], as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
+            )
+        return self._answer(query, as_of, unknown, self._items(found, reasons))
 
     def rank(self, query: RankRequest) -> Answer:
         """The given items, best first."""
+        recommender, n_items = self.bundle.recommender, len(self.bundle.catalog)
         as_of = self.clock(self.bundle.end)
         histories, unknown = self._histories(query, as_of)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         unknown += [name for name, i in zip(ids, item_idx, strict=True) if i < 0]
+        fresh = unseen(histories, n_items) if query.exclude_seen else None
+        kept = permitted(1, n_items, [self.shelves.allowed(query.filters), fresh])[0]
         item_idx = item_idx[item_idx >= 0]
-        unseen_only = unseen(histories, len(self.bundle.catalog)) if query.exclude_seen else None
-        kept = permitted(1, len(self.bundle.catalog), [self.shelves.allowed(query.filters), unseen_only])[0]
-        found = self.bundle.recommender.rank(histories, [item_idx[kept[item_idx]]], as_of=as_of)
-        return self._answer(query, found, as_of=as_of, unknown=unknown)
+        found = recommender.rank(histories, [item_idx[kept[item_idx]]], as_of=as_of)
+        reasons = None
+        if query.explain and recommender.ranker is not None:
+            reasons = recommender.contributions(histories, [found.item_idx], as_of=as_of)
+        return self._answer(query, as_of, unknown, self._items(found, reasons))
 
     def _histories(self, query: Query, as_of: Instant) -> tuple[Histories, list[str]]:
         """One row of history, and the item ids in it that the catalogue does not know."""
@@ -88,7 +95,7 @@ class Service:
             return self.bundle.histories([query.user_id or ""]), []
         return told(query.history, as_of=as_of, items=self.bundle.catalog.vocabulary, data=self.bundle.data)
 
-    def _answer(self, query: Query, found: Recommendations, *, as_of: Instant, unknown: Sequence[str]) -> Answer:
+    def _answer(self, query: Query, as_of: Instant, unknown: Sequence[str], items: list[RankedItem]) -> Answer:
         return Answer(
             request_id=query.request_id or str(uuid.uuid4()),
             as_of=moment(as_of),
@@ -97,27 +104,30 @@ class Service:
             policy="deterministic",
             degraded=[],
             unknown_items=list(dict.fromkeys(unknown)),
-            items=self._items(found),
+            items=items,
         )
 
-    def _items(self, found: Recommendations) -> list[RankedItem]:
-        rows = zip(
-            self.bundle.catalog.vocabulary.decode(found.item_idx.tolist()),
-            found.score.tolist(),
-            found.interest.tolist(),
-            found.propensity.tolist(),
-            found.sources.tolist(),
-            strict=True,
-        )
+    def _items(self, found: Recommendations, reasons: DoubleArray | None) -> list[RankedItem]:
+        """One list; `reasons` is float64 (m, F + 1), the contributions of the ranker's features and the base."""
+        ids = self.bundle.catalog.vocabulary.ids
         names = list(enumerate(found.source_names))
+        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
+        why = [None] * len(found.item_idx) if reasons is None else [self._why(row) for row in reasons.tolist()]
+        rows = zip(*(column.tolist() for column in columns), why, strict=True)
         return [
             RankedItem(
-                item_id=item_id,
+                item_id=ids[item],
                 rank=rank,
                 score=score,
                 interest=interest,
                 propensity=propensity,
                 sources=[name for bit, name in names if sources >> bit & 1],
+                explanation=explanation,
             )
-            for rank, (item_id, score, interest, propensity, sources) in enumerate(rows, 1)
+            for rank, (item, score, interest, propensity, sources, explanation) in enumerate(rows, 1)
         ]
+
+    def _why(self, row: Sequence[float]) -> Explanation:
+        ranker = self.bundle.recommender.ranker
+        assert ranker is not None
+        return Explanation(base=row[-1], contributions=dict(zip(ranker.features, row, strict=False)))

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from recsys.data.catalog import Catalog
+from recsys.data.config import SplitConfig
 from recsys.data.interactions import Interactions
+from recsys.data.split import TimeSplit
 from recsys.data.synthetic import World, make_world
 from recsys.data.vocabulary import Vocabulary
 from recsys.schema import EVENT_CODES, EVENT_WEIGHTS
@@ -55,23 +57,35 @@ def toy_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recommender(shop: Shop, toy_encoder: Path) -> "Recommender":
-    """A recommender as of the end of the shop's log, its items read by the toy encoder."""
+    """A recommender as of the end of the shop's log, with a small ranker, its items read by the toy encoder."""
     from recsys.retrieval.onnx import OnnxEncoder
 
-    from recsys.ranking.config import RecommenderConfig
-    from recsys.recommender import Recommender
+    from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
+    from recsys.ranking.ranker import Ranker
+    from recsys.recommender import Recommender, training_rows
     from recsys.retrieval.embeddings import ItemVectors
     from recsys.retrieval.interest import InterestModel
 
     encoder = OnnxEncoder.load(toy_encoder)
+    vectors = ItemVectors.of(shop.catalog, encoder)
+    interest = InterestModel.zero_shot(encoder.dim, shop.interactions.day)
+    config = RecommenderConfig(ranking=RankingConfig(trees=TreesConfig(trees=20, leaves=7, min_rows=10)))
+    rows = training_rows(
+        catalog=shop.catalog,
+        vectors=vectors,
+        interest=interest,
+        interactions=shop.interactions,
+        split=TimeSplit.of(shop.interactions, SplitConfig()),
+        config=config,
+    )
     return Recommender.assemble(
         catalog=shop.catalog,
-        vectors=ItemVectors.of(shop.catalog, encoder),
-        interest=InterestModel.zero_shot(encoder.dim, shop.interactions.day),
+        vectors=vectors,
+        interest=interest,
         interactions=shop.interactions,
         as_of=shop.interactions.end,
-        ranker=None,
-        config=RecommenderConfig(),
+        ranker=Ranker.fit(rows, config.ranking.trees),
+        config=config,
     )
 
 

@@ -108,7 +108,8 @@ class ItemIndex:
 
     def save(self, directory: Path) -> None:
         """Write index.faiss, alive.npy and index.json into an existing directory."""
-        faiss.write_index(self._faiss, str(directory / "index.faiss"))
+        # faiss's own writer keeps silent when the disk is full
+        (directory / "index.faiss").write_bytes(faiss.serialize_index(self._faiss).tobytes())
         np.save(directory / "alive.npy", self.alive, allow_pickle=False)
         facts = {"config": self.config.model_dump(), "shape": list(self.vectors.shape)}
         (directory / "index.json").write_text(json.dumps(facts, indent=1, sort_keys=True))

@@ -138,6 +138,28 @@ def test_seen_items_can_be_left_out(client: TestClient, bundle: Bundle) -> None:
         assert {i.item_id for i in answer(client, path, user_id="u00001", exclude_seen=False, **body).items} & seen
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/recommend", {}),
+        ("/v1/recommend", {"exclude_seen": True, "filters": {"price": {"min": 5.0}}}),
+        ("/v1/rank", {"item_ids": ["i00003", "i00001", "i00002"]}),
+        ("/v1/rank", {"item_ids": ["i00003", "i00001", "i00002"], "filters": {"item_ids": {"deny": ["i00001"]}}}),
+    ],
+)
+def test_contributions_add_up_to_the_score(client: TestClient, bundle: Bundle, path: str, body: dict) -> None:
+    got = answer(client, path, user_id="u00001", explain=True, **body)
+    assert bundle.recommender.ranker
+    assert len(got.items) > 1
+    for item in got.items:
+        assert item.explanation
+        assert tuple(item.explanation.contributions) == bundle.recommender.ranker.features
+        total = item.explanation.base + sum(item.explanation.contributions.values())
+        assert total == pytest.approx(item.score, abs=1e-5)
+    unexplained = answer(client, path, user_id="u00001", **body)
+    assert [i.model_copy(update={"explanation": None}) for i in got.items] == unexplained.items
+
+
 def test_a_list_cannot_be_longer_than_the_catalogue(client: TestClient, bundle: Bundle) -> None:
     got = answer(client, "/v1/recommend", user_id="u00001", k=1000)
     assert 0 < len(got.items) <= len(bundle.catalog)

@@ -1,11 +1,15 @@
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 
 from recsys.data.config import DataConfig
+from recsys.data.interactions import Histories
+from recsys.data.prepare import prepare
+from recsys.data.quality import CleanLog
 from recsys.data.vocabulary import Vocabulary
-from recsys.schema import EVENT_CODES
+from recsys.schema import EVENT_CODES, UTC_US
 from serving.history import SKEW, HistoryError, moment, told
 from serving.schemas import HistoryEvent
 
@@ -73,3 +77,32 @@ def test_no_events_make_an_empty_row() -> None:
     assert len(row) == 1
     assert row.item_idx.dtype == np.int32
     assert len(row.item_idx) == 0
+
+
+def test_a_told_history_is_read_like_a_log() -> None:
+    """The same events, once as a log that was prepared, once told."""
+    events = [
+        event("a", "view", 90),
+        event("b", "rating", 80, 4.0),
+        event("a", "rating", 70, 3.0),
+        event("b", "rating", 60),
+        event("b", "purchase", 50, 2.5),
+        event("b", "purchase", 40, 2.5),
+        event("b", "return", 30),
+        event("a", "dislike", 20),
+        event("a", "cart", 10),
+    ]
+    rows = pl.DataFrame([e.model_dump() for e in events], schema_overrides={"timestamp": UTC_US})
+    log = CleanLog(
+        items=pl.DataFrame({"item_id": ITEMS.ids}),
+        events=rows.with_columns(user_id=pl.lit("u")),
+        rejects=pl.DataFrame(),
+        rows={},
+        filtered={},
+        notes=(),
+    )
+    _, interactions = prepare(log, data=DataConfig())
+    expected = interactions.histories(np.array([0], np.int32), as_of=AS_OF)
+    row, _ = tell(*events)
+    for name in Histories.__slots__:
+        np.testing.assert_array_equal(getattr(row, name), getattr(expected, name), err_msg=name)
