@@ -123,7 +123,7 @@ class Behaviour:
 
     def _last_basket(self, positives: Histories) -> csr_array:
         """1 for each item taken within half a day of the user's last."""
-        ends = np.repeat(positives.at[positives.indptr[1:] - 1] if len(positives.at) else [], np.diff(positives.indptr))
+        ends = positives.at[positives.indptr[1:][positives.rows] - 1]
         basket = positives.where(positives.at >= ends - self.day // 2)
         return weighted(basket, np.ones(len(basket.item_idx)), self.n_items)
 

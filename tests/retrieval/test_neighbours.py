@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from recsys.data.interactions import Histories
+from recsys.errors import ArtifactError
+from recsys.retrieval.config import BehaviourConfig, IndexConfig
+from recsys.retrieval.neighbours import ItemItem, alike, cosine, followers, strongest
+
+
+def history(*users: list[int]) -> Histories:
+    """Users who take the given items one after the other."""
+    items = np.array([i for user in users for i in user], np.int32)
+    return Histories(
+        indptr=np.cumsum([0, *(len(user) for user in users)]).astype(np.int64),
+        item_idx=items,
+        event=np.full(len(items), 8, np.uint8),
+        at=np.arange(len(items), dtype=np.int64),
+        value=np.full(len(items), np.nan),
+        weight=np.ones(len(items), np.float32),
+    )
+
+
+def test_strongest_keeps_the_largest_positive_entries_off_the_diagonal() -> None:
+    dense = np.array([[9, 1, 3, 2], [2, 9, 2, 2], [-1, 0, 9, 4]], np.float32)
+    assert strongest(csr_array(dense), 2).toarray().tolist() == [[0, 0, 3, 2], [2, 0, 2, 0], [0, 0, 0, 4]]
+
+
+def test_strongest_knows_where_a_part_of_the_rows_begins() -> None:
+    part = csr_array(np.array([[5, 6, 7]], np.float32))
+    assert strongest(part, 3, first_row=1).toarray().tolist() == [[5, 0, 7]]
+
+
+def test_cosine_is_pairs_over_the_root_of_both_takers() -> None:
+    taken = csr_array(np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 0, 0]], np.float32))
+    matrix = cosine(taken, 2).matrix.toarray()
+    assert matrix[0, 1] == pytest.approx(2 / np.sqrt(4 * 2))
+    assert matrix[1, 2] == pytest.approx(1 / np.sqrt(2 * 1))
+    assert np.diag(matrix).tolist() == [0, 0, 0]
+    assert matrix == pytest.approx(matrix.T)
+
+
+def test_cosine_in_parts_of_rows_is_the_dense_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsys.retrieval.neighbours._ROWS", 7)
+    dense = (np.random.default_rng(0).random((40, 30)) < 0.3).astype(np.float32)
+    together = dense.T @ dense
+    expected = together / np.sqrt(np.outer(np.diag(together), np.diag(together)))
+    np.fill_diagonal(expected, 0)
+    assert cosine(csr_array(dense), 30).matrix.toarray() == pytest.approx(expected, abs=1e-6)
+
+
+def test_followers_count_later_events_less_and_end_with_the_user() -> None:
+    config = BehaviourConfig(next_events=2, next_decay=0.5)
+    matrix = followers(history([0, 1, 2], [0, 1], [3]), 4, config).matrix.toarray()
+    assert matrix[0, 1] == pytest.approx(2 / np.sqrt(2 * 2))
+    assert matrix[0, 2] == pytest.approx(0.5 / np.sqrt(2 * 1))
+    assert matrix[1, 0] == 0
+    assert matrix[2].sum() == matrix[3].sum() == matrix[:, 3].sum() == 0
+
+
+def test_followers_of_nothing_are_nothing() -> None:
+    assert followers(history([]), 3, BehaviourConfig()).matrix.nnz == 0
+    assert followers(history([1]), 3, BehaviourConfig()).matrix.nnz == 0
+
+
+def test_alike_is_the_fourth_power_of_the_cosine_around_the_known_items() -> None:
+    vectors = np.array([[2, 1], [2, -1], [2, 0.9], [0, 0]], np.float32)
+    matrix = alike(vectors, np.array([True, True, False, False]), n=3, config=IndexConfig()).matrix.toarray()
+    assert matrix[0, 2] == pytest.approx(1)  # around (2, 0), both point up
+    assert matrix[0, 1] == 0  # and this one down
+    assert matrix[2, 0] == pytest.approx(1)
+
+
+def test_scores_spread_the_weights_of_a_history() -> None:
+    matrix = ItemItem(matrix=csr_array(np.array([[0, 0.5], [0.25, 0]], np.float32)))
+    weights = csr_array(np.array([[2, 0], [1, 4]], np.float32))
+    assert matrix.scores(weights).tolist() == [[0, 2 * 0.5], [4 * 0.25, 1 * 0.5]]
+
+
+def test_a_loaded_matrix_is_equal_and_must_fit_the_catalogue(tmp_path: Path) -> None:
+    matrix = cosine(csr_array(np.ones((2, 3), np.float32)), 2)
+    matrix.save(tmp_path, "together")
+    assert (ItemItem.load(tmp_path, "together", 3).matrix != matrix.matrix).nnz == 0
+    with pytest.raises(ArtifactError, match="do not form a matrix over 4 items"):
+        ItemItem.load(tmp_path, "together", 4)
