@@ -1,22 +1,24 @@
 """Stage: lists as of ranker_end against what happened next, beside simpler systems, with and without the encoder."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines import lists
 from pipelines.baselines import Baselines
 from pipelines.console import err
-from pipelines.findings import Findings
+from pipelines.findings import Findings, Proposals, data_card, training_curves
 from pipelines.parts import Parts
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from pipelines.train_ranker import ABLATION
+from recsys.data.interactions import Histories
+from recsys.data.storage import read_json
 from recsys.evaluation.exam import Exam
+from recsys.evaluation.results import EncoderScore, Evaluation, Measured
 from recsys.ranking.ranker import Ranker
-from recsys.ranking.recommendations import Recommendations
 from recsys.ranking.rules import available
-from recsys.recommender import Recommender
+from recsys.recommender import Recommendations, Recommender
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import IntArray
@@ -26,30 +28,110 @@ WITHOUT = "without the encoder"
 ZERO_SHOT = "zero-shot text"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """The exam's users as of ranker_end, and who recommends to them."""
+
+    opened: RunDirectory
+    parts: Parts
+    ours: Recommender
+    exam: Exam
+    k: int
+
+    @property
+    def histories(self) -> Histories:
+        """Of the exam's users."""
+        return self.parts.interactions.histories(self.exam.user_idx, as_of=self.parts.split.ranker_end)
+
+
 def run(opened: RunDirectory, stage: Stage) -> None:
     """Make `evaluation`: lists of all users known at ranker_end, metrics.json, measured.json."""
     parts, settings = Parts.load(opened), opened.settings
-    split, folder = parts.split, opened.read("ranker")
-    users = parts.interactions.before(split.ranker_end).user_indices()
-    ours = parts.assemble(as_of=split.ranker_end, ranker=Ranker.load(folder, threads=settings.threads))
-    found = _lists(parts, ours, users, k=max(20, *settings.evaluation.lengths))
-    exam = Exam.of(parts.interactions, users, split=split, target=settings.task.target, config=settings.evaluation)
-    findings = Findings(exam=exam, ours=OURS)
-    findings.add(OURS, "ours", lists.matrix(found, np.searchsorted(users, exam.user_idx)))
-    err.print("  without the encoder", markup=False)
-    findings.add(WITHOUT, "ablation", _without_encoder(parts, opened, exam.user_idx))
-    err.print("  baselines", markup=False)
-    for name, rows in _baselines(parts, opened, ours, exam.user_idx).items():
-        findings.add(name, "baseline", rows)
-    with opened.make(stage) as out:
-        target = out["evaluation"]
-        (target / "recommendations").mkdir()
-        ids = parts.interactions.users.decode(users)
-        table = lists.table(found, ids, parts.catalog.vocabulary)
-        table.write_parquet(target / "recommendations" / "part-00000.parquet")
-        findings.evaluation(parts, opened, ours).save(target)
-
-
-def _lists(parts: Parts, recommender: Recommender, users: IntArray, *, k: int) -> Recommendations:
     as_of = parts.split.ranker_end
-    return recommender.recommend(parts.interactions.histories(users, as_of=as_of), k=k, as_of=as_of)
+    users = parts.interactions.before(as_of).user_indices()
+    ranker = Ranker.load(opened.read("ranker"), threads=settings.threads)
+    ours = parts.assemble(as_of=as_of, ranker=ranker)
+    exam = Exam.of(
+        parts.interactions, users, split=parts.split, target=settings.task.target, config=settings.evaluation
+    )
+    session = _Session(opened=opened, parts=parts, ours=ours, exam=exam, k=max(20, *settings.evaluation.lengths))
+    err.print("  lists of all users", markup=False)
+    found = ours.recommend(parts.interactions.histories(users, as_of=as_of), k=session.k, as_of=as_of)
+    evaluation = _judge(session, found, users)
+    with opened.make(stage) as out:
+        evaluation.save(out["evaluation"])
+        folder = out["evaluation"] / "recommendations"
+        folder.mkdir()
+        table = lists.table(found, parts.interactions.users.decode(users), parts.catalog.vocabulary)
+        table.write_parquet(folder / "part-00000.parquet")
+
+
+def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evaluation:
+    findings = Findings(exam=session.exam)
+    findings.add(OURS, "ours", lists.matrix(found, np.searchsorted(users, session.exam.user_idx), session.k))
+    err.print("  without the encoder", markup=False)
+    findings.add(WITHOUT, "ablation", _without_encoder(session))
+    err.print("  simpler systems", markup=False)
+    baselines = _baselines(session)
+    for name, rows in baselines.behavioural(session.ours.retriever.behaviour).items():
+        findings.add(name, "baseline", rows)
+    findings.add(ZERO_SHOT, "baseline", _zero_shot(session, baselines))
+    err.print("  encoders and candidates", markup=False)
+    opened, parts = session.opened, session.parts
+    quality = read_json(opened / "interactions" / "quality.json")
+    assert session.ours.ranker is not None
+    return findings.evaluation(
+        ours=OURS,
+        data=data_card(opened.source.rsplit("/", 1)[-1], parts.interactions, parts.split, quality),
+        target=opened.settings.task.target,
+        encoders=_encoders(session, baselines, findings),
+        sources=findings.sources(Proposals.of(session.ours, session.histories)),
+        training=training_curves(opened / "teacher"),
+        importance=_importance(session.ours.ranker),
+        measured=Measured(encoder_ms=read_json(opened / "student" / "measured.json")["encoder_ms"]),
+    )
+
+
+def _without_encoder(session: _Session) -> IntArray:
+    """The same river with neither text candidates nor text features."""
+    config = session.parts.config
+    blind = config.model_copy(
+        update={"retrieval": config.retrieval.model_copy(update={"text": 0, "text_neighbours": 0})}
+    )
+    folder = session.opened / "ranker" / ABLATION
+    as_of = session.parts.split.ranker_end
+    recommender = session.parts.assemble(as_of=as_of, ranker=Ranker.load(folder, threads=config.threads), config=blind)
+    found = recommender.recommend(session.histories, k=session.k, as_of=as_of)
+    return lists.matrix(found, np.arange(len(session.exam.user_idx)), session.k)
+
+
+def _baselines(session: _Session) -> Baselines:
+    as_of = session.parts.split.ranker_end
+    return Baselines(
+        histories=session.histories,
+        as_of=as_of,
+        target=session.opened.settings.task.target,
+        available=available(session.parts.catalog, as_of=as_of),
+        k=session.k,
+    )
+
+
+def _zero_shot(session: _Session, baselines: Baselines) -> IntArray:
+    """The base encoder as it comes: the decayed mean of the history's vectors against every item's."""
+    vectors = ItemVectors.load(session.opened.read("teacher") / "zero_shot").vectors
+    return baselines.text(InterestModel.zero_shot(vectors.shape[1], session.parts.interactions.day), vectors)
+
+
+def _encoders(session: _Session, baselines: Baselines, findings: Findings) -> dict[str, EncoderScore]:
+    opened, parts = session.opened, session.parts
+    teacher = opened / "teacher"
+    by_teacher = baselines.text(InterestModel.load(teacher), ItemVectors.load(teacher / "vectors").vectors)
+    by_student = baselines.text(parts.interest, parts.vectors.vectors)
+    return findings.encoders(teacher=(by_teacher, teacher), student=(by_student, opened / "student"))
+
+
+def _importance(ranker: Ranker) -> dict[str, float]:
+    """Feature → share of the total gain, largest first."""
+    gains = ranker.trees.gains()
+    total = max(sum(gains.values()), 1e-12)
+    return {name: gain / total for name, gain in sorted(gains.items(), key=lambda entry: -entry[1])}

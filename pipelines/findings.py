@@ -1,19 +1,24 @@
 """What an evaluation collects, method by method, until it is one `Evaluation`."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
-from recsys.evaluation.compare import estimate, estimates, ratio
+from recsys.data.storage import read_json
+from recsys.evaluation.compare import Estimate, estimate, estimates, ratio
 from recsys.evaluation.exam import Exam, Grades
 from recsys.evaluation.metrics import candidate_recall
-from recsys.evaluation.results import Curve, DataCard, EncoderScore, Role, SourceRecall
+from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Role, SourceRecall
 from recsys.evaluation.segments import OVERALL
-from recsys.retrieval.candidates import SOURCES, Candidates
-from recsys.schema import DAY, EVENTS, IntArray
+from recsys.recommender import Recommender
+from recsys.retrieval.candidates import SOURCES, WordArray
+from recsys.schema import DAY, EVENTS, BoolArray, IntArray, LongArray
 
 ALL_SOURCES = "all sources"
 
@@ -37,32 +42,124 @@ class Findings:
         self.grades[name] = self.exam.grade(recommended)
         self.roles[name] = role
 
-    def encoder(self, recommended: IntArray, *, layers: int, size: int, teacher: Grades | None) -> EncoderScore:
-        """Score an encoder's own lists; `teacher` is what it is compared with."""
-        config = self.exam.config
-        frame = self.exam.grade(recommended).per_user[OVERALL]
-        kept = {}
-        if teacher is not None:
-            for metric in (f"ndcg@{min(config.lengths)}", f"recall@{max(config.lengths)}"):
-                share = ratio(frame, teacher.per_user[OVERALL], metric, samples=config.samples, seed=config.seed)
-                kept |= {} if share is None else {metric: share}
-        scores = estimates(frame, samples=config.samples, seed=config.seed)
-        return EncoderScore(layers=layers, size=size, scores=scores, kept=kept)
+    def evaluation(
+        self,
+        *,
+        ours: str,
+        data: DataCard,
+        target: Literal["all", "new"],
+        encoders: Mapping[str, EncoderScore],
+        sources: Mapping[str, SourceRecall],
+        training: Mapping[str, Curve],
+        importance: Mapping[str, float],
+        measured: Measured,
+    ) -> Evaluation:
+        """Everything together, every method compared with `ours`."""
+        best, others = self.grades[ours], [name for name in self.grades if name != ours]
+        methods = {name: self.exam.method(grades, role=self.roles[name]) for name, grades in self.grades.items()}
+        return Evaluation(
+            data=data,
+            target=target,
+            shown=self.shown,
+            ours=ours,
+            methods=methods,
+            differences={name: self.exam.differences(best, self.grades[name]) for name in others},
+            encoders=encoders,
+            sources=sources,
+            training=training,
+            importance=importance,
+            measured=measured,
+        )
 
-    def sources(self, candidates: Candidates) -> dict[str, SourceRecall]:
-        """Recall of every source and of their union; `candidates` are of the exam's users, in its order."""
-        bits = {name: 1 << bit for bit, name in enumerate(SOURCES)}
-        masks = {name: (candidates.sources & bit) != 0 for name, bit in bits.items()}
-        masks[ALL_SOURCES] = np.ones(len(candidates.item_idx), np.bool_)
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The metrics that tables show."""
+        short, long = min(self.exam.config.lengths), max(self.exam.config.lengths)
+        return (f"ndcg@{short}", f"recall@{long}", f"mrr@{short}", f"map@{short}", f"novelty@{short}")
+
+    def encoders(self, *, teacher: tuple[IntArray, Path], student: tuple[IntArray, Path]) -> dict[str, EncoderScore]:
+        """Teacher and student alone: (lists of the exam's users, directory of the encoder)."""
+        judged = self.exam.grade(teacher[0])
+        return {
+            "teacher": self._encoder(judged, teacher[1], None),
+            "student": self._encoder(self.exam.grade(student[0]), student[1], judged),
+        }
+
+    def _encoder(self, grades: Grades, directory: Path, teacher: Grades | None) -> EncoderScore:
+        config, frame = self.exam.config, grades.per_user[OVERALL]
+        kept: dict[str, Estimate] = {}
+        for metric in self.shown[:2]:
+            if teacher is None:
+                break
+            share = ratio(frame, teacher.per_user[OVERALL], metric, samples=config.samples, seed=config.seed)
+            kept |= {} if share is None else {metric: share}
+        return EncoderScore(
+            layers=int(read_json(directory / "encoder.json")["layers"]),
+            size=sum(path.stat().st_size for path in weights(directory)),
+            scores=estimates(frame, samples=config.samples, seed=config.seed),
+            kept=kept,
+        )
+
+    def sources(self, proposals: "Proposals") -> dict[str, SourceRecall]:
+        """Recall of every source and of their union over the exam's users."""
+        masks = {name: (proposals.sources & (1 << bit)) != 0 for bit, name in enumerate(SOURCES)}
+        masks[ALL_SOURCES] = np.ones(len(proposals.item_idx), np.bool_)
+        return {name: self._recall(proposals, mask) for name, mask in masks.items()}
+
+    def _recall(self, proposals: "Proposals", mask: BoolArray) -> SourceRecall:
         truth, config = self.exam.segments[OVERALL], self.exam.config
-        found = {}
-        for name, mask in masks.items():
-            counts = np.bincount(candidates.rows[mask], minlength=len(candidates))
-            indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-            frame = candidate_recall(indptr, candidates.item_idx[mask], truth)
-            recall = estimate(frame, "recall", samples=config.samples, seed=config.seed)
-            found[name] = SourceRecall(recall=recall, candidates=float(counts.mean()))
-        return found
+        counts = np.bincount(proposals.rows[mask], minlength=len(truth))
+        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        frame = candidate_recall(indptr, proposals.item_idx[mask], truth)
+        recall = estimate(frame, "recall", samples=config.samples, seed=config.seed)
+        return SourceRecall(recall=recall, candidates=float(counts.mean()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposals:
+    """Who proposed what to whom.
+
+    Attributes:
+        rows: int64 (m,), ascending user rows.
+        item_idx: int32 (m,).
+        sources: uint16 (m,), bits of `SOURCES`.
+    """
+
+    rows: LongArray
+    item_idx: IntArray
+    sources: WordArray
+
+    @classmethod
+    def of(cls, recommender: Recommender, histories: Histories) -> "Proposals":
+        """All candidates of these users as of the recommender's instant, block by block."""
+        snapshot, as_of = recommender.snapshot, recommender.snapshot.items.as_of
+        rows, items, sources = [], [], []
+        for part in snapshot.blocks(len(histories)):
+            block = histories.take(range(part.start, part.stop))
+            allowed = snapshot.allowed(block, as_of=as_of)
+            found = snapshot.retriever.retrieve(block, as_of=as_of, allowed=allowed)
+            rows.append(found.rows + part.start)
+            items.append(found.item_idx)
+            sources.append(found.sources)
+        return cls(rows=np.concatenate(rows), item_idx=np.concatenate(items), sources=np.concatenate(sources))
+
+
+def weights(directory: Path) -> list[Path]:
+    """The files a process loads to encode: the ONNX graph where there is one, else torch's weights."""
+    exported = sorted(directory.glob("*.onnx*"))
+    return exported or sorted(directory.rglob("*.safetensors"))
+
+
+def training_curves(teacher: Path) -> dict[str, Curve]:
+    """The looks at the validation window and the loss, by name, from the teacher's history."""
+    looks = json.loads((teacher / "history.json").read_text())
+    head = max((look["step"] for look in looks if look["phase"] == "head"), default=0)
+    curves = {}
+    for label, name in (("loss", "loss"), ("validation ndcg@10", "ndcg"), ("validation recall@20", "recall")):
+        told = [look for look in looks if look[name] is not None]
+        steps = tuple(look["step"] + head * (look["phase"] != "head") for look in told)
+        curves[label] = Curve(steps=steps, values=tuple(look[name] for look in told))
+    return curves
 
 
 def data_card(

@@ -4,7 +4,9 @@ import numpy as np
 import polars as pl
 
 from recsys.data.vocabulary import Vocabulary
+from recsys.evaluation.metrics import padded
 from recsys.recommender import Recommendations
+from recsys.schema import IntArray, LongArray
 
 
 def table(recommendations: Recommendations, user_ids: list[str], items: Vocabulary) -> pl.DataFrame:
@@ -31,3 +33,8 @@ def table(recommendations: Recommendations, user_ids: list[str], items: Vocabula
         .with_columns(sources=pl.concat_list(sources).list.drop_nulls())
         .drop("bits")
     )
+
+
+def matrix(recommendations: Recommendations, rows: LongArray, k: int) -> IntArray:
+    """int32 (len(rows), k): the lists of chosen users, cut at k, -1 where a list is shorter."""
+    return padded(recommendations.indptr, recommendations.item_idx, k)[rows]

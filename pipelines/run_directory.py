@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.stages import Stage
+from pipelines.stages import Stage, kind_of
 from recsys import __version__
 from recsys.artifacts import digest_of, publish, read_manifest, verify
 from recsys.errors import ArtifactError, UsageError
@@ -105,7 +105,7 @@ class RunDirectory:
     def is_made(self, stage: Stage) -> bool:
         """Whether everything the stage makes is there, from these very inputs and settings."""
         try:
-            manifests = [read_manifest(self / name, kind=name) for name in stage.makes]
+            manifests = [read_manifest(self / name, kind=kind_of(name)) for name in stage.makes]
             parents = self.parents(stage)
         except ArtifactError:
             return False

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+BUNDLE = "bundles/current"
+"""The bundle in use, a link to bundles/<digest>."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -49,10 +52,15 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         name="release",
-        makes=("release",),
+        makes=(BUNDLE,),
         reads=("catalog", "interactions", "student", "vectors", "index", "ranker", "evaluation"),
-        sections=("task", "retrieval", "ranking", "release", "threads"),
+        sections=("data", "task", "retrieval", "ranking", "gate", "seed"),
     ),
 )
 
 BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+def kind_of(name: str) -> str:
+    """The kind that an artifact's manifest must state."""
+    return "bundle" if name == BUNDLE else name

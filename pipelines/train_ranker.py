@@ -6,7 +6,7 @@ from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from recsys.ranking.feature_list import TEXT_FEATURES
 from recsys.ranking.ranker import Ranker
-from recsys.ranking.training import training_rows
+from recsys.recommender import training_rows
 
 ABLATION = "without_encoder"
 """Folder, below `ranker`, of the ranker that knows nothing of the encoder."""
@@ -22,7 +22,6 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         interactions=parts.interactions,
         split=parts.split,
         config=parts.config,
-        progress=progress("instant"),
     )
     trees, seed, threads = opened.settings.ranking.trees, opened.settings.seed, opened.settings.threads
     with opened.make(stage) as out:

@@ -11,14 +11,14 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from recsys.data.config import Config, DataConfig, QualityConfig, SplitConfig, TaskConfig
 from recsys.errors import ConfigError
-from recsys.evaluation.config import EvaluationConfig
+from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig
 from recsys.text.config import DistillConfig, FinetuneConfig
 
 
 class Settings(Config):
-    """All settings; `section.key` on the command line, [section] in the file, RECSYS_SECTION__KEY in the environment."""
+    """All settings: `section.key` on the command line, [section] in a file, RECSYS_SECTION__KEY in the environment."""
 
     data: DataConfig = DataConfig()
     quality: QualityConfig = QualityConfig()
@@ -29,6 +29,7 @@ class Settings(Config):
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    gate: GateConfig = GateConfig()
     seed: int = Field(0, ge=0, description="Seed of everything random.")
     threads: int = Field(2, ge=1, description="Threads of the one heavy stage that runs at a time.")
 

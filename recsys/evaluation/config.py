@@ -20,3 +20,14 @@ class EvaluationConfig(Config):
         0.1, ge=0, le=1, description="New is a user whose first event lies in this last fraction of the log's span."
     )
     few_events: int = Field(3, ge=1, description="New is, too, a user with fewer positive events than this.")
+
+
+class GateConfig(Config):
+    """What an evaluation must show before anything is released."""
+
+    student_share: float = Field(
+        0.9, ge=0, description="The student alone keeps at least this share of the teacher's headline metric."
+    )
+    not_below: str = Field(
+        "popularity", description="The lists must not be significantly worse than this method's; empty asks nothing."
+    )

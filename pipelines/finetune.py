@@ -1,0 +1,50 @@
+"""Stage: base encoder + log before encoder_end → teacher, trained by Ray Train."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pipelines.console import err, progress
+from pipelines.run_directory import RunDirectory
+from pipelines.source import base_folder
+from pipelines.stages import Stage
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Interactions
+from recsys.data.split import TimeSplit
+from recsys.retrieval.embeddings import ItemVectors
+from recsys.schema import BoolArray
+from recsys.text import distributed
+from recsys.text.corpus import Corpus
+from recsys.text.encoder import TransformerEncoder
+
+
+def run(opened: RunDirectory, stage: Stage) -> None:
+    """Make `teacher`, and beside it the items' vectors: by the teacher (`vectors`) and by the base (`zero_shot`)."""
+    config = opened.settings.finetune
+    catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
+    interactions, split = Interactions.load(log), TimeSplit.load(log)
+    corpus = Corpus.of(catalog, interactions, split.encoder_end, valid_fraction=config.valid_fraction)
+    base = base_folder(config.base)
+    with opened.make(stage) as out:
+        target = out["teacher"]
+        distributed.run(
+            corpus, base=base, config=config, workdir=opened.work(stage), out=target, progress=progress("step")
+        )
+        err.print("  item vectors", markup=False)
+        _save(ItemVectors.of(catalog, TransformerEncoder.load(target)), target / "vectors")
+        untrained = TransformerEncoder.of_base(base, max_tokens=config.max_tokens, pooling="mean")
+        known = catalog.known_before(split.encoder_end, interactions.before(split.encoder_end).seen_items())
+        _save(_centred(ItemVectors.of(catalog, untrained), known), target / "zero_shot")
+
+
+def _save(vectors: ItemVectors, directory: Path) -> None:
+    directory.mkdir()
+    vectors.save(directory)
+
+
+def _centred(vectors: ItemVectors, known: BoolArray) -> ItemVectors:
+    """Less what the known items have in common, at unit length again; otherwise all items look alike."""
+    moved = vectors.vectors - vectors.vectors[known].mean(axis=0)
+    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
+    return replace(vectors, vectors=(moved / np.maximum(lengths, 1e-9)).astype(np.float32))
