@@ -175,7 +175,7 @@ def _everything(evaluation: Evaluation) -> str:
     rows.append(["coverage", *(f"{e.coverage:.1%}" for e in exposures)])
     rows.append(["Gini", *(f"{e.gini:.3f}" for e in exposures)])
     note = (
-        "Coverage: share of the catalogue in at least one list. Gini: 0 all items shown equally often, 1 one item only. "
+        "Coverage: share of the catalogue in at least one list. Gini: 0 all items shown alike, 1 one item only. "
         "Both are facts about the lists, not estimates. Novelty: bits, higher is less popular."
     )
     return _table(["metric", *names], rows) + f'<p class="note">{note}</p>'

@@ -36,7 +36,7 @@ small { color: var(--dim); display: block; font-size: .82em; line-height: 1.2; }
 .charts text { fill: var(--dim); font-size: 11px; }
 .strip { display: flex; margin: .4rem 0; font-size: .82rem; border-radius: .3rem; overflow: hidden; }
 .strip span { padding: .25rem .4rem; border-right: 2px solid var(--card); color: #fff; background: #6c7789;
-  overflow: hidden; white-space: nowrap; min-width: .4rem; }
+  overflow: hidden; white-space: nowrap; min-width: 3.6rem; }
 .strip span:nth-child(2) { background: #3f6ca8; }
 .strip span:nth-child(3) { background: #1c6b46; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: .5rem 0; font-size: .9rem; }

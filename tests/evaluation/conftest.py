@@ -1,0 +1,123 @@
+"""Small logs and evaluations whose answers are known."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys.data.interactions import COLUMNS, Interactions
+from recsys.data.vocabulary import Vocabulary
+from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.metrics import Exposure
+from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Method, SourceRecall
+from recsys.evaluation.truth import Truth
+from recsys.schema import EVENT_CODES
+
+Row: TypeAlias = tuple[int, int, int, float] | tuple[int, int, int, float, int]
+MakeLog: TypeAlias = Callable[..., Interactions]
+MakeTruth: TypeAlias = Callable[[Sequence[Sequence[int]]], Truth]
+
+
+@pytest.fixture
+def make_log() -> MakeLog:
+    """(user_idx, item_idx, at, weight[, until]) rows → Interactions."""
+
+    def make(rows: Sequence[Row], *, n_users: int, n_items: int) -> Interactions:
+        full = [(*row, None)[:5] for row in rows]
+        events = pl.DataFrame(
+            {
+                "user_idx": [r[0] for r in full],
+                "item_idx": [r[1] for r in full],
+                "event": [EVENT_CODES["purchase"]] * len(full),
+                "at": [r[2] for r in full],
+                "value": [None] * len(full),
+                "weight": [r[3] for r in full],
+                "until": [r[4] for r in full],
+            },
+            schema=COLUMNS,
+        )
+        users = Vocabulary.ordered([f"u{i}" for i in range(n_users)])
+        return Interactions(events=events.sort("at", "user_idx", "item_idx"), users=users, n_items=n_items)
+
+    return make
+
+
+@pytest.fixture
+def make_truth() -> MakeTruth:
+    """Lists of items, a user each → Truth; users are numbered from 0."""
+
+    def make(rows: Sequence[Sequence[int]]) -> Truth:
+        return Truth(
+            user_idx=np.arange(len(rows), dtype=np.int32),
+            indptr=np.cumsum([0, *map(len, rows)]).astype(np.int64),
+            item_idx=np.array([i for row in rows for i in sorted(row)], np.int32),
+        )
+
+    return make
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    """One of everything an evaluation can hold: ours .30, an ablation .29, two baselines .20 and .10."""
+
+    def at(mean: float, n: int = 500) -> Estimate:
+        return Estimate(mean=mean, low=mean - 0.01, high=mean + 0.01, n=n)
+
+    def off(mean: float, n: int = 500) -> Difference:
+        return Difference(mean=mean, low=mean - 0.02, high=mean + 0.02, n=n)
+
+    def method(role: str, ndcg: float) -> Method:
+        overall = {"ndcg@10": at(ndcg), "recall@20": at(ndcg + 0.05), "novelty@10": at(8.25)}
+        cold = {"ndcg@10": Estimate(mean=ndcg / 2, low=None, high=None, n=1)}
+        return Method(  # type: ignore[arg-type]
+            role=role, scores={"overall": overall, "cold items": cold}, exposure=Exposure(coverage=0.5, gini=0.25)
+        )
+
+    def ours_minus(mean: float) -> dict[str, dict[str, Difference]]:
+        return {
+            "overall": {"ndcg@10": off(mean), "recall@20": off(mean)},
+            "cold items": {"ndcg@10": Difference(mean=mean / 2, low=None, high=None, n=1)},
+        }
+
+    return Evaluation(
+        data=DataCard(
+            name="toy shop",
+            rows=1234,
+            filtered={"cancelled": 56},
+            rejects={"item_id is null": 7},
+            users=600,
+            items=50,
+            events={"purchase": 1000, "click": 234},
+            clock="real",
+            first=0,
+            encoder_end=80 * 86_400_000_000,
+            ranker_end=90 * 86_400_000_000,
+            end=100 * 86_400_000_000,
+        ),
+        target="new",
+        shown=("ndcg@10", "recall@20"),
+        ours="recsys",
+        methods={
+            "popularity": method("baseline", 0.10),
+            "recsys": method("ours", 0.30),
+            "EASE": method("baseline", 0.20),
+            "recsys without text": method("ablation", 0.29),
+        },
+        differences={
+            "popularity": ours_minus(0.20),
+            "EASE": ours_minus(0.10),
+            "recsys without text": ours_minus(0.01),
+        },
+        encoders={
+            "teacher": EncoderScore(layers=6, size=90_900_000, scores={"ndcg@10": at(0.08), "recall@20": at(0.1)}),
+            "student": EncoderScore(
+                layers=2, size=22_000_000, scores={"ndcg@10": at(0.076)}, kept={"ndcg@10": at(0.95)}
+            ),
+        },
+        sources={"all sources": SourceRecall(recall=at(0.6), candidates=312.5)},
+        training={"loss": Curve(steps=(10, 20, 30), values=(5.0, 4.0, 3.5))},
+        importance={"text.interest": 0.6, "user.idle_days": 0.4},
+        measured=Measured(encoder_ms={"student": 1.25}, stage_seconds={"finetune": 412.0}),
+    )

@@ -1,0 +1,50 @@
+"""Small drawings."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from recsys.evaluation.compare import Estimate
+from recsys.evaluation.plots import bar, line, scale, whisker
+from recsys.evaluation.results import Curve
+
+
+def test_scale_holds_zero_and_every_interval():
+    low, high = scale([Estimate(mean=0.2, low=0.1, high=0.4, n=9), Estimate(mean=0.3, low=None, high=None, n=1)])
+    assert low == 0
+    assert high == pytest.approx(0.4 + 0.03 * 0.4)
+    low, _ = scale([Estimate(mean=-0.2, low=-0.3, high=-0.1, n=9)])
+    assert low == pytest.approx(-0.3 - 0.03 * 0.3)
+    assert scale([]) == (0, 1)
+
+
+def test_whisker_marks_zero_interval_and_mean():
+    svg = whisker(Estimate(mean=0.5, low=0.25, high=0.75, n=9), (0.0, 1.0))
+    assert re.findall(r'd="([^"]+)"', svg) == ["M0.00 0V10", "M25.00 5H75.00", "M50.00 5h0"]
+    assert "H" not in "".join(re.findall(r'd="([^"]+)"', whisker(Estimate(mean=1, low=None, high=None, n=1), (0, 1))))
+
+
+def test_bar_is_as_long_as_its_share():
+    assert ET.fromstring(bar(0.25)).find("rect").attrib["width"] == "25.00"
+
+
+def test_line_runs_from_first_to_last_step_and_low_to_high():
+    svg = ET.fromstring(line(Curve(steps=(0, 50, 100), values=(3.0, 1.0, 2.0))))
+    path = svg.findall("path")[1].attrib["d"]
+    points = [tuple(map(float, p.split())) for p in re.split("[ML]", path)[1:]]
+    assert points[0] == (52, 10)
+    assert points[1] == ((52 + 332) / 2, 150 - 22)
+    assert points[2] == (332, (10 + 128) / 2)
+    assert [t.text for t in svg.findall("text")] == ["1.0000", "0", "3.00", "step 100"]
+
+
+@pytest.mark.parametrize("values", [(2.0,), (2.0, 2.0)])
+def test_flat_and_single_curves_draw(values):
+    svg = line(Curve(steps=tuple(range(len(values))), values=values))
+    ET.fromstring(svg)
+    assert "nan" not in svg
+
+
+def test_no_curve_no_drawing():
+    assert line(Curve(steps=(), values=())) == ""
