@@ -70,6 +70,13 @@ def test_a_loaded_recommender_gives_the_same_lists(bundle: Bundle, recommender: 
     np.testing.assert_array_equal(after.sources, before.sources)
 
 
+def test_the_encoder_inside_is_the_one_that_made_the_vectors(bundle: Bundle) -> None:
+    vectors = bundle.recommender.vectors.vectors
+    for n in (0, 7, 23):
+        alone = bundle.encoder.encode([bundle.catalog.texts[n]])[0]
+        assert float(alone @ vectors[n]) == pytest.approx(1, abs=1e-5)
+
+
 def test_histories_of_known_unknown_and_repeated_users(bundle: Bundle) -> None:
     first, second = bundle.users.ids[0], bundle.users.ids[1]
     rows = bundle.histories([second, "nobody", first, second])
