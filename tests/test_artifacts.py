@@ -101,9 +101,14 @@ def test_an_altered_manifest_is_refused(tmp_path: Path) -> None:
 
 def test_an_interruption_leaves_the_old_artifact_and_no_rubbish(tmp_path: Path) -> None:
     before = make(tmp_path / "toy")
-    with pytest.raises(KeyboardInterrupt), publish(tmp_path / "toy", kind="toy") as work:
-        (work / "data.txt").write_text("half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with publish(tmp_path / "toy", kind="toy") as work:
+            (work / "data.txt").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert verify(tmp_path / "toy", kind="toy").digest == before
     assert hidden(tmp_path) == []
 
@@ -129,7 +134,7 @@ def test_a_full_disk_inside_the_block_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArtifactError, match="Cannot write .*Not a directory|Cannot write .*File exists"):
+    with pytest.raises(ArtifactError, match=r"Cannot write .*Not a directory|Cannot write .*File exists"):
         make(tmp_path / "file" / "toy")
 
 
@@ -153,7 +158,7 @@ def test_a_link_moves_in_one_step(tmp_path: Path) -> None:
 def test_a_link_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "current").mkdir()
     (tmp_path / "current" / "file").write_text("")
-    with pytest.raises(ArtifactError, match="Cannot write .*current"):
+    with pytest.raises(ArtifactError, match=r"Cannot write .*current"):
         point_to(tmp_path / "current", tmp_path / "a")
 
 

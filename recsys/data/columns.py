@@ -37,7 +37,8 @@ def read_column(column: pl.Series, dtype: pl.DataType, *, where: str, timezone: 
     Raises:
         SchemaError: the column's type cannot hold such values, or its times have no zone.
     """
-    if column.dtype == pl.Null or column.null_count() == len(column):
+    given = column.fill_nan(None) if column.dtype.is_float() else column
+    if given.null_count() == len(column):
         return _fine(pl.Series(column.name, [None] * len(column), dtype=dtype))
     if isinstance(dtype, pl.Datetime):
         values, problems, note = read_instants(column, where=where, timezone=timezone)

@@ -146,7 +146,7 @@ def _plain(table: pl.DataFrame, columns: Iterable[str], names: Mapping[str, str]
 def _roles(events: pl.DataFrame, mapping: MappingConfig) -> pl.DataFrame:
     if "event" not in events.columns and mapping.event is not None:
         events = events.with_columns(event=pl.lit(mapping.event))
-    if "event" not in events.columns or not mapping.roles:
+    if "event" not in events.columns or events["event"].dtype.is_nested() or not mapping.roles:
         return events
     return events.with_columns(pl.col("event").cast(pl.String).replace(mapping.roles))
 

@@ -91,9 +91,10 @@ def _read(raw: RawLog, name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[str]
     wanted = ITEM_COLUMNS if name == "items" else EVENT_COLUMNS
     for column in _REQUIRED[name]:
         if column not in table.columns:
+            hint = ", or name the event of all rows in data.mapping.event" if column == "event" else ""
             raise SchemaError(
                 f"Expected a column {column} in {name}, found {', '.join(table.columns) or 'none'}; "
-                f"add it or name it in data.mapping.{name}."
+                f"add it or name it in data.mapping.{name}{hint}."
             )
     if table.is_empty():
         raise SchemaError(f"Expected rows in {name}, found none; export the table again.")

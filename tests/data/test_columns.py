@@ -19,7 +19,9 @@ def read(column: pl.Series, dtype: pl.DataType) -> tuple[list[object], list[str 
 
 
 @pytest.mark.parametrize("dtype", [TEXT, NUMBER, POSITION, TAGS, UTC_US])
-@pytest.mark.parametrize("column", [pl.Series([None, None]), pl.Series([None, None], dtype=pl.Boolean)])
+@pytest.mark.parametrize(
+    "column", [pl.Series([None, None]), pl.Series([None, None], dtype=pl.Boolean), pl.Series([math.nan, None])]
+)
 def test_an_empty_column_of_any_type_is_empty(column: pl.Series, dtype: pl.DataType) -> None:
     assert read(column, dtype) == ([None, None], [None, None], "")
 

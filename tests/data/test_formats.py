@@ -70,6 +70,14 @@ def test_a_mapping_names_the_event_of_a_log_without(tmp_path: Path) -> None:
     assert "event" not in read_directory(tmp_path).events.columns
 
 
+def test_roles_map_numbers_too_and_leave_other_types_to_the_next_check(tmp_path: Path) -> None:
+    mapping = MappingConfig(roles={"1": "view", "2": "click"})
+    write(tmp_path, ".parquet", events=EVENTS.with_columns(event=pl.Series([1, 2])))
+    assert read_directory(tmp_path, mapping).events["event"].to_list() == ["view", "click"]
+    write(tmp_path, ".parquet", events=EVENTS.with_columns(event=pl.Series([["1"], ["2"]])))
+    assert read_directory(tmp_path, mapping).events["event"].dtype == pl.List(pl.String)
+
+
 @pytest.mark.parametrize(
     ("mapping", "sentence"),
     [
