@@ -1,16 +1,20 @@
 """The served encoder: text to vector with ONNX Runtime, without torch in the process."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from tokenizers import Tokenizer
 
 from recsys.errors import ArtifactError
 from recsys.schema import BoolArray, FloatArray, LongArray
+
+# from 1.29 on, the import alone writes a device id to disk and calls its maker, unless told not to beforehand
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime as ort
 
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
