@@ -1,7 +1,6 @@
 """What may be recommended at all."""
 
 import numpy as np
-import polars as pl
 
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories
@@ -12,10 +11,9 @@ from recsys.schema import BoolArray, Instant
 
 def available(catalog: Catalog, *, as_of: Instant) -> BoolArray:
     """(n_items,) items with available_from ≤ as_of < available_until, where given."""
-    since = pl.col("available_from").dt.epoch("us") <= as_of
-    until = pl.col("available_until").dt.epoch("us") > as_of
-    open_ = catalog.items.select(since.fill_null(True) & until.fill_null(True)).to_series()
-    return np.asarray(open_.to_numpy(), np.bool_)
+    now = np.datetime64(as_of, "us")
+    since, until = (catalog.items[name].to_numpy() for name in ("available_from", "available_until"))
+    return np.asarray((np.isnat(since) | (since <= now)) & (np.isnat(until) | (until > now)))
 
 
 def unseen(histories: Histories, n_items: int) -> BoolArray:
