@@ -73,19 +73,17 @@ def _methods(evaluation: Evaluation) -> str:
     heads = {name: evaluation.methods[name].scores[OVERALL][metric] for name in names}
     axis = scale(list(heads.values()))
     plot = "".join(f"{_name(evaluation, n)}{whisker(heads[n], axis)}<b>{number(heads[n].mean)}</b>" for n in names)
-    rows = [
-        [
-            _name(evaluation, name),
-            *(_cell(evaluation.methods[name].scores[OVERALL][m]) for m in evaluation.shown),
-            *(
-                "" if name == evaluation.ours else _cell(evaluation.differences[name][OVERALL][m])
-                for m in evaluation.shown
-            ),
-        ]
-        for name in names
-    ]
-    head = ["method", *map(label, evaluation.shown), *(f"ours − it, {label(m)}" for m in evaluation.shown)]
-    return f'<h3>{escape(label(metric))}</h3><div class="plot">{plot}</div>\n<h3>Figures</h3>{_table(head, rows)}'
+    rows = []
+    for name in names:
+        scores, ours_minus = (
+            evaluation.methods[name].scores[OVERALL],
+            evaluation.differences.get(name, {}).get(OVERALL, {}),
+        )
+        cells = [_cell(scores.get(m)) for m in evaluation.shown]
+        rows.append([_name(evaluation, name), *cells, *(_cell(ours_minus.get(m)) for m in evaluation.leading)])
+    head = ["method", *map(label, evaluation.shown), *(f"ours − it, {label(m)}" for m in evaluation.leading)]
+    title = escape(label(metric))
+    return f'<h3>{title}</h3><div class="plot">{plot}</div>\n<h3>Figures</h3>{_table(head, rows)}'
 
 
 def _ablations(evaluation: Evaluation) -> str:
@@ -108,10 +106,10 @@ def _segments(evaluation: Evaluation) -> str:
     rows = []
     for name, scores in ours.items():
         users = max(score.n for score in scores.values())
-        cells = [_cell(scores.get(metric)) for metric in evaluation.shown]
+        cells = [_cell(scores.get(metric)) for metric in evaluation.leading]
         cells += [_cell(evaluation.differences[other].get(name, {}).get(evaluation.headline)) for other in others]
         rows.append([escape(name), f"{users:,}", *cells])
-    head = ["segment", "users", *map(label, evaluation.shown)]
+    head = ["segment", "users", *map(label, evaluation.leading)]
     head += [f"ours − {other}, {label(evaluation.headline)}" for other in others]
     note = (
         "Cold items had no event before the test window, warm items had. In both, lists compete over the whole "
@@ -123,7 +121,7 @@ def _segments(evaluation: Evaluation) -> str:
 def _encoders(evaluation: Evaluation) -> str:
     rows = [_encoder(evaluation, name, e) for name, e in evaluation.encoders.items()]
     kept = [f"kept of the teacher's {label(evaluation.headline)}"]
-    head = ["encoder", "layers", "MB", "ms/text", *map(label, evaluation.shown), *kept]
+    head = ["encoder", "layers", "MB", "ms/text", *map(label, evaluation.leading), *kept]
     note = "Lists by the dot product of user and item vector: item text and the user's history, nothing else."
     return f'{_table(head, rows)}<p class="note">{note}</p>' if rows else ""
 
@@ -135,7 +133,7 @@ def _encoder(evaluation: Evaluation, name: str, encoder: EncoderScore) -> list[s
     if kept and kept.low is not None and kept.high is not None:
         share += f"<small>[{kept.low:.1%}, {kept.high:.1%}]</small>"
     time = "–" if milliseconds is None else f"{milliseconds:.1f}"
-    scores = [_cell(encoder.scores.get(metric)) for metric in evaluation.shown]
+    scores = [_cell(encoder.scores.get(metric)) for metric in evaluation.leading]
     return [escape(name), str(encoder.layers), f"{encoder.size / 1e6:.1f}", time, *scores, share]
 
 

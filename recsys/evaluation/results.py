@@ -125,7 +125,7 @@ class Evaluation:
     Attributes:
         data: what it was measured on.
         target: all: anything counts; new: only items the user had not taken before.
-        shown: the metrics that tables show; the first is the headline.
+        shown: the metrics that tables show; the first is the headline, the first two are leading: told everywhere.
         ours: name of the run's own method.
         methods: name → scores, ours included.
         differences: other method → segment → metric → ours - other, paired over users.
@@ -152,19 +152,24 @@ class Evaluation:
         if self.ours not in self.methods:
             raise ShapeError(f"Evaluation: expected our method {self.ours!r} among {sorted(self.methods)}.")
         for name, method in self.methods.items():
-            missing = set(self.shown).difference(method.scores.get(OVERALL, {}))
+            missing = set(self.leading).difference(method.scores.get(OVERALL, {}))
             if name != self.ours:
-                missing |= set(self.shown).difference(self.differences.get(name, {}).get(OVERALL, {}))
+                missing |= set(self.leading).difference(self.differences.get(name, {}).get(OVERALL, {}))
             if missing or not self.shown:
                 raise ShapeError(
-                    f"Evaluation: expected {', '.join(self.shown) or 'a metric to show'} overall for {name!r}, and as "
-                    f"a difference of ours to it; missing {sorted(missing)}."
+                    f"Evaluation: expected {', '.join(self.leading) or 'a metric to show'} overall for {name!r}, and "
+                    f"as a difference of ours to it; missing {sorted(missing)}."
                 )
 
     @property
     def headline(self) -> str:
         """The metric that the first sentence and the order of the methods go by."""
         return self.shown[0]
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """The one or two metrics that every table has room for."""
+        return self.shown[:2]
 
     def named(self, role: Role) -> list[str]:
         """Methods of a role, best headline first."""

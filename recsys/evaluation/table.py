@@ -6,14 +6,14 @@ from recsys.evaluation.wording import figure, label
 
 
 def rows(evaluation: Evaluation) -> list[list[str]]:
-    """A head and one row per method: name, the shown metrics, ours - it on the headline."""
-    head = ["method", *map(label, evaluation.shown), f"{evaluation.ours} - method, {label(evaluation.headline)}"]
+    """A head and one row per method: name, the leading metrics, ours - it on the headline."""
+    head = ["method", *map(label, evaluation.leading), f"{evaluation.ours} - method, {label(evaluation.headline)}"]
     body = []
     for name in in_order(evaluation):
         scores = evaluation.methods[name].scores[OVERALL]
         ours = name == evaluation.ours
         lead = "" if ours else figure(evaluation.differences[name][OVERALL][evaluation.headline])
-        body.append([name, *(figure(scores[metric]) for metric in evaluation.shown), lead])
+        body.append([name, *(figure(scores[metric]) for metric in evaluation.leading), lead])
     return [head, *body]
 
 

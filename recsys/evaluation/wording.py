@@ -70,7 +70,8 @@ def ablation(evaluation: Evaluation, without: str) -> str:
     """What the left-out part is worth, in a sentence, and the segments where the answer is another."""
     parts = evaluation.differences[without]
     overall = parts[OVERALL][evaluation.headline]
-    said = f"{evaluation.ours} against {without}: {label(evaluation.headline)} {figure(overall)}; {_worth(overall)}."
+    worth = f"{label(evaluation.headline)} {figure(overall)}: {_worth(overall)}"
+    said = f"What is left out in “{without}” is worth {worth}."
     elsewhere = [
         f"{name} {figure(metrics[evaluation.headline])}"
         for name, metrics in parts.items()
@@ -81,7 +82,7 @@ def ablation(evaluation: Evaluation, without: str) -> str:
 
 def _worth(difference: Difference) -> str:
     return {
-        1: "what that leaves out helps",
-        0: "what that leaves out adds nothing that this log can show",
-        -1: "what that leaves out does harm",
+        1: "it helps",
+        0: "it adds nothing that this log can show",
+        -1: "it does harm",
     }[difference.sign]

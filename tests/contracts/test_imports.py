@@ -1,4 +1,4 @@
-"""Importing is free: light rooms stay light, and no import writes, prints or touches the network."""
+"""Importing is free: light rooms stay light, and no import writes, prints or calls out."""
 
 import os
 import pkgutil
@@ -41,7 +41,7 @@ sys.addaudithook(refuse)
 
 
 def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A fresh interpreter whose every writable place is `folder`, with sockets forbidden."""
+    """A fresh interpreter whose every writable place is `folder`; a connection from Python code is an error."""
     root = str(Path(recsys.__path__[0]).parent)
     places = {name: str(folder) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1", **places}

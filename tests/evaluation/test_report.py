@@ -66,6 +66,11 @@ def test_every_method_stands_with_its_interval(evaluation):
         assert f"[{score.low:.4f}, {score.high:.4f}]" in text
 
 
+def test_a_metric_that_a_method_lacks_is_a_dash(evaluation):
+    lists_are_empty = replace(evaluation, shown=("ndcg@10", "recall@20", "map@10"))
+    assert render(lists_are_empty).count("<td>–</td>") >= len(evaluation.methods)
+
+
 def test_nothing_is_loaded_and_nothing_runs(evaluation):
     page = parse(evaluation)
     assert not {"script", "link", "img", "iframe", "object", "a", "base"} & set(page.tags)

@@ -1,5 +1,7 @@
 """The terminal table."""
 
+from dataclasses import replace
+
 from recsys.evaluation.table import in_order, rows, table
 
 
@@ -22,3 +24,7 @@ def test_columns_line_up(evaluation):
         assert lines[2][column:].startswith(mean)
         assert {line[column - 2 : column] for line in [lines[0], *lines[2:]]} == {"  "}
     assert lines == [line.rstrip() for line in lines]
+
+
+def test_only_leading_metrics_have_room(evaluation):
+    assert table(replace(evaluation, shown=("ndcg@10", "recall@20", "novelty@10"))) == table(evaluation)

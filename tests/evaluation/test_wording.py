@@ -52,8 +52,8 @@ def test_headline_without_and_with_one_baseline(evaluation):
 )
 def test_ablation_says_where_a_part_adds_nothing(evaluation, low, high, verdict):
     said = ablation(with_difference(evaluation, "recsys without text", low, high), "recsys without text")
-    assert said.startswith("recsys against recsys without text: nDCG@10 ")
-    assert said.endswith(f"; what that leaves out {verdict}.")
+    assert said.startswith("What is left out in “recsys without text” is worth nDCG@10 ")
+    assert said.endswith(f"]: it {verdict}.")
 
 
 def test_ablation_names_segments_with_another_answer(evaluation):
