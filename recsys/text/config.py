@@ -10,6 +10,9 @@ from recsys.data.config import Config
 class FinetuneConfig(Config):
     """How the teacher learns from the log."""
 
+    base: str = Field(
+        "all-MiniLM-L6-v2", description="The pretrained encoder: this name, or the folder of a BERT-family model."
+    )
     pooling: Literal["mean", "attention"] = Field(
         "mean", description="How token states become one vector; attention starts as the mean and is learned."
     )
@@ -50,6 +53,7 @@ class DistillConfig(Config):
     """How the student learns from the teacher."""
 
     layers: int = Field(3, ge=1, description="Layers of the student, copied from the teacher's at even distances.")
+    frozen_layers: int = Field(0, ge=0, description="How many of the student's lowest layers stay as copied.")
     epochs: int = Field(8, ge=0, description="Passes over the texts known before encoder_end.")
     tokens_per_step: int = Field(4_096, ge=1, description="Tokens in one step.")
     rate: float = Field(3e-4, gt=0, description="Learning rate.")

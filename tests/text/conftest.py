@@ -1,0 +1,79 @@
+"""A BERT small enough for a test, made from nothing, and the corpus of the small shop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel
+
+from recsys.data.config import SplitConfig
+from recsys.data.split import TimeSplit
+from recsys.data.synthetic import WORDS
+from recsys.text.config import FinetuneConfig
+from recsys.text.corpus import Corpus
+
+
+def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0) -> Path:
+    """config.json, model.safetensors and tokenizer.json of a random BERT that knows the shop's words."""
+    words = sorted({word for taste, own in WORDS.items() for word in (taste, *own)} | {"red", "blue", "goes", "well"})
+    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=2 * width,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def split(shop) -> TimeSplit:
+    return TimeSplit.of(shop.interactions, SplitConfig())
+
+
+@pytest.fixture(scope="session")
+def corpus(shop, split: TimeSplit) -> Corpus:
+    return Corpus.of(shop.catalog, shop.interactions, split.encoder_end, valid_fraction=0.2)
+
+
+@pytest.fixture(scope="session")
+def quick() -> Callable[..., FinetuneConfig]:
+    """Settings of a training of a second, with changes by name."""
+
+    def make(**changes: object) -> FinetuneConfig:
+        settings: dict[str, object] = {
+            "max_tokens": 16,
+            "head_steps": 4,
+            "max_steps": 6,
+            "evaluate_every": 2,
+            "users_per_step": 24,
+            "tokens_per_step": 600,
+            "layer_rate": 1e-3,
+        }
+        return FinetuneConfig.model_validate(settings | changes)
+
+    return make
+
+
+def silent(*_: object) -> None:
+    """Progress for nobody."""
