@@ -22,14 +22,14 @@ event_rows = st.lists(
         st.integers(0, N_USERS - 1),
         st.integers(0, N_ITEMS - 1),
         st.integers(0, 11),
-        st.integers(0, 30),
+        st.integers(0, 6),
         st.none() | st.floats(0, 9),
         st.sampled_from([0.0, 0.5, 1.0]),
-        st.none() | st.integers(0, 40),
+        st.none() | st.integers(0, 9),
     ),
     max_size=30,
 )
-instants = st.integers(-1, 42)
+instants = st.integers(-1, 10)
 user_rows = st.lists(st.integers(-1, N_USERS - 1), max_size=6)
 
 
@@ -96,7 +96,7 @@ def test_last_and_positives_and_before_filter_each_user(rows: list[Event], users
     assert entries(got.last(n)) == [history[max(0, len(history) - n) :] for history in full]
     assert entries(log_of(rows).histories(np.array(users, np.int32), as_of=99, n=n)) == entries(got.last(n))
     assert entries(got.positives()) == [[e for e in history if e[3] > 0] for history in full]
-    assert entries(got.before(15)) == [[e for e in history if e[2] < 15] for history in full]
+    assert entries(got.before(3)) == [[e for e in history if e[2] < 3] for history in full]
 
 
 @given(event_rows, user_rows, st.data())

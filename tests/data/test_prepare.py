@@ -1,5 +1,6 @@
 """Weights, cancellations, clock and cut, on logs small enough to check by hand."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -188,6 +189,16 @@ def test_a_world_comes_through_whole() -> None:
 def test_until_is_read_as_a_quantile_or_a_time(text: str, value: float) -> None:
     assert parse_until(text) == value
     assert type(parse_until(text)) is type(value)
+
+
+def test_until_without_a_zone_is_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert parse_until("2024-01-01") == ZERO
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1.5", "0", "1"])

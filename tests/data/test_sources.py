@@ -18,6 +18,7 @@ from recsys.errors import SchemaError
 INVOICES = """InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 1,A, TEAPOT ,2,12/1/2010 8:26,3.0,17850,UK
 1,A,TEAPOT,1,12/1/2010 8:26,5.0,17850,UK
+1,A,TEAPOTS,1,12/1/2010 8:26,10.0,17850,UK
 2,B,KITE,4,12/2/2010 9:00,0.5,13047,UK
 3,A,TEAPOT BLUE,1,12/9/2011 12:50,9.0,13047,UK
 C4,A,TEAPOT,-2,12/3/2010 8:00,3.0,,UK
@@ -59,6 +60,7 @@ def test_invoices_become_purchases_and_the_rest_is_counted_once(shelf: Path) -> 
     assert raw.events.rows() == [
         ("17850", "A", "purchase", first, 1 * 5.0),
         ("17850", "A", "purchase", first, 2 * 3.0),
+        ("17850", "A", "purchase", first, 1 * 10.0),
         ("13047", "B", "purchase", datetime(2010, 12, 2, 9, tzinfo=UTC), 4 * 0.5),
         ("13047", "A", "purchase", datetime(2011, 12, 9, 12, 50, tzinfo=UTC), 1 * 9.0),
     ]
@@ -67,7 +69,7 @@ def test_invoices_become_purchases_and_the_rest_is_counted_once(shelf: Path) -> 
 
 
 def test_an_item_is_what_its_first_sale_said(shelf: Path) -> None:
-    assert read_source("online-retail", shelf).items.rows() == [("A", "TEAPOT", (3.0 + 5.0) / 2), ("B", "KITE", 0.5)]
+    assert read_source("online-retail", shelf).items.rows() == [("A", "TEAPOT", 5.0), ("B", "KITE", 0.5)]
     later = INVOICES.replace("TEAPOT BLUE,1,12/9/2011 12:50,9.0", "OTHER WORDS,1,12/9/2011 12:50,99.0")
     before = read_source("online-retail", shelf).items
     (shelf / "online-retail.csv").write_text(later)
@@ -84,7 +86,7 @@ def test_data_is_a_source_or_a_directory(shelf: Path, tmp_path: Path) -> None:
     world = make_world(n_users=4, n_items=8)
     world.write(tmp_path / "own")
     mapping = MappingConfig(roles={"click": "view"})
-    assert open_log("online-retail", mapping=mapping, cache=shelf).events.height == 4
+    assert open_log("online-retail", mapping=mapping, cache=shelf).events.height == 5
     own = open_log(str(tmp_path / "own"), mapping=mapping, cache=shelf)
     assert set(own.events["event"]) == {"view", "purchase"}
     assert fetch("ml-1m", shelf) == base_encoder(shelf) == shelf

@@ -43,9 +43,9 @@ def test_cuts_agree_with_polars_on_any_log() -> None:
     assert nearest(times, 0.6) == expected[1]
 
 
-@pytest.mark.parametrize("times", [[5] * 100, [0] * 85 + [1] * 15, [0] * 40 + [1] * 60])
+@pytest.mark.parametrize("times", [[5] * 100, [0] * 85 + [1] * 15, [0] * 40 + [1] * 60, [0] * 85 + list(range(20))])
 def test_a_log_that_stands_still_is_refused(times: list[int]) -> None:
-    with pytest.raises(SplitError, match=r"Expected positive events spread over time, got \d distinct .* move split"):
+    with pytest.raises(SplitError, match=r"Expected positive events spread over time, got \d+ distinct .* move split"):
         TimeSplit.of(log_at(times), SplitConfig())
 
 
