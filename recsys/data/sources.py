@@ -11,6 +11,7 @@ from recsys.data.config import MappingConfig
 from recsys.data.download import Wheel, unpacked
 from recsys.data.formats import RawLog, read_atomic, read_directory
 from recsys.errors import SchemaError
+from recsys.schema import UTC_US
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,13 @@ def _ml_1m(folder: Path) -> RawLog:
     items, events = read_atomic(folder / "ml-1m.item", folder / "ml-1m.inter")
     return RawLog(
         items=items.select("item_id", "title", "category").sort("item_id"),
-        events=events.select("user_id", "item_id", "event", "timestamp", "value"),
+        events=events.select(
+            "user_id",
+            "item_id",
+            "event",
+            pl.from_epoch(pl.col("timestamp").cast(pl.Int64)).cast(UTC_US),
+            pl.col("value").cast(pl.Float64),
+        ).sort("timestamp", "user_id", "item_id", "value"),
     )
 
 

@@ -14,6 +14,7 @@ from recsys.data.quality import clean
 from recsys.data.sources import available, base_encoder, fetch, open_log, read_source
 from recsys.data.synthetic import make_world
 from recsys.errors import SchemaError
+from recsys.schema import EVENT_COLUMNS, ITEM_COLUMNS
 
 INVOICES = """InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
 1,A, TEAPOT ,2,12/1/2010 8:26,3.0,17850,UK
@@ -79,7 +80,15 @@ def test_an_item_is_what_its_first_sale_said(shelf: Path) -> None:
 def test_ratings_of_films(shelf: Path) -> None:
     raw = read_source("ml-1m", shelf)
     assert raw.items.rows() == [("Heat (1995)", "Heat (1995)", "Crime")]
-    assert raw.events.rows() == [("1", "Heat (1995)", "rating", "978300760", "5")]
+    assert raw.events.rows() == [("1", "Heat (1995)", "rating", datetime(2000, 12, 31, 22, 12, 40, tzinfo=UTC), 5.0)]
+
+
+@pytest.mark.parametrize("name", ["online-retail", "ml-1m"])
+def test_sources_come_in_the_plain_form(shelf: Path, name: str) -> None:
+    raw = read_source(name, shelf)
+    assert all(ITEM_COLUMNS[c] == t for c, t in raw.items.schema.items())
+    assert all(EVENT_COLUMNS[c] == t for c, t in raw.events.schema.items())
+    assert raw.events["timestamp"].is_sorted()
 
 
 def test_data_is_a_source_or_a_directory(shelf: Path, tmp_path: Path) -> None:
