@@ -103,8 +103,11 @@ def _replace(target: Path, work: Path) -> None:
 
 
 def _is_full(error: Exception) -> bool:
-    # polars, safetensors and faiss report a full disk by errors of their own, with the system's words in them
-    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+    # polars, safetensors and faiss report a full disk by errors of their own, with the system's words in them;
+    # numpy counts: "3072 requested and 3040 written"
+    told = str(error)
+    known = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in told
+    return known or ("requested and" in told and told.endswith("written"))
 
 
 def _disk_error(target: Path, error: Exception) -> ArtifactError:

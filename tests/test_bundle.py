@@ -209,6 +209,11 @@ def _table(directory: Path) -> None:
     pl.DataFrame({"a": range(100_000)}).write_parquet(directory / "table.parquet")
 
 
+def _array(directory: Path) -> None:
+    with (Path("/dev/full")).open("wb") as full:
+        np.zeros(100_000).tofile(full)
+
+
 def _index(directory: Path) -> None:
     (directory / "index").symlink_to("/dev/full")
     index = faiss.IndexFlatIP(64)
@@ -216,7 +221,7 @@ def _index(directory: Path) -> None:
     faiss.write_index(index, str(directory / "index"))
 
 
-@pytest.mark.parametrize("write", [_text, _table, _index])
+@pytest.mark.parametrize("write", [_text, _table, _array, _index])
 def test_a_full_disk_leaves_everything_as_it_was(
     write, shop, recommender: Recommender, toy_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

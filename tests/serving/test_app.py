@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.bundle import CURRENT, Bundle
 from recsys.errors import ArtifactError
@@ -292,6 +293,13 @@ def test_openapi_is_complete(client: TestClient) -> None:
         assert set(post["responses"]) == {"200", "400", "413", "415", "422"}
         for status in ("400", "413", "415", "422"):
             assert set(post["responses"][status]["content"]) == {"application/problem+json"}
+
+
+def test_answers_are_computed_by_one_thread(bundle_root: Path) -> None:
+    with threadpool_limits(2):
+        pools = create_app(bundle_root).state.lane.submit(threadpool_info).result()
+    assert {pool["user_api"] for pool in pools} == {"blas", "openmp"}
+    assert {pool["num_threads"] for pool in pools} == {1}
 
 
 def test_no_bundle_no_service(tmp_path: Path) -> None:
