@@ -73,7 +73,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows, st.integers(1, 60))
 def test_one_item_alone_has_the_text_of_the_catalogue(items: list[dict[str, object]], text_chars: int) -> None:
     numbered = [{"item_id": str(i), **item} for i, item in enumerate(items)]

@@ -96,7 +96,7 @@ def test_a_return_before_its_purchase_cancels_nothing() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("uv"), st.sampled_from("ab"), st.booleans(), st.integers(1, 9)), max_size=20))
 def test_cancellations_agree_with_a_ledger(moves: list[tuple[str, str, bool, int]]) -> None:
     rows: list[Row] = [(u, i, "return" if back else "purchase", float(d), None) for u, i, back, d in moves]
