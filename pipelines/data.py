@@ -12,7 +12,7 @@ from recsys.data.check import check as check_directory
 from recsys.data.download import default_cache
 from recsys.data.formats import write_plain
 from recsys.data.sources import available, read_source
-from recsys.errors import QualityError
+from recsys.errors import QualityError, UsageError
 
 
 def show_sources() -> None:
@@ -27,7 +27,12 @@ def get(name: str, out: Path) -> None:
     Raises:
         SchemaError: no such source.
         FetchError: it cannot be had.
+        UsageError: `out` holds something already.
     """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(
+            f"Expected --out as a new or empty directory, got {out}, which holds something; choose another."
+        )
     log = read_source(name, default_cache())
     with atomic_directory(out) as work:
         write_plain(log, work)

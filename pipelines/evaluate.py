@@ -1,5 +1,6 @@
 """Stage: lists as of ranker_end against what happened next, beside simpler systems, with and without the encoder."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,7 +89,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         sources=findings.sources(Proposals.of(session.ours, session.histories)),
         training=training_curves(opened / "teacher"),
         importance=_importance(session.ours.ranker),
-        measured=Measured(encoder_ms=read_json(opened / "student" / "measured.json")["encoder_ms"]),
+        measured=_measured(opened),
     )
 
 
@@ -135,3 +136,8 @@ def _importance(ranker: Ranker) -> dict[str, float]:
     gains = ranker.trees.gains()
     total = max(sum(gains.values()), 1e-12)
     return {name: gain / total for name, gain in sorted(gains.items(), key=lambda entry: -entry[1])}
+
+
+def _measured(opened: RunDirectory) -> Measured:
+    rows = json.loads((opened / "student" / "measured.json").read_text())
+    return Measured(encoder_ms={row["name"]: row["single_ms"] for row in rows})

@@ -13,6 +13,7 @@ from pipelines.run_directory import RunDirectory
 from pipelines.source import locate
 from pipelines.stages import STAGES, Stage
 from recsys import settings
+from recsys.data.prepare import parse_until
 from recsys.errors import RecsysError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
@@ -34,6 +35,8 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
         StageError: a stage failed; the sentence is on stderr already.
     """
     chosen = settings.load(config, assignments)
+    if until is not None:
+        parse_until(until)  # a mistake here should not wait for the first stage
     source, digest = locate(data)
     opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=chosen)
     opened.save()
