@@ -30,9 +30,9 @@ def recommend(*, bundle: Path, out: Path, users: Path | None, k: int) -> None:
         raise UsageError(f"{out} exists and holds no lists; choose another --out.")
     loaded = Bundle.load(bundle.resolve())
     ids = list(loaded.users.ids) if users is None else _read(users)
-    show = progress("users")
     parents = {"bundle": loaded.digest}
-    with publish(out, kind="recommendations", config={"k": k, "users": len(ids)}, parents=parents) as work:
+    target = publish(out, kind="recommendations", config={"k": k, "users": len(ids)}, parents=parents)
+    with target as work, progress("users") as show:
         for number, start in enumerate(range(0, len(ids), BLOCK)):
             block = ids[start : start + BLOCK]
             found = loaded.recommender.recommend(loaded.histories(block), k=k, as_of=loaded.end)

@@ -22,7 +22,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     interactions, split = Interactions.load(log), TimeSplit.load(log)
     corpus = Corpus.of(catalog, interactions, split.encoder_end, valid_fraction=settings.finetune.valid_fraction)
     teacher = opened.read("teacher")
-    student = distill(teacher, corpus, config=config, progress=progress("step"))
+    with progress("step") as show:
+        student = distill(teacher, corpus, config=config, progress=show)
     with opened.make(stage) as out:
         target = out["student"]
         export_onnx(student.encoder, target)

@@ -28,9 +28,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     base = base_folder(config.base)
     with opened.make(stage) as out:
         target = out["teacher"]
-        distributed.run(
-            corpus, base=base, config=config, workdir=opened.work(stage), out=target, progress=progress("step")
-        )
+        with progress("step") as show:
+            distributed.run(corpus, base=base, config=config, workdir=opened.work(stage), out=target, progress=show)
         err.print("  item vectors", markup=False)
         _save(ItemVectors.of(catalog, TransformerEncoder.load(target)), target / "vectors")
         untrained = TransformerEncoder.of_base(base, max_tokens=config.max_tokens, pooling="mean")

@@ -28,7 +28,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         for folder, dropped in (("", frozenset[str]()), (ABLATION, TEXT_FEATURES)):
             chosen = [table.drop(dropped) for table in tables]
             label = "ranker" + (f" {folder}" if folder else "")
-            ranker = Ranker.fit(chosen, trees, seed=seed, threads=threads, progress=progress(label))
+            with progress(label) as show:
+                ranker = Ranker.fit(chosen, trees, seed=seed, threads=threads, progress=show)
             err.print(f"  {label}: {ranker.trees.rounds} trees, {len(ranker.features)} features", markup=False)
             target = out["ranker"] / folder
             target.mkdir(exist_ok=True)
