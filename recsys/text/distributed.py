@@ -41,9 +41,7 @@ class _Order:
     reports: Queue
 
 
-def run(
-    corpus: Corpus, *, base: Path, config: FinetuneConfig, workdir: Path, out: Path, progress: Progress
-) -> None:
+def run(corpus: Corpus, *, base: Path, config: FinetuneConfig, workdir: Path, out: Path, progress: Progress) -> None:
     """Train with `config.workers` workers and write the teacher.
 
     One worker gives the same weights as `finetune` in this process. Several each draw their own users, so a step

@@ -167,7 +167,10 @@ class TransformerEncoder:
     def save(self, directory: Path) -> None:
         """Write transformer/, head.safetensors and encoder.json into an existing directory."""
         folder = directory / TRANSFORMER
-        self.tower.transformer.save_pretrained(folder)  # type: ignore[operator]
+        folder.mkdir(exist_ok=True)
+        self.tower.transformer.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
+        weights = {name: value.contiguous() for name, value in self.tower.transformer.state_dict().items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
         self.tokenizer.save(str(folder / "tokenizer.json"))
         save_file(self.tower.head.state_dict(), directory / HEAD)
         settings = {

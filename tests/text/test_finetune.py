@@ -26,9 +26,7 @@ def test_training_helps_and_the_teacher_can_be_read(corpus, base, quick, tmp_pat
     out = tmp_path / "teacher"
     out.mkdir()
     seen = []
-    teacher = finetune(
-        corpus, base=base, config=config, workdir=tmp_path / "w", progress=lambda *a: seen.append(a)
-    )
+    teacher = finetune(corpus, base=base, config=config, workdir=tmp_path / "w", progress=lambda *a: seen.append(a))
     teacher.save(out)
     first, best = teacher.looks[0], max(teacher.looks, key=lambda look: look.ndcg)
     assert best.ndcg > first.ndcg + 0.05
