@@ -141,9 +141,6 @@ def main() -> None:
     except RecsysError as error:
         print(f"recsys: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("recsys: interrupted; finished stages are kept, run the same command again to go on.", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Stage: base encoder + log before encoder_end → teacher, trained by Ray Train."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         untrained = TransformerEncoder.of_base(base, max_tokens=config.max_tokens, pooling="mean")
         known = catalog.known_before(split.encoder_end, interactions.before(split.encoder_end).seen_items())
         _save(_centred(ItemVectors.of(catalog, untrained), known), target / "zero_shot")
+    shutil.rmtree(opened.work(stage), ignore_errors=True)
 
 
 def _save(vectors: ItemVectors, directory: Path) -> None:

@@ -40,13 +40,18 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
     source, digest = locate(data)
     opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=chosen)
     opened.save()
-    for number, stage in enumerate(STAGES, 1):
-        label = f"[{number}/{len(STAGES)}] {stage.name}"
-        if opened.is_made(stage):
-            err.print(f"{label}: up to date", markup=False)
-            continue
-        err.print(label, markup=False)
-        _in_own_process(stage, opened)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for number, stage in enumerate(STAGES, 1):
+            label = f"[{number}/{len(STAGES)}] {stage.name}"
+            if opened.is_made(stage):
+                err.print(f"{label}: up to date", markup=False)
+                continue
+            err.print(label, markup=False)
+            _in_own_process(stage, opened)
+    except KeyboardInterrupt:
+        err.print("recsys: interrupted; finished stages are kept, run the same command again to go on.", markup=False)
+        raise
 
 
 def run_stage(stage: Stage, directory: Path) -> None:
@@ -62,7 +67,8 @@ def _in_own_process(stage: Stage, opened: RunDirectory) -> None:
     threads = str(opened.settings.threads)
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads)}
     command = [sys.executable, "-m", "pipelines", stage.name, "--run", str(opened.path)]
-    process = subprocess.Popen(command, env=environment)
+    # In a session of its own, so that Ctrl-C reaches it once, from here, and not in the midst of tidying up.
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         code = process.wait()
     except KeyboardInterrupt:
