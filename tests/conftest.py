@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
+from hypothesis import settings
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
 DIM = 16
+
+# Property tests give the same verdict on a busy machine and on every run.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,31 @@
+import numpy as np
+
+from pipelines import lists
+from recsys.data.vocabulary import Vocabulary
+from recsys.ranking.recommendations import Recommendations
+
+FOUND = Recommendations(
+    indptr=np.array([0, 2, 2, 3]),
+    item_idx=np.array([1, 0, 2], np.int32),
+    score=np.array([0.5, 0.25, 7.0], np.float32),
+    interest=np.array([0.9, 0.1, 0.5], np.float32),
+    propensity=np.ones(3, np.float32),
+    sources=np.array([0b001, 0b101, 0b010], np.uint16),
+    source_names=("cosine", "ease", "text"),
+)
+ITEMS = Vocabulary.ordered(["a", "b", "c"])
+
+
+def test_a_table_has_a_row_for_each_item_ranked_from_one():
+    table = lists.table(FOUND, ["u", "v", "w"], ITEMS)
+    assert table.select("user_id", "item_id", "rank", "score", "sources").rows() == [
+        ("u", "b", 1, 0.5, ["cosine"]),
+        ("u", "a", 2, 0.25, ["cosine", "text"]),
+        ("w", "c", 1, 7.0, ["ease"]),
+    ]
+    assert [str(table[name].dtype) for name in ("rank", "score", "interest")] == ["Int32", "Float32", "Float32"]
+
+
+def test_a_matrix_picks_users_cuts_and_pads():
+    assert lists.matrix(FOUND, np.array([2, 0, 1]), 1).tolist() == [[2], [1], [-1]]
+    assert lists.matrix(FOUND, np.array([0]), 3).tolist() == [[1, 0, -1]]
