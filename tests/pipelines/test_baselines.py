@@ -48,7 +48,7 @@ def test_own_purchases_come_first_where_anything_may_be_recommended(baselines, r
 
 
 def test_text_alone_finds_items_of_the_users_taste(shop, baselines, recommender):
-    rows = baselines.text(recommender.retriever.interest, recommender.vectors.vectors)
+    rows = replace(baselines, target="all").text(recommender.retriever.interest, recommender.vectors.vectors)
     taste = shop.world.taste_of_item[rows[:-1]]
     hits = (taste == shop.world.taste_of_user[:, None]) & (rows[:-1] >= 0)
     assert hits.sum() / (rows[:-1] >= 0).sum() > 0.8
