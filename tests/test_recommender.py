@@ -1,0 +1,217 @@
+"""One code path for one user or a million, blind to what comes later."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys.data.config import SplitConfig
+from recsys.data.interactions import Histories, Interactions
+from recsys.data.split import TimeSplit
+from recsys.errors import ShapeError
+from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
+from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
+from recsys.ranking.ranker import Ranker, RankerTable
+from recsys.recommender import Recommendations, Recommender, training_rows
+from recsys.retrieval.config import RetrievalConfig
+from recsys.schema import EVENT_CODES
+
+TREES = TreesConfig(trees=30, leaves=7, min_rows=10)
+
+
+@pytest.fixture(scope="module")
+def histories(shop: Any) -> Histories:
+    log = shop.interactions
+    return log.histories(log.user_indices(), as_of=log.end)
+
+
+def row(found: Recommendations, user: int) -> tuple[list[int], bytes, list[int]]:
+    part = slice(found.indptr[user], found.indptr[user + 1])
+    return found.item_idx[part].tolist(), found.score[part].tobytes(), found.sources[part].tolist()
+
+
+def test_lists_stay_within_the_taste(recommender: Recommender, histories: Histories, shop: Any) -> None:
+    found = recommender.recommend(histories, k=3, as_of=recommender.as_of)
+    taste = shop.world.taste_of_user[np.repeat(np.arange(len(found)), np.diff(found.indptr))]
+    assert np.diff(found.indptr).tolist() == [3] * len(histories)
+    assert np.mean(shop.world.taste_of_item[found.item_idx] == taste) > 0.95
+
+
+def test_scores_fall_and_interest_is_a_probability(recommender: Recommender, histories: Histories) -> None:
+    found = recommender.recommend(histories, k=10, as_of=recommender.as_of)
+    for user in range(len(found)):
+        part = slice(found.indptr[user], found.indptr[user + 1])
+        assert (np.diff(found.score[part]) <= 0).all()
+        assert len(set(found.item_idx[part].tolist())) == 10
+    assert ((found.interest >= 0) & (found.interest <= 1)).all()
+    assert (found.propensity == 1).all()
+    assert (found.sources > 0).all()
+
+
+def test_alone_in_small_blocks_or_all_at_once_lists_are_equal(recommender: Recommender, histories: Histories) -> None:
+    as_of = recommender.as_of
+    together = recommender.recommend(histories, k=20, as_of=as_of)
+    small = recommender.snapshot.config.model_copy(update={"retrieval": RetrievalConfig(block_values=7 * 48)})
+    snapshot = type(recommender.snapshot)(
+        **{name: getattr(recommender.snapshot, name) for name in ("catalog", "vectors", "retriever", "items")},
+        config=small,
+    )
+    in_blocks = Recommender(snapshot=snapshot, ranker=recommender.ranker).recommend(histories, k=20, as_of=as_of)
+    for user in range(len(histories)):
+        alone = recommender.recommend(histories.take([user]), k=20, as_of=as_of)
+        assert row(alone, 0) == row(together, user) == row(in_blocks, user)
+
+
+def test_ranking_the_recommended_items_gives_the_same_list(recommender: Recommender, histories: Histories) -> None:
+    as_of = recommender.as_of
+    found = recommender.recommend(histories, k=20, as_of=as_of)
+    lists = [np.sort(found.item_idx[a:b]) for a, b in zip(found.indptr[:-1], found.indptr[1:], strict=True)]
+    ranked = recommender.rank(histories, lists, as_of=as_of)
+    assert [row(ranked, user) for user in range(len(histories))] == [row(found, user) for user in range(len(histories))]
+
+
+def test_contributions_explain_the_scores(recommender: Recommender, histories: Histories) -> None:
+    one = histories.take([3])
+    found = recommender.recommend(one, k=5, as_of=recommender.as_of)
+    reasons = recommender.contributions(one, [found.item_idx], as_of=recommender.as_of)
+    assert reasons.sum(axis=1) == pytest.approx(found.score, abs=1e-5)
+
+
+def test_without_a_ranker_there_is_an_order_but_no_explanation(recommender: Recommender, histories: Histories) -> None:
+    bare = Recommender(snapshot=recommender.snapshot, ranker=None)
+    assert np.diff(bare.recommend(histories, k=5, as_of=bare.as_of).indptr).tolist() == [5] * len(histories)
+    with pytest.raises(ShapeError, match="Expected a ranker to explain"):
+        bare.contributions(histories.take([0]), [np.array([0], np.int32)], as_of=bare.as_of)
+
+
+def test_a_new_user_gets_what_is_popular(recommender: Recommender) -> None:
+    found = recommender.recommend(Histories.empty(1), k=5, as_of=recommender.as_of)
+    assert found.sources.tolist() == [1 << found.source_names.index("popular")] * 5
+
+
+def test_more_than_there_is_gives_a_shorter_list(recommender: Recommender, histories: Histories) -> None:
+    found = recommender.recommend(histories, k=1000, as_of=recommender.as_of)
+    assert (np.diff(found.indptr) <= 48).all()
+
+
+def test_what_is_not_allowed_is_not_recommended(recommender: Recommender, histories: Histories) -> None:
+    as_of = recommender.as_of
+    for_all = np.arange(48) < 10
+    each = np.random.default_rng(0).random((len(histories), 48)) < 0.2
+    found = recommender.recommend(histories, k=5, as_of=as_of, allowed=for_all)
+    assert for_all[found.item_idx].all()
+    found = recommender.recommend(histories, k=5, as_of=as_of, allowed=each)
+    assert each[np.repeat(np.arange(len(found)), np.diff(found.indptr)), found.item_idx].all()
+    assert len(recommender.recommend(histories, k=5, as_of=as_of, allowed=np.zeros(48, np.bool_)).item_idx) == 0
+
+
+def test_seen_items_are_left_out_on_demand(recommender: Recommender, histories: Histories) -> None:
+    found = recommender.recommend(histories, k=48, as_of=recommender.as_of, exclude_seen=True)
+    seen = set(zip(histories.rows.tolist(), histories.item_idx.tolist(), strict=True))
+    rows = np.repeat(np.arange(len(found)), np.diff(found.indptr)).tolist()
+    assert not seen & set(zip(rows, found.item_idx.tolist(), strict=True))
+
+
+def test_nobody_gives_nothing(recommender: Recommender) -> None:
+    found = recommender.recommend(Histories.empty(0), k=5, as_of=recommender.as_of)
+    assert (len(found), len(found.item_idx)) == (0, 0)
+
+
+def test_unknown_items_are_refused(recommender: Recommender, histories: Histories) -> None:
+    with pytest.raises(ShapeError, match="Expected item_idx from 0 to 47, got -1; leave unknown items out"):
+        recommender.rank(histories.take([0]), [np.array([3, -1], np.int32)], as_of=recommender.as_of)
+    with pytest.raises(ShapeError, match="Expected one list of items per user, got 1 for 2 users"):
+        recommender.rank(histories.take([0, 1]), [np.array([3], np.int32)], as_of=recommender.as_of)
+
+
+def test_a_heavy_user_is_served(recommender: Recommender, histories: Histories) -> None:
+    heavy = Histories.concat([histories] * 4)
+    one = Histories(
+        indptr=np.array([0, len(heavy.item_idx)]),
+        **{name: getattr(heavy, name) for name in ("item_idx", "event", "value", "weight")},
+        at=np.sort(heavy.at),
+    )
+    assert len(one.item_idx) > 7800
+    assert len(recommender.recommend(one, k=5, as_of=recommender.as_of).item_idx) == 5
+
+
+def test_events_at_the_instant_or_later_are_not_read(recommender: Recommender, histories: Histories) -> None:
+    as_of = recommender.as_of
+    late = Histories(
+        indptr=np.array([0, 1]),
+        item_idx=np.array([5], np.int32),
+        event=np.array([EVENT_CODES["purchase"]], np.uint8),
+        at=np.array([as_of]),
+        value=np.array([np.nan]),
+        weight=np.array([1], np.float32),
+    )
+    assert row(recommender.recommend(late, k=5, as_of=as_of), 0) == row(
+        recommender.recommend(Histories.empty(1), k=5, as_of=as_of), 0
+    )
+
+
+def test_a_loaded_recommender_recommends_the_same(
+    recommender: Recommender, histories: Histories, tmp_path: Path
+) -> None:
+    recommender.save(tmp_path)
+    loaded = Recommender.load(tmp_path)
+    later = recommender.as_of + 3 * 86_400_000_000
+    expected, got = (r.recommend(histories, k=10, as_of=later) for r in (recommender, loaded))
+    assert [row(got, user) for user in range(len(got))] == [row(expected, user) for user in range(len(expected))]
+    assert {p.suffix for p in tmp_path.rglob("*") if p.is_file()} <= {
+        ".json", ".npy", ".parquet", ".safetensors", ".faiss", ".txt"
+    }  # fmt: skip
+
+
+def rows_of(recommender: Recommender, interactions: Interactions, shop: Any, target: str) -> list[RankerTable]:
+    return training_rows(
+        catalog=shop.catalog,
+        vectors=recommender.vectors,
+        interest=recommender.retriever.interest,
+        interactions=interactions,
+        split=TimeSplit.of(shop.interactions, SplitConfig()),
+        config=RecommenderConfig(target=target, ranking=RankingConfig(trees=TREES)),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("target", ["all", "new"])
+def test_altering_the_future_leaves_rows_bit_equal(recommender: Recommender, shop: Any, target: str) -> None:
+    tables = rows_of(recommender, shop.interactions, shop, target)
+    for n, table in enumerate(tables):
+        events = shop.interactions.events
+        late = pl.col("at") >= table.as_of
+        other = events.with_columns(
+            item_idx=pl.when(late).then((pl.col("item_idx") * 7 + 1) % 48).otherwise("item_idx").cast(pl.Int32),
+            weight=pl.when(late).then(1.0).otherwise("weight").cast(pl.Float32),
+        )
+        altered = Interactions(events=other, users=shop.interactions.users, n_items=48)
+        got = rows_of(recommender, altered, shop, target)[n]
+        assert got.features.values.tobytes() == table.features.values.tobytes()
+        assert got.features.item_idx.tolist() == table.features.item_idx.tolist()
+        assert got.gain.tolist() != table.gain.tolist()
+
+
+def test_labels_are_the_heaviest_event_of_the_window(recommender: Recommender, shop: Any) -> None:
+    for table in rows_of(recommender, shop.interactions, shop, "all"):
+        window = shop.interactions.between(table.as_of, table.label_end).positives()
+        users = np.intersect1d(window.user_indices(), shop.interactions.before(table.as_of).user_indices())
+        best: dict[tuple[int, int], float] = {}
+        for user, item, weight in window.events.select("user_idx", "item_idx", "weight").iter_rows():
+            best[user, item] = max(weight, best.get((user, item), 0))
+        rows = np.repeat(users, np.diff(table.features.indptr))
+        expected = [best.get(key, 0.0) for key in zip(rows.tolist(), table.features.item_idx.tolist(), strict=True)]
+        assert table.gain.tolist() == pytest.approx(expected)
+        known = shop.interactions.before(table.as_of).seen_items()
+        born = shop.catalog.known_before(table.as_of, known)
+        assert born[table.features.item_idx].all()
+
+
+def test_the_ablation_reads_no_text(recommender: Recommender, histories: Histories, shop: Any) -> None:
+    tables = [table.drop(TEXT_FEATURES) for table in rows_of(recommender, shop.interactions, shop, "all")]
+    blind = Ranker.fit(tables, TREES)
+    assert set(blind.features) == set(FEATURE_NAMES) - TEXT_FEATURES
+    assert {"interest", "score_text", "score_text_neighbours", "like_last"} <= TEXT_FEATURES
+    found = Recommender(snapshot=recommender.snapshot, ranker=blind).recommend(histories, k=5, as_of=recommender.as_of)
+    assert np.diff(found.indptr).tolist() == [5] * len(histories)
