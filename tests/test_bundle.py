@@ -18,6 +18,7 @@ from recsys.data.interactions import Histories, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
 from recsys.recommender import Recommender
+from recsys.retrieval.interest import InterestModel
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +261,34 @@ def test_a_log_of_other_items_is_refused_before_writing(
     with pytest.raises(ShapeError, match="Expected histories of items 0 to 47, got others"):
         publish(tmp_path, strange, recommender, toy_encoder)
     assert not list(tmp_path.iterdir())
+
+
+def test_vectors_of_another_encoder_are_refused(
+    shop, recommender: Recommender, toy_encoder: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(toy_encoder, tmp_path / "other"))
+    settings = json.loads((other / "encoder.json").read_text())
+    (other / "encoder.json").write_text(json.dumps(settings | {"digest": "f" * 64}))
+    with pytest.raises(ShapeError, match=r"made by encoder .*, the encoder given is ffffffffffff…; embed the items"):
+        publish(tmp_path / "bundles", shop, recommender, other)
+    assert not (tmp_path / "bundles").exists()
+
+
+def test_an_interest_model_of_another_width_is_refused(
+    shop, recommender: Recommender, toy_encoder: Path, tmp_path: Path
+) -> None:
+    retriever = replace(recommender.retriever, interest=InterestModel.zero_shot(8, shop.interactions.day))
+    odd = replace(recommender, snapshot=replace(recommender.snapshot, retriever=retriever))
+    with pytest.raises(ShapeError, match=r"Expected one width of vectors, got .*'interest model': 8"):
+        publish(tmp_path, shop, odd, toy_encoder)
+
+
+def test_a_swapped_encoder_is_refused_at_load(copy: Path) -> None:
+    settings = json.loads((copy / "encoder" / "encoder.json").read_text())
+    (copy / "encoder" / "encoder.json").write_text(json.dumps(settings | {"digest": "f" * 64}))
+    sign(copy)
+    with pytest.raises(ArtifactError, match=r"do not fit together \(The item vectors were made by encoder"):
+        Bundle.load(copy)
 
 
 def test_a_shop_without_users_can_be_released(
