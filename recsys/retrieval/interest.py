@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array
 
@@ -142,7 +143,7 @@ class InterestModel:
             settings = json.loads(_settings(directory).read_text())
             tensors = load_file(_tensors(directory))
             return cls(query=tensors["query"], age_bias=tensors["age_bias"], map=tensors["map"], **settings)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
             raise ArtifactError(
                 f"Expected an interest model in {directory}, could not read it ({error}); make it again."
             ) from error

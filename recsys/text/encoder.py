@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -153,7 +154,7 @@ class TransformerEncoder:
             settings = json.loads((directory / SETTINGS).read_text())
             limit, pooling = int(settings["max_tokens"]), settings["pooling"]
             head = load_file(directory / HEAD)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise ArtifactError(
                 f"Expected an encoder in {directory}, could not read it ({error}); make it again."
             ) from error
@@ -206,7 +207,7 @@ def _read_transformer(folder: Path) -> nn.Module:
         model = AutoModel.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, add_pooling_layer=False
         )
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
         raise ArtifactError(
             f"Expected a BERT-family model at {folder}, could not read it ({error}); choose another base."
         ) from error

@@ -1,0 +1,92 @@
+"""Text to vector with torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from recsys.errors import ArtifactError
+from recsys.text.encoder import Head, TransformerEncoder
+
+TEXTS = ("red trowel seed", "", "oven", "garden " * 500, "🎸 שלום guitar", "oven")
+
+
+@pytest.fixture
+def encoder(base):
+    return TransformerEncoder.of_base(base, max_tokens=24, pooling="mean")
+
+
+def test_unit_rows_in_the_order_of_the_texts(encoder):
+    vectors = encoder.encode(TEXTS)
+    assert vectors.shape == (6, 32)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(6), abs=1e-6)
+    assert vectors[2] == pytest.approx(vectors[5], abs=1e-6)
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    assert (vectors * alone).sum(axis=1).min() > 0.99999
+    assert encoder.encode([]).shape == (0, 32)
+
+
+def test_it_is_the_model_of_the_folder_with_mean_pooling(encoder, base):
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(base, local_files_only=True, add_pooling_layer=False).eval()
+    ids = torch.tensor([encoder.tokenizer.encode("red trowel seed").ids])
+    with torch.no_grad():
+        mean = model(ids).last_hidden_state[0].mean(dim=0)
+    assert encoder.encode(["red trowel seed"])[0] == pytest.approx((mean / mean.norm()).numpy(), abs=1e-5)
+
+
+def test_cut_in_two_gives_the_same(encoder):
+    ids, mask = encoder.tokens(TEXTS).padded(np.arange(6))
+    with torch.no_grad():
+        whole = encoder.tower(ids, mask)
+        for layers in (0, 1, 3):
+            hidden = encoder.tower.lower(ids, mask, layers=layers)
+            parts = encoder.tower.head.project(encoder.tower.upper(hidden, mask, layers=layers))
+            assert torch.allclose(whole, parts, atol=1e-6)
+
+
+def test_attention_pooling_is_a_weighted_mean_without_padding():
+    head = Head(2)
+    hidden, mask = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [9.0, 9.0]]]), torch.tensor([[True, True, False]])
+    assert torch.allclose(head.pool(hidden, mask), torch.tensor([[0.5, 1.0]]))
+    with torch.no_grad():
+        head.query.copy_(torch.tensor([0.0, np.log(3) / 2]))
+    assert torch.allclose(head.pool(hidden, mask), torch.tensor([[0.25, 1.5]]))
+
+
+def test_save_and_load(encoder, tmp_path, base):
+    with torch.no_grad():
+        encoder.tower.head.bias.add_(0.3)
+    encoder.save(tmp_path)
+    again = TransformerEncoder.load(tmp_path)
+    assert np.array_equal(again.encode(TEXTS), encoder.encode(TEXTS))
+    assert (again.max_tokens, again.pooling, again.dim) == (24, "mean", 32)
+    assert again.digest == TransformerEncoder.load(tmp_path).digest != encoder.digest
+    assert TransformerEncoder.of_base(base, max_tokens=24, pooling="mean").digest == encoder.digest
+    assert TransformerEncoder.of_base(base, max_tokens=20, pooling="mean").digest != encoder.digest
+
+
+def test_texts_are_never_longer_than_the_model(base):
+    assert TransformerEncoder.of_base(base, max_tokens=9_999, pooling="mean").max_tokens == 62
+
+
+def test_what_cannot_be_read(tmp_path, base):
+    with pytest.raises(ArtifactError, match=r"Expected an encoder in .*make it again"):
+        TransformerEncoder.load(tmp_path)
+    with pytest.raises(ArtifactError, match=r"Expected a pretrained model at .*, found no config.json"):
+        TransformerEncoder.of_base(tmp_path, max_tokens=8, pooling="mean")
+    for name in ("model.safetensors", "tokenizer.json"):
+        (tmp_path / name).write_bytes((base / name).read_bytes())
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ArtifactError, match=r"Expected a BERT-family model at .*choose another base"):
+        TransformerEncoder.of_base(tmp_path, max_tokens=8, pooling="mean")
+
+
+def test_another_family_is_refused(tmp_path, base):
+    from transformers import GPT2Config, GPT2Model
+
+    GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9, n_positions=16)).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes())
+    with pytest.raises(ArtifactError, match="Expected a BERT-family model"):
+        TransformerEncoder.of_base(tmp_path, max_tokens=8, pooling="mean")
