@@ -70,7 +70,7 @@ class Bundle:
 
     @property
     def data(self) -> DataConfig:
-        """How its log was read, and so how a new event or item is to be."""
+        """How its log was read, and so how a new event or item is to be: the settings' section `data`, or defaults."""
         return DataConfig.model_validate(self.config.get("data", {}))
 
     def histories(self, user_ids: Sequence[str]) -> Histories:

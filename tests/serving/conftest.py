@@ -1,0 +1,25 @@
+"""The tests' shop, served."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from recsys.bundle import CURRENT, Bundle
+from recsys.schema import DAY
+from serving.app import create_app
+
+HOUR = DAY // 24
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_root: Path) -> Bundle:
+    return Bundle.load(bundle_root / CURRENT)
+
+
+@pytest.fixture(scope="module")
+def client(bundle_root: Path) -> Iterator[TestClient]:
+    """The app with a clock that stands an hour after the end of the log."""
+    with TestClient(create_app(bundle_root, clock=lambda end: end + HOUR), raise_server_exceptions=False) as client:
+        yield client
