@@ -16,7 +16,7 @@ class FinetuneConfig(Config):
     pooling: Literal["mean", "attention"] = Field(
         "mean", description="How token states become one vector; attention starts as the mean and is learned."
     )
-    max_tokens: int = Field(48, ge=4, description="Text is cut to this many tokens.")
+    max_tokens: int = Field(32, ge=4, description="Text is cut to this many tokens.")
     train_layers: int = Field(2, ge=1, description="How many of the top layers learn; the states below are cached.")
     history_items: int = Field(50, ge=1, description="How many of a user's latest positive events are read.")
     head_steps: int = Field(
@@ -27,9 +27,9 @@ class FinetuneConfig(Config):
     tokens_per_step: int = Field(
         20_000, ge=1, description="Tokens of distinct texts in one step, the cost of a step; fewer users if needed."
     )
-    targets_per_user: int = Field(4, ge=1, description="Most items to be predicted for one user in one step.")
+    targets_per_user: int = Field(8, ge=1, description="Most items to be predicted for one user in one step.")
     negatives: int = Field(0, ge=0, description="Texts drawn uniformly into each step beside those of its users.")
-    layer_rate: float = Field(1e-4, gt=0, description="Learning rate of the layers.")
+    layer_rate: float = Field(2e-4, gt=0, description="Learning rate of the layers.")
     head_rate: float = Field(1e-3, gt=0, description="Learning rate of projection and map.")
     pooling_rate: float = Field(1e-2, gt=0, description="Learning rate of query, age bias, scale and calibration.")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of the layers' weights.")
@@ -40,7 +40,7 @@ class FinetuneConfig(Config):
     )
     pointwise: float = Field(0.05, ge=0, description="Weight of the pointwise cross-entropy beside the softmax.")
     evaluate_every: int = Field(20, ge=1, description="Steps between two looks at the validation window.")
-    patience: int = Field(4, ge=1, description="Looks without a better nDCG@10 after which training stops.")
+    patience: int = Field(3, ge=1, description="Looks without a better nDCG@10 after which training stops.")
     valid_fraction: float = Field(
         0.1, gt=0, lt=1, description="Last fraction of the positive events before encoder_end, for early stopping."
     )

@@ -1,0 +1,30 @@
+"""Teacher and student side by side."""
+
+import json
+
+from recsys.retrieval.interest import InterestModel
+from recsys.text.encoder import TransformerEncoder
+from recsys.text.measure import Measured, measure, write_measured
+from recsys.text.validation import Validation
+
+
+def test_a_row_of_the_table(base, corpus):
+    encoder = TransformerEncoder.of_base(base, max_tokens=16, pooling="mean")
+    interest = InterestModel.zero_shot(encoder.dim, corpus.day)
+    row = measure("teacher", encoder, interest, corpus, base / "model.safetensors")
+    quality = Validation.of(corpus).judge(interest, encoder.encode(corpus.texts))
+    assert (row.ndcg, row.recall) == (quality.ndcg.mean(), quality.recall.mean())
+    assert row.megabytes == (base / "model.safetensors").stat().st_size / 1e6
+    assert row.single_ms > 0
+    assert row.texts_per_second > 0
+
+
+def test_measured_json_is_by_quantity(tmp_path):
+    rows = [
+        Measured(name=name, ndcg=0.1, recall=0.2, megabytes=size, single_ms=ms, texts_per_second=9.0)
+        for name, size, ms in (("teacher", 90.0, 8.0), ("student", 60.0, 2.0))
+    ]
+    write_measured(tmp_path, rows)
+    body = json.loads((tmp_path / "measured.json").read_text())
+    assert body["encoder_ms"] == {"teacher": 8.0, "student": 2.0}
+    assert body["megabytes"] == {"teacher": 90.0, "student": 60.0}
