@@ -1,0 +1,55 @@
+"""The loop's own rules; what it learns is in test_finetune."""
+
+import pytest
+import torch
+
+from recsys.errors import TrainingError
+from recsys.text.finetune import finetune
+from recsys.text.training import rate_factor
+
+
+def test_the_rate_rises_then_falls_to_a_floor():
+    factors = [rate_factor(step, 100, 0.1) for step in range(100)]
+    assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+    assert factors[55] == pytest.approx(45 / 90)
+    assert factors == sorted(factors[:10]) + sorted(factors[10:], reverse=True)
+    assert min(factors[10:]) == pytest.approx(0.02)
+    assert rate_factor(0, 1, 0.0) == 1
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence(corpus, base, quick, tmp_path):
+    config = quick(layer_rate=1e30, head_steps=0, max_steps=6, evaluate_every=6)
+    with pytest.raises(TrainingError, match=r"Expected a finite loss, got .* of the layers phase; lower finetune"):
+        finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda *_: None)
+
+
+def test_patience_ends_a_phase_and_the_best_look_is_kept(corpus, base, quick, tmp_path):
+    steps = []
+    config = quick(head_rate=0.5, pooling_rate=0.5, head_steps=60, max_steps=0, evaluate_every=1, patience=2)
+    teacher = finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda done, *_: steps.append(done))
+    looks = [look for look in teacher.looks if look.phase == "head"]
+    values = [look.ndcg for look in looks]
+    assert len(looks) < 61
+    assert values[-1] <= values[-3]
+    assert values[-2] <= values[-3]
+    assert values[-3] == max(values)
+    (layers,) = [look for look in teacher.looks if look.phase == "layers"]
+    assert layers.ndcg == pytest.approx(max(values))
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_only_the_top_layers_and_what_the_pooling_needs_learn(corpus, base, quick, tmp_path, pooling):
+    from recsys.text.encoder import TransformerEncoder
+
+    config = quick(pooling=pooling, train_layers=1, head_steps=0, max_steps=20, evaluate_every=20)
+    untrained = TransformerEncoder.of_base(base, max_tokens=16, pooling=pooling).tower
+    trained = finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda *_: None).encoder.tower
+    changed = {
+        name
+        for (name, a), (_, b) in zip(trained.named_parameters(), untrained.named_parameters(), strict=True)
+        if not torch.equal(a, b)
+    }
+    assert {name for name in changed if "layer." in name} == {n for n in changed if "layer.2." in n} != set()
+    assert not any("embeddings" in name for name in changed)
+    assert ("head.query" in changed) == (pooling == "attention")
+    assert {"head.projection", "head.bias"} <= changed
