@@ -13,10 +13,10 @@ demo: .venv/installed
 	$(BIN)/recsys run --data $(DATA) --run $(RUN)
 
 test: .venv/installed lint
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+	$(BIN)/pytest -m "not prove" --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 check: .venv/installed lint
-	$(BIN)/pytest -m "not slow and not ray"
+	$(BIN)/pytest -m "not slow and not ray and not prove"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
