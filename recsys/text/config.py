@@ -44,7 +44,7 @@ class FinetuneConfig(Config):
     valid_fraction: float = Field(
         0.1, gt=0, lt=1, description="Last fraction of the positive events before encoder_end, for early stopping."
     )
-    threads: int = Field(1, ge=1, description="Threads of one worker; another number may round differently.")
+    threads: int = Field(2, ge=1, description="Threads of one worker; another number may round differently.")
     workers: int = Field(1, ge=1, description="Processes that share each step's users.")
     seed: int = Field(0, ge=0, description="Seed of the users drawn in each step.")
 
@@ -61,5 +61,5 @@ class DistillConfig(Config):
     users_per_step: int = Field(64, ge=0, description="Users whose score distributions are matched in one step.")
     scores: float = Field(0.5, ge=0, description="Weight of the score distributions beside the vectors.")
     temperature: float = Field(0.1, gt=0, description="Temperature of the score distributions.")
-    threads: int = Field(1, ge=1, description="Threads; another number may round differently.")
+    threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
     seed: int = Field(0, ge=0, description="Seed of the order of texts and users.")

@@ -13,6 +13,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 import torch
 import torch.distributed as dist
+from ray.exceptions import RayError
 from ray.train import RunConfig, ScalingConfig, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError
@@ -135,6 +136,8 @@ def _forwarded(reports: Queue, progress: Progress) -> Iterator[None]:
             except queue.Empty:
                 if ended.is_set():
                     return
+            except RayError:  # the queue died with the cluster; whoever waits for the training hears of it
+                return
             else:
                 progress(done, total, metrics)
 

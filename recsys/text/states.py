@@ -44,10 +44,10 @@ class FrozenStates:
         return cls(tokens=tokens, hidden=torch.from_numpy(hidden), layers=layers)
 
     def pooled(self, tower: TextTower, rows: LongArray) -> Tensor:
-        """(N, D): pooled states of the chosen texts after the layers above, with gradients to these."""
+        """(N, D): pooled states of texts, sorted and distinct, after the layers above, with gradients to these."""
         groups = list(self.tokens.groups(rows, tokens=TOKENS))
         parts = [self._group(tower, group) for group in groups]
-        return torch.cat(parts)[_back(np.concatenate(groups), rows)]
+        return torch.cat(parts)[torch.from_numpy(np.argsort(np.concatenate(groups)))]
 
     def _group(self, tower: TextTower, rows: LongArray) -> Tensor:
         places_NT, mask_NT = self.tokens.places(rows)
@@ -56,8 +56,3 @@ class FrozenStates:
 
 Vectors = Callable[[LongArray], Tensor]
 """Sorted distinct rows of the corpus' texts to their unit vectors, (N, D)."""
-
-
-def _back(grouped: LongArray, rows: LongArray) -> Tensor:
-    """Positions that bring distinct grouped rows back into the order of `rows`, which is sorted."""
-    return torch.from_numpy(np.argsort(grouped, kind="stable")[np.argsort(np.argsort(rows))])

@@ -40,6 +40,7 @@ def quick() -> Callable[..., FinetuneConfig]:
             "users_per_step": 24,
             "tokens_per_step": 600,
             "layer_rate": 1e-3,
+            "threads": 1,
         }
         return FinetuneConfig.model_validate(settings | changes)
 

@@ -23,7 +23,7 @@ def teacher(base, corpus, tmp_path_factory):
 
 
 def settings(**changes):
-    values = {"layers": 2, "epochs": 30, "tokens_per_step": 200, "rate": 1e-3, "users_per_step": 16}
+    values = {"layers": 2, "epochs": 30, "tokens_per_step": 200, "rate": 1e-3, "users_per_step": 16, "threads": 1}
     return DistillConfig.model_validate(values | changes)
 
 
