@@ -54,8 +54,8 @@ class DistillConfig(Config):
 
     layers: int = Field(3, ge=1, description="Layers of the student, copied from the teacher's at even distances.")
     frozen_layers: int = Field(0, ge=0, description="How many of the student's lowest layers stay as copied.")
-    epochs: int = Field(8, ge=0, description="Passes over the texts known before encoder_end.")
-    tokens_per_step: int = Field(4_096, ge=1, description="Tokens in one step.")
+    max_steps: int = Field(120, ge=0, description="Steps.")
+    tokens_per_step: int = Field(4_096, ge=1, description="Tokens of texts in one step, the cost of a step.")
     rate: float = Field(3e-4, gt=0, description="Learning rate.")
     warmup: float = Field(0.05, ge=0, le=1, description="Fraction of the steps over which the learning rate rises.")
     users_per_step: int = Field(64, ge=0, description="Users whose score distributions are matched in one step.")

@@ -1,6 +1,7 @@
 """From the teacher to a student of fewer layers that gives the same vectors and ranks alike."""
 
 import copy
+import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -113,10 +114,10 @@ def _learn(
     for parameter in parameters:
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    steps = list(_schedule(states.tokens.lengths, config))
-    for step, rows in enumerate(steps):
+    steps = config.max_steps
+    for step, rows in enumerate(itertools.islice(_schedule(states.tokens.lengths, config), steps)):
         for group in optimiser.param_groups:
-            group["lr"] = config.rate * rate_factor(step, len(steps), config.warmup)
+            group["lr"] = config.rate * rate_factor(step, steps, config.warmup)
         loss = _loss(tower, states, lesson, rows, config, step)
         if not bool(torch.isfinite(loss)):
             raise TrainingError(f"Expected a finite loss, got {float(loss)} at step {step}; lower distill.rate.")
@@ -124,14 +125,14 @@ def _learn(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        progress(step + 1, len(steps), {"loss": float(loss.detach())})
+        progress(step + 1, steps, {"loss": float(loss.detach())})
     with torch.no_grad():
         return np.asarray(tower.head.project(states.pooled(tower, np.arange(len(states.tokens)))).numpy(), np.float32)
 
 
 def _schedule(lengths: LongArray, config: DistillConfig) -> Iterator[LongArray]:
-    """Sorted rows of each step: every epoch all texts in a new order, cut where the step's tokens are spent."""
-    for epoch in range(config.epochs):
+    """Sorted rows of each step: pass after pass over all texts in new orders, cut where the step's tokens are spent."""
+    for epoch in itertools.count():
         order = np.random.default_rng([config.seed, epoch]).permutation(len(lengths))
         step = (np.cumsum(lengths[order]) - 1) // config.tokens_per_step
         for part in np.split(order, np.flatnonzero(np.diff(step)) + 1):

@@ -23,7 +23,7 @@ def teacher(base, corpus, tmp_path_factory):
 
 
 def settings(**changes):
-    values = {"layers": 2, "epochs": 30, "tokens_per_step": 200, "rate": 1e-3, "users_per_step": 16, "threads": 1}
+    values = {"layers": 2, "max_steps": 80, "tokens_per_step": 200, "rate": 1e-3, "users_per_step": 16, "threads": 1}
     return DistillConfig.model_validate(values | changes)
 
 
@@ -36,7 +36,7 @@ def test_the_student_comes_to_see_as_the_teacher_does(teacher, corpus):
     student = distill(
         teacher, corpus, config=settings(), progress=lambda done, total, metrics: losses.append(metrics["loss"])
     )
-    untaught = distill(teacher, corpus, config=settings(epochs=0), progress=lambda *_: None)
+    untaught = distill(teacher, corpus, config=settings(max_steps=0), progress=lambda *_: None)
     assert len(student.encoder.tower.layers) == 2
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) / 3
     before = likeness(untaught.encoder, teacher, corpus.texts)
@@ -44,7 +44,7 @@ def test_the_student_comes_to_see_as_the_teacher_does(teacher, corpus):
 
 
 def test_the_same_seed_gives_the_same_student_and_new_calibration(teacher, corpus):
-    runs = [distill(teacher, corpus, config=settings(epochs=2), progress=lambda *_: None) for _ in range(2)]
+    runs = [distill(teacher, corpus, config=settings(max_steps=6), progress=lambda *_: None) for _ in range(2)]
     first, second = (run.encoder.encode(corpus.texts) for run in runs)
     assert np.array_equal(first, second)
     assert runs[0].interest.slope == runs[1].interest.slope != InterestModel.load(teacher).slope
