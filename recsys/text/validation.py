@@ -11,9 +11,9 @@ from recsys.retrieval.interest import InterestModel
 from recsys.schema import DoubleArray, FloatArray, Instant, IntArray
 from recsys.text.corpus import Corpus
 
-_USERS = 2000
+_USERS, _PAIRS = 2_000, 8_000_000
 _K, _RECALL_K = 10, 20
-_NEWTON_STEPS, _CLIP, _RIDGE, _LEAST_SLOPE = 25, 30.0, 1e-5, 1e-3
+_NEWTON_STEPS, _CONVERGED, _CLIP, _RIDGE, _LEAST_SLOPE = 25, 1e-9, 30.0, 1e-5, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Validation:
 
     @classmethod
     def of(cls, corpus: Corpus) -> "Validation":
-        """At most 2,000 users, evenly over their indices.
+        """At most 2,000 users, fewer where there are more than 4,000 texts, evenly over their indices.
 
         Raises:
             TrainingError: nobody with a history takes anything new in the window.
@@ -66,7 +66,8 @@ class Validation:
                 f"Expected users who take something new in the validation window, got none among {len(users)} users "
                 "with events on both sides of it; bring a longer log or raise finetune.valid_fraction."
             )
-        rows = rows[np.linspace(0, len(rows) - 1, min(_USERS, len(rows))).astype(np.int64)]
+        most = min(_USERS, max(1, _PAIRS // len(corpus.texts)), len(rows))
+        rows = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
         return cls(histories=histories.take(rows), truth=new[rows], taken=taken[rows], as_of=corpus.valid_start)
 
     def scores(self, interest: InterestModel, vectors: FloatArray) -> FloatArray:
@@ -121,5 +122,8 @@ def _logistic(positive: DoubleArray, negative: DoubleArray) -> tuple[float, floa
         p = 1 / (1 + np.exp(-np.clip(beta @ design, -_CLIP, _CLIP)))
         gradient = design @ (weight * (p - y)) + _RIDGE * beta
         hessian = (design * (weight * p * (1 - p))) @ design.T + _RIDGE * np.eye(2)
-        beta = beta - np.linalg.solve(hessian, gradient)
+        step = np.linalg.solve(hessian, gradient)
+        beta = beta - step
+        if np.abs(step).max() < _CONVERGED:
+            break
     return max(float(beta[0]), _LEAST_SLOPE), float(beta[1])

@@ -83,3 +83,12 @@ def test_calibration_recovers_a_known_curve():
 def test_nobody_to_judge():
     with pytest.raises(TrainingError, match=r"got none among 1 users .* raise finetune.valid_fraction"):
         Validation.of(small([(0, 0, 1), (0, 0, 12)]))
+
+
+def test_a_large_catalogue_is_judged_by_fewer_users(monkeypatch):
+    from recsys.text import validation
+
+    corpus = small(sorted([(u, u % DIM, 1) for u in range(50)] + [(u, (u + 1) % DIM, 12) for u in range(50)]))
+    assert len(Validation.of(corpus).histories) == 50
+    monkeypatch.setattr(validation, "_PAIRS", 20 * DIM)
+    assert len(Validation.of(corpus).histories) == 20
