@@ -1,12 +1,11 @@
 """Stage: catalogue + student → item vectors and the FAISS index."""
 
-from recsys.retrieval.onnx import OnnxEncoder
-
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from recsys.data.catalog import Catalog
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.onnx import OnnxEncoder
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:

@@ -139,5 +139,5 @@ def _importance(ranker: Ranker) -> dict[str, float]:
 
 
 def _measured(opened: RunDirectory) -> Measured:
-    rows = json.loads((opened / "student" / "measured.json").read_text())
-    return Measured(encoder_ms={row["name"]: row["single_ms"] for row in rows})
+    readings = json.loads((opened / "student" / "measured.json").read_text())
+    return Measured(encoder_ms=readings["encoder_ms"])

@@ -1,0 +1,183 @@
+"""The whole river on a small shop, as a person runs it: processes, files, exit codes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.run_directory import RunDirectory
+from pipelines.stages import STAGES
+from recsys.artifacts import read_manifest
+from recsys.bundle import Bundle
+from recsys.data.synthetic import make_world
+from recsys.evaluation.results import Evaluation
+from recsys.evaluation.segments import OVERALL
+from tests.tiny import write_base
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+ARTIFACTS = [name for stage in STAGES for name in stage.makes]
+SETTINGS = {
+    "finetune.max_tokens": 16,
+    "finetune.head_steps": 10,
+    "finetune.max_steps": 10,
+    "finetune.evaluate_every": 5,
+    "finetune.users_per_step": 32,
+    "finetune.layer_rate": 1e-3,
+    "distill.layers": 2,
+    "distill.max_steps": 40,
+    "finetune.threads": 1,
+    "distill.threads": 1,
+    "ranking.trees.trees": 30,
+    "ranking.trees.leaves": 7,
+    "ranking.trees.min_rows": 10,
+    "evaluation.samples": 200,
+    "gate.student_share": 0.5,
+    "threads": 1,
+}
+
+
+def command(shop: Path, run: Path, base: Path, **changes) -> list[str]:
+    settings = SETTINGS | {"finetune.base": str(base)} | changes
+    sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    return [sys.executable, "-m", "pipelines", "run", "--data", str(shop), "--run", str(run), *sets]
+
+
+def recsys(arguments: list[str]) -> subprocess.CompletedProcess:
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=600)
+
+
+def digests(run: Path) -> dict[str, str]:
+    kinds = {"bundles/current": "bundle"}
+    return {name: read_manifest(run / name, kind=kinds.get(name, name)).digest for name in ARTIFACTS}
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory):
+    """(shop, base): a small shop in the plain form and a tiny BERT that knows its words."""
+    folder = tmp_path_factory.mktemp("river")
+    world = make_world(n_users=80, n_items=60, seed=1)
+    world.write(folder / "shop")
+    (folder / "base").mkdir()
+    return folder / "shop", write_base(folder / "base")
+
+
+@pytest.fixture(scope="session")
+def finished(places, tmp_path_factory):
+    """A finished run and what its command printed."""
+    run = tmp_path_factory.mktemp("finished") / "run"
+    done = recsys(command(places[0], run, places[1]))
+    assert done.returncode == 0, done.stderr
+    return run, done
+
+
+def test_one_command_leaves_table_report_lists_and_bundle(places, finished):
+    run, done = finished
+    assert done.stdout.splitlines()[0].startswith("method")
+    assert {line.split("  ")[0] for line in done.stdout.splitlines()[2:]} >= {
+        "recsys",
+        "without the encoder",
+        "popularity",
+        "item-item",
+        "ALS",
+        "EASE",
+        "zero-shot text",
+    }
+    page = (run / "report.html").read_text()
+    assert "<svg" in page
+    assert "http" not in page.replace("http-equiv", "")  # nothing to fetch
+    evaluation = Evaluation.load(run / "evaluation")
+    assert set(evaluation.encoders) == {"teacher", "student"}
+    assert evaluation.sources["all sources"].recall.mean > 0.5
+    assert Bundle.load(run / "bundles" / "current").digest == (run / "bundles" / "current").resolve().name
+
+
+def test_lists_are_of_every_user_known_at_ranker_end_and_beat_popularity(places, finished):
+    run, _ = finished
+    lists = pl.read_parquet(run / "evaluation" / "recommendations" / "*.parquet")
+    cut = json.loads((run / "interactions" / "split.json").read_text())["ranker_end"]
+    events = pl.read_parquet(places[0] / "events.parquet")
+    known = events.filter(pl.col("timestamp").dt.epoch("us") < cut)["user_id"].unique().sort()
+    assert lists["user_id"].unique().sort().equals(known)
+    assert not lists.select(pl.struct("user_id", "item_id").is_duplicated().any()).item()
+    assert lists.group_by("user_id").agg(pl.col("rank").sort())["rank"].to_list() == [list(range(1, 21))] * len(known)
+    difference = Evaluation.load(run / "evaluation").differences["popularity"][OVERALL]["ndcg@10"]
+    assert difference.low > 0
+
+
+def test_a_second_run_is_up_to_date_in_seconds(places, finished):
+    run, _ = finished
+    before = digests(run)
+    done = recsys(command(places[0], run, places[1]))
+    assert done.returncode == 0
+    assert done.stderr.count("up to date") == len(STAGES)
+    assert digests(run) == before
+
+
+def test_changed_settings_redo_only_what_they_shape(places, finished, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run, symlinks=True)
+    done = recsys(command(places[0], run, places[1], **{"evaluation.samples": 300}))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("up to date") == 5
+    before, after = digests(finished[0]), digests(run)
+    assert {name for name in before if before[name] != after[name]} == {"evaluation", "bundles/current"}
+
+
+def test_a_gate_that_says_no_exits_3_and_publishes_nothing(places, finished, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run, symlinks=True)
+    before = (run / "bundles" / "current").readlink()
+    done = recsys(command(places[0], run, places[1], **{"gate.student_share": 2.0}))
+    assert done.returncode == 3
+    assert "Expected the student to keep 200% of the teacher's ndcg@10" in done.stderr
+    assert (run / "bundles" / "current").readlink() == before
+    assert len([path for path in (run / "bundles").iterdir() if not path.is_symlink()]) == 1
+
+
+@pytest.mark.parametrize("stage", ["finetune", "train_ranker"])
+def test_ctrl_c_exits_130_and_the_same_command_ends_with_the_same_digests(places, finished, tmp_path, stage):
+    run = tmp_path / "run"
+    interrupt(command(places[0], run, places[1]), run, stage, after=1.0)
+    assert not [
+        path
+        for path in run.rglob("*")
+        if path.name.startswith(".") and path.parent != run / ".work" and path.name != ".work"
+    ]
+    done = recsys(command(places[0], run, places[1]))
+    assert done.returncode == 0, done.stderr
+    assert digests(run) == digests(finished[0])
+
+
+def interrupt(arguments: list[str], run: Path, stage: str, *, after: float) -> None:
+    """Send one SIGINT `after` seconds into a stage."""
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for line in process.stderr:
+        if f"] {stage}" in line:
+            break
+    time.sleep(after)
+    os.kill(process.pid, signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(60) == 130, rest
+    assert "interrupted; finished stages are kept" in rest
+    assert not RunDirectory.open(run).is_made(STAGES[-1])
+
+
+def test_the_command_line_serves_what_it_recommends(finished, tmp_path):
+    run, _ = finished
+    out = tmp_path / "lists"
+    arguments = ["recommend", "--bundle", str(run / "bundles" / "current"), "--out", str(out), "--k", "5"]
+    assert recsys([sys.executable, "-m", "pipelines", *arguments]).returncode == 0
+    bundle = Bundle.load(run / "bundles" / "current")
+    user = bundle.users.ids[3]
+    alone = bundle.recommender.recommend(bundle.histories([user]), k=5, as_of=bundle.end)
+    listed = pl.read_parquet(out / "*.parquet").filter(pl.col("user_id") == user)
+    assert listed["item_id"].to_list() == bundle.catalog.vocabulary.decode(alone.item_idx)
+    assert listed["score"].to_list() == alone.score.tolist()
