@@ -40,9 +40,13 @@ class FinetuneConfig(Config):
     )
     pointwise: float = Field(0.05, ge=0, description="Weight of the pointwise cross-entropy beside the softmax.")
     evaluate_every: int = Field(20, ge=1, description="Steps between two looks at the validation window.")
-    patience: int = Field(3, ge=1, description="Looks without a better nDCG@10 after which training stops.")
+    patience: int = Field(4, ge=1, description="Looks without a better nDCG@10 after which training stops.")
     valid_fraction: float = Field(
-        0.1, gt=0, lt=1, description="Last fraction of the positive events before encoder_end, for early stopping."
+        0.1,
+        gt=0,
+        lt=1,
+        description="Last fraction of the positive events before encoder_end: there every third user's events do not "
+        "teach but judge, for early stopping and calibration.",
     )
     threads: int = Field(2, ge=1, description="Threads of one worker; another number may round differently.")
     workers: int = Field(1, ge=1, description="Processes that share each step's users.")

@@ -9,7 +9,9 @@ from recsys.artifacts import digest_of
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import TrainingError
-from recsys.schema import FloatArray, Instant, IntArray, LongArray
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
+
+_EVERY = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class Corpus:
         at: int64 (m,), µs since the epoch.
         weight: float32 (m,), > 0.
         day: µs that count as a day of age.
-        valid_start: events from here up to `end` judge, those before it teach.
+        valid_start: start of the validation window, which lasts up to `end`.
         end: encoder_end.
     """
 
@@ -40,7 +42,7 @@ class Corpus:
 
     @classmethod
     def of(cls, catalog: Catalog, interactions: Interactions, end: Instant, *, valid_fraction: float) -> "Corpus":
-        """Read what was known at `end`; the last `valid_fraction` of the positive events become validation.
+        """Read what was known at `end`; the last `valid_fraction` of the positive events are the validation window.
 
         Raises:
             TrainingError: fewer than two texts or two distinct instants: nothing to learn from.
@@ -77,9 +79,23 @@ class Corpus:
         digests = [hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for array in arrays]
         return digest_of([list(self.texts), digests, self.day, self.valid_start, self.end])
 
+    @property
+    def judging(self) -> BoolArray:
+        """(m,) true for the events that judge and do not teach: every third user's in the validation window.
+
+        The other users' events there teach, lest the encoder be a tenth of its log out of date when it is used.
+        """
+        return np.asarray((self.user % _EVERY == 0) & (self.at >= self.valid_start), np.bool_)
+
+    def teaching(self) -> "Corpus":
+        """The same texts with the events that teach."""
+        return self._only(~self.judging, self.end)
+
     def until(self, end: Instant) -> "Corpus":
         """The same texts with the events before `end` only."""
-        keep = self.at < end
+        return self._only(self.at < end, end)
+
+    def _only(self, keep: BoolArray, end: Instant) -> "Corpus":
         return Corpus(
             texts=self.texts,
             user=self.user[keep],

@@ -100,7 +100,7 @@ def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, s
         pooled = states.pooled(tower, np.arange(len(tokens)))
         # centring: what all texts of a shop have in common says nothing about any of them
         tower.head.bias.copy_(-pooled.mean(dim=0))
-    pairs = Pairs.of(corpus.until(corpus.valid_start), tokens.lengths, config)
+    pairs = Pairs.of(corpus.teaching(), tokens.lengths, config)
     start = InterestModel.zero_shot(encoder.dim, corpus.day, history_items=config.history_items)
     return Task(
         towers=Towers(tower, UserTower(start, scale=_SCALE)),

@@ -31,7 +31,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Users as of the start of a corpus' validation window, and the new texts they take in it.
+    """Judging users as of the start of a corpus' validation window, and the new texts they take in it.
 
     Attributes:
         histories: n users' positive events before the window; items are texts.
@@ -47,13 +47,13 @@ class Validation:
 
     @classmethod
     def of(cls, corpus: Corpus) -> "Validation":
-        """At most 2,000 users, fewer where there are more than 4,000 texts, evenly over their indices.
+        """Every third user; at most 2,000, fewer where there are more than 4,000 texts.
 
         Raises:
             TrainingError: nobody with a history takes anything new in the window.
         """
         past = corpus.until(corpus.valid_start)
-        late = corpus.at >= corpus.valid_start
+        late = corpus.judging
         users = np.intersect1d(past.user, corpus.user[late])
         histories = past.histories(users)
         truth = _matrix(users, corpus.user[late], corpus.text[late], len(corpus.texts))

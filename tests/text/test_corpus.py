@@ -64,6 +64,14 @@ def test_histories_and_until(corpus):
     assert corpus.until(corpus.valid_start).at.max() < corpus.valid_start
 
 
+def test_every_third_users_window_judges_and_all_else_teaches(corpus):
+    teaching = corpus.teaching()
+    held_out = (corpus.user % 3 == 0) & (corpus.at >= corpus.valid_start)
+    assert 0 < held_out.sum() == corpus.judging.sum() == len(corpus.user) - len(teaching.user)
+    assert teaching.at[teaching.user % 3 == 0].max() < corpus.valid_start
+    assert teaching.at[teaching.user % 3 == 1].max() >= corpus.valid_start
+
+
 def test_the_digest_knows_every_part(corpus):
     others = [
         replace(corpus, texts=(*corpus.texts[:-1], "x")),

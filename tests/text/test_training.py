@@ -41,7 +41,8 @@ def test_patience_ends_a_phase_and_the_best_look_is_kept(corpus, base, quick, tm
 def test_only_the_top_layers_and_what_the_pooling_needs_learn(corpus, base, quick, tmp_path, pooling):
     from recsys.text.encoder import TransformerEncoder
 
-    config = quick(pooling=pooling, train_layers=1, head_steps=0, max_steps=20, evaluate_every=20)
+    steps = {"head_steps": 0, "max_steps": 30, "evaluate_every": 5, "patience": 9}
+    config = quick(pooling=pooling, train_layers=1, users_per_step=64, tokens_per_step=5_000, **steps)
     untrained = TransformerEncoder.of_base(base, max_tokens=16, pooling=pooling).tower
     trained = finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda *_: None).encoder.tower
     changed = {

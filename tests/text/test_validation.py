@@ -28,8 +28,10 @@ def small(events):
     )
 
 
-# user 0 has a, takes b and c, and a again; user 1 has d and takes only d again; user 2 comes too late
-CORPUS = small([(0, 0, 1), (0, 1, 12), (0, 2, 13), (0, 0, 14), (1, 3, 1), (1, 3, 15), (2, 4, 11)])
+# user 0 has a, takes b and c, and a again; 3 has d and takes only d again; 6 comes too late; 7 does not judge
+CORPUS = small([
+    (0, 0, 1), (0, 1, 12), (0, 2, 13), (0, 0, 14), (3, 3, 1), (3, 3, 15), (6, 4, 11), (7, 0, 1), (7, 1, 12),
+])  # fmt: skip
 
 
 def test_only_users_with_a_history_and_something_new():
@@ -54,9 +56,9 @@ def test_ties_go_to_the_lower_text():
 
 def test_calibration_makes_the_even_mixture_even():
     rng = np.random.default_rng(0)
-    events = [(u, u % DIM, 1) for u in range(400)] + [(u, int(rng.integers(0, DIM)), 12) for u in range(400)]
+    events = [(u, u % DIM, 1) for u in range(1200)] + [(u, int(rng.integers(0, DIM)), 12) for u in range(1200)]
     vectors = VECTORS + 0.2 * rng.normal(size=(DIM, DIM)).astype(np.float32)
-    validation = Validation.of(small(sorted(events)))
+    validation = Validation.of(small(sorted(events, key=lambda event: event[0])))
     model = validation.calibrated(MODEL.with_calibration(1.0, 5.0), vectors)
     scores = validation.scores(model, vectors)
     positive = validation.truth.toarray() > 0
@@ -88,7 +90,7 @@ def test_nobody_to_judge():
 def test_a_large_catalogue_is_judged_by_fewer_users(monkeypatch):
     from recsys.text import validation
 
-    corpus = small(sorted([(u, u % DIM, 1) for u in range(50)] + [(u, (u + 1) % DIM, 12) for u in range(50)]))
+    corpus = small(sorted([(u, u % DIM, 1) for u in range(150)] + [(u, (u + 1) % DIM, 12) for u in range(150)]))
     assert len(Validation.of(corpus).histories) == 50
     monkeypatch.setattr(validation, "_PAIRS", 20 * DIM)
     assert len(Validation.of(corpus).histories) == 20
