@@ -13,7 +13,7 @@ from recsys.schema import Progress
 EVERY = 10.0
 """Seconds between two lines where stderr is no terminal."""
 
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
