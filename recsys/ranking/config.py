@@ -11,13 +11,18 @@ from recsys.retrieval.config import RetrievalConfig
 class TreesConfig(Config):
     """The boosted trees; their number times their leaves is the latency of a request."""
 
-    trees: int = Field(300, ge=1, description="At most so many trees; early stopping takes fewer.")
-    patience: int = Field(40, ge=1, description="Rounds without a better nDCG on the last instant before stopping.")
-    leaves: int = Field(31, ge=2, description="Leaves of a tree.")
-    learning_rate: float = Field(0.05, gt=0, description="Step of one tree.")
+    trees: int = Field(300, ge=1, description="At most so many trees; the last instant may call for fewer.")
+    smoothing: int = Field(
+        41, ge=1, description="The number of trees is where the last instant's nDCG, averaged over so many, is highest."
+    )
+    leaves: int = Field(15, ge=2, description="Leaves of a tree.")
+    learning_rate: float = Field(0.02, gt=0, description="Step of one tree.")
     min_rows: int = Field(100, ge=1, description="Rows a leaf holds at least.")
-    feature_fraction: float = Field(0.8, gt=0, le=1, description="Share of the features a tree may use.")
+    l2: float = Field(10.0, ge=0, description="L2 penalty of the leaves.")
+    feature_fraction: float = Field(0.5, gt=0, le=1, description="Share of the features a tree may use.")
+    row_fraction: float = Field(0.7, gt=0, le=1, description="Share of the rows a tree is grown on.")
     truncation: int = Field(20, ge=1, description="lambdarank: pairs with a member above this rank count.")
+    others: int = Field(100, ge=1, description="Candidates not taken that are learned from per user, drawn at random.")
 
 
 class RankingConfig(Config):
@@ -26,7 +31,7 @@ class RankingConfig(Config):
     half_lives: tuple[float, float, float] = Field(
         (7.0, 30.0, 120.0), description="Half-lives of decayed counters in days, shortest first."
     )
-    users_per_instant: int = Field(5000, ge=1, description="At most so many users give rows at one instant.")
+    users_per_instant: int = Field(4000, ge=1, description="At most so many users give rows at one instant.")
     trees: TreesConfig = Field(default_factory=TreesConfig, description="The boosted trees.")
 
 

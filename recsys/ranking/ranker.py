@@ -76,12 +76,12 @@ class Ranker:
         Raises:
             TrainingError: no labelled row.
         """
-        queries = [_queries(table) for table in tables]
-        past, last = [q for q in queries[:-1] if len(q.sizes)], queries[-1]
-        if past and len(last.sizes):
+        past = [_queries(_thinned(table, config.others, seed)) for table in tables[:-1]]
+        last = _queries(tables[-1])
+        if sum(len(q.sizes) for q in past) and len(last.sizes):
             judged = trees.fit(_joined(past), last, config=config, seed=seed, threads=threads, progress=progress)
             config = config.model_copy(update={"trees": judged.rounds})
-        everything = _joined([*past, last])
+        everything = _joined([*past, _queries(_thinned(tables[-1], config.others, seed))])
         return cls(trees=trees.fit(everything, None, config=config, seed=seed, threads=threads, progress=progress))
 
     @property
@@ -127,6 +127,29 @@ class Ranker:
             ArtifactError: not a ranker.
         """
         return cls(trees=Trees.load(directory / "ranker.txt", threads=threads))
+
+
+def _thinned(table: RankerTable, others: int, seed: int) -> RankerTable:
+    """All labelled pairs, and at most `others` of each user's unlabelled ones, drawn at random."""
+    features = table.features
+    sizes = np.diff(features.indptr)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    lot = np.random.default_rng(seed).random(len(rows))
+    lot[table.gain > 0] = -1
+    order = np.lexsort((lot, rows))
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.arange(len(rows)) - features.indptr[rows]
+    taken = np.bincount(rows, table.gain > 0, minlength=len(sizes))
+    keep = place < (taken + others)[rows]
+    thinned = FeatureTable(
+        names=features.names,
+        values=features.values[keep],
+        indptr=np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=len(sizes)))]).astype(np.int64),
+        item_idx=features.item_idx[keep],
+    )
+    return RankerTable(
+        as_of=table.as_of, label_end=table.label_end, features=thinned, gain=table.gain[keep], missed=table.missed
+    )
 
 
 def _queries(table: RankerTable) -> Queries:

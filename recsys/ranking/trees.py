@@ -1,6 +1,6 @@
 """Gradient boosted trees; the only file that knows lightgbm."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray, Progress
 
 GRADES = 10
 """Event weights become integer labels in steps of 1 / GRADES."""
+
+_LAST = "last instant"
 
 MAX_GRADE = 30
 """Heavier events count like this one."""
@@ -92,7 +94,7 @@ class Trees:
 def fit(
     train: Queries, valid: Queries | None, *, config: TreesConfig, seed: int, threads: int, progress: Progress | None
 ) -> Trees:
-    """Boost with lambdarank (Burges 2010); with `valid`, keep only the trees up to its best nDCG@10.
+    """Boost with lambdarank (Burges 2010); with `valid`, keep only the trees up to its best nDCG@10 (`best_round`).
 
     Raises:
         TrainingError: no user to learn from.
@@ -103,20 +105,32 @@ def fit(
             "longer log or move split.encoder_end."
         )
     data = _dataset(train, None)
+    curve: dict[str, dict[str, list[float]]] = {}
     callbacks = [] if progress is None else [_report(progress, config.trees)]
-    if valid is not None:
-        callbacks.append(lightgbm.early_stopping(config.patience, first_metric_only=True, verbose=False))
     booster = lightgbm.train(
         _parameters(config, seed, threads),
         data,
         config.trees,
         valid_sets=[] if valid is None else [_dataset(valid, data)],
-        valid_names=None if valid is None else ["last instant"],
-        callbacks=callbacks,
+        valid_names=None if valid is None else [_LAST],
+        callbacks=[*callbacks, lightgbm.record_evaluation(curve)],
     )
-    rounds = booster.best_iteration if valid is not None else booster.current_iteration()
+    rounds = config.trees if valid is None else best_round(curve[_LAST]["ndcg@10"], config.smoothing)
     text = booster.model_to_string(num_iteration=rounds)  # what `save` writes is what predicts
     return Trees(names=train.names, booster=lightgbm.Booster(model_str=text), threads=threads)
+
+
+def best_round(curve: Sequence[float], smoothing: int) -> int:
+    """How many rounds to keep: the highest of the running means over `smoothing` rounds, the first of equal ones.
+
+    >>> best_round([0.1, 0.7, 0.1, 0.4, 0.5, 0.4], 3)  # the lone 0.7 was luck
+    5
+    >>> best_round([0.1, 0.2, 0.3], 1)
+    3
+    """
+    width = min(smoothing, len(curve))
+    means = np.convolve(curve, np.ones(width) / width, mode="valid")
+    return int(np.argmax(means)) + (width + 1) // 2
 
 
 def _dataset(queries: Queries, reference: lightgbm.Dataset | None) -> lightgbm.Dataset:
@@ -140,7 +154,10 @@ def _parameters(config: TreesConfig, seed: int, threads: int) -> dict[str, objec
         "learning_rate": config.learning_rate,
         "num_leaves": config.leaves,
         "min_data_in_leaf": config.min_rows,
+        "lambda_l2": config.l2,
         "feature_fraction": config.feature_fraction,
+        "bagging_fraction": config.row_fraction,
+        "bagging_freq": 1,
         "seed": seed,
         "num_threads": threads,
         "deterministic": True,

@@ -1,4 +1,4 @@
-"""Models of who took what: item-item, EASE, implicit ALS, what came next, popularity; all as of an instant."""
+"""Models of who took what: item-item, peers, EASE, implicit ALS, popularity; all as of an instant."""
 
 import json
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from scipy.sparse import csr_array, csr_matrix
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
-from recsys.retrieval.neighbours import ItemItem, cosine, followers
+from recsys.retrieval.neighbours import ItemItem, cosine, near
+from recsys.retrieval.peers import Peers
 from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant, IntArray
 
-NAMES = ("cosine", "basket", "ease", "ease_recent", "als", "next", "popular")
+NAMES = ("cosine", "basket", "disliked", "near", "peers", "ease", "ease_recent", "als", "popular")
 """The scores of `Behaviour.scores`, in order."""
 
 JUDGED = tuple(EVENT_CODES[name] for name in ("rating", "dislike", "return"))
@@ -43,7 +44,8 @@ class Behaviour:
         day: µs that count as a day of age.
         config: the settings.
         together: cosine of items over users.
-        followed: what came after an item.
+        beside: items met close to each other.
+        peers: users by what they took.
         ease_items: int32 (e,), the items EASE covers.
         ease: float32 (e, e), item weights with a zero diagonal.
         als: float32 (n_items, f), item factors.
@@ -54,7 +56,8 @@ class Behaviour:
     day: Instant
     config: BehaviourConfig
     together: ItemItem
-    followed: ItemItem
+    beside: ItemItem
+    peers: Peers
     ease_items: IntArray
     ease: FloatArray
     als: FloatArray
@@ -77,7 +80,8 @@ class Behaviour:
             day=day,
             config=config,
             together=cosine(taken, config.neighbours),
-            followed=followers(contacts(histories), n_items, config),
+            beside=near(contacts(histories), n_items, config),
+            peers=Peers.of(taken),
             ease_items=ease_items,
             ease=ease,
             als=_als(taken, config, seed, threads),
@@ -105,13 +109,16 @@ class Behaviour:
         taken.data[:] = 1
         faded = np.exp2(-(as_of - self.as_of) / (self.day * self.config.popularity_half_life))
         popular = np.log1p(self.popularity * faded).astype(np.float32)
+        met = contacts(histories)
         return {
             "cosine": self.together.scores(recent),
             "basket": self.together.scores(self._last_basket(positives)),
+            "disliked": self.together.scores(self._ones(met.where(met.weight == 0))),
+            "near": self.beside.scores(self._latest(met)),
+            "peers": self.peers.scores(taken, self.config.peers),
             "ease": self._by_ease(taken),
             "ease_recent": self._by_ease(recent),
             "als": self._by_als(taken),
-            "next": self.followed.scores(self._latest(contacts(histories))),
             "popular": np.tile(popular, (len(histories), 1)),
         }
 
@@ -125,13 +132,17 @@ class Behaviour:
         """1 for each item taken within half a day of the user's last."""
         ends = positives.at[positives.indptr[1:][positives.rows] - 1]
         basket = positives.where(positives.at >= ends - self.day // 2)
-        return weighted(basket, np.ones(len(basket.item_idx)), self.n_items)
+        return self._ones(basket)
+
+    def _ones(self, histories: Histories) -> csr_array:
+        """1 for each item of the histories, once an event."""
+        return weighted(histories, np.ones(len(histories.item_idx)), self.n_items)
 
     def _latest(self, met: Histories) -> csr_array:
         """The last events of each user, each further back counting less."""
-        last = met.last(self.config.next_history)
+        last = met.last(self.config.near_history)
         back = last.indptr[1:][last.rows] - 1 - np.arange(len(last.item_idx))
-        return weighted(last, self.config.next_decay**back, self.n_items)
+        return weighted(last, self.config.near_decay**back, self.n_items)
 
     def _by_ease(self, weights: csr_array) -> FloatArray:
         scores = np.zeros(weights.shape, np.float32)
@@ -152,7 +163,8 @@ class Behaviour:
     def save(self, directory: Path) -> None:
         """Write behaviour.json and npy files into an existing directory."""
         self.together.save(directory, "together")
-        self.followed.save(directory, "followed")
+        self.beside.save(directory, "beside")
+        self.peers.save(directory)
         for name in ("ease_items", "ease", "als", "popularity"):
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
         facts = {"as_of": self.as_of, "day": self.day, "config": self.config.model_dump()}
@@ -177,7 +189,8 @@ class Behaviour:
             day=facts["day"],
             config=BehaviourConfig(**facts["config"]),
             together=ItemItem.load(directory, "together", len(popularity)),
-            followed=ItemItem.load(directory, "followed", len(popularity)),
+            beside=ItemItem.load(directory, "beside", len(popularity)),
+            peers=Peers.load(directory, len(popularity)),
             ease_items=ease_items,
             ease=ease,
             als=als,

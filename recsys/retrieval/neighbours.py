@@ -1,4 +1,4 @@
-"""Sparse item-item matrices: what was taken together, what came next, what reads alike."""
+"""Sparse item-item matrices: what was taken together, what was met close by, what reads alike."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,38 +71,39 @@ def strongest(matrix: csr_array, n: int, first_row: int = 0) -> csr_array:
 
 
 def cosine(taken: csr_array, n: int) -> ItemItem:
-    """Cosine of items over users: pairs taken by one user / √(takers of one · takers of the other).
+    """Cosine of items over users, who count less the more they took: Σ 1 / √(items of a user) / √(takers of both).
 
     Args:
         taken: float32 CSR (n_users, n_items), 1 where a user took an item.
         n: neighbours kept per item.
     """
-    takers = np.asarray(taken.sum(axis=0)).ravel()
-    unit = csr_array(taken @ diags_array((1 / np.sqrt(np.maximum(takers, 1))).astype(np.float32)))
-    columns = csr_array(unit.T)
+    takers, items = (np.asarray(taken.sum(axis=axis)).ravel() for axis in (0, 1))
+    each = diags_array((1 / np.sqrt(np.maximum(takers, 1))).astype(np.float32))
+    unit = csr_array(taken @ each)
+    columns = csr_array((diags_array((1 / np.sqrt(np.maximum(items, 1))).astype(np.float32)) @ unit).T)
     starts = range(0, taken.shape[1], _ROWS)
     parts = [strongest(csr_array(columns[start : start + _ROWS] @ unit), n, start) for start in starts]
     return ItemItem(matrix=csr_array(vstack(parts)))
 
 
-def followers(histories: Histories, n_items: int, config: BehaviourConfig) -> ItemItem:
-    """What came after an item: Σ decay^(distance - 1) over near pairs of events / √(both items' events).
+def near(histories: Histories, n_items: int, config: BehaviourConfig) -> ItemItem:
+    """Items met close to each other: Σ decay^(distance - 1) over near pairs of a user's events / √(events of both).
 
     Args:
         histories: events of all users, oldest first.
         n_items: size of the catalogue.
-        config: how far events look ahead, and how many followers are kept.
+        config: how far pairs reach, and how many neighbours are kept.
     """
     rows, items = histories.rows, histories.item_idx
     counts = np.bincount(items, minlength=n_items)
     total = csr_array((n_items, n_items), dtype=np.float64)
-    for step in range(1, min(config.next_events, len(rows) - 1) + 1):
+    for step in range(1, min(config.near_events, len(rows) - 1) + 1):
         same = rows[step:] == rows[:-step]
         before, after = items[:-step][same], items[step:][same]
-        weights = np.full(len(before), config.next_decay ** (step - 1))
+        weights = np.full(len(before), config.near_decay ** (step - 1))
         total = csr_array(total + csr_array((weights, (before, after)), shape=total.shape))
     scale = diags_array(1 / np.sqrt(np.maximum(counts, 1)))
-    return ItemItem(matrix=strongest(csr_array(scale @ total @ scale), config.neighbours))
+    return ItemItem(matrix=strongest(csr_array(scale @ (total + total.T) @ scale), config.neighbours))
 
 
 def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig) -> ItemItem:

@@ -6,9 +6,9 @@ import pytest
 from recsys.errors import ArtifactError, ShapeError, TrainingError
 from recsys.ranking.config import TreesConfig
 from recsys.ranking.features import FeatureTable
-from recsys.ranking.ranker import Ranker, RankerTable
+from recsys.ranking.ranker import Ranker, RankerTable, _thinned
 
-CONFIG = TreesConfig(trees=20, patience=5, leaves=4, min_rows=5, feature_fraction=1.0, learning_rate=0.1)
+CONFIG = TreesConfig(trees=20, smoothing=3, leaves=4, min_rows=5, feature_fraction=1.0, learning_rate=0.1, l2=0)
 N_USERS, N_ITEMS = 60, 10
 
 
@@ -117,6 +117,15 @@ def test_nothing_to_learn_from_is_said() -> None:
 def test_an_instant_without_labels_is_passed_over() -> None:
     assert Ranker.fit([table(0), table(1, gain=False), table(2)], CONFIG).features == ("telling", "noise")
     assert Ranker.fit([table(0), table(1, gain=False)], CONFIG).features == ("telling", "noise")
+
+
+def test_only_some_of_what_was_not_taken_is_learned_from() -> None:
+    few = _thinned(table(0), 3, seed=0)
+    assert np.diff(few.features.indptr).tolist() == [2 + 3] * N_USERS
+    assert few.gain.sum() == table(0).gain.sum()
+    whole = {row.tobytes() for row in table(0).features.values}
+    assert all(row.tobytes() in whole for row in few.features.values)
+    assert len(_thinned(table(0), 99, seed=0).gain) == N_USERS * N_ITEMS
 
 
 def test_progress_is_told_tree_by_tree() -> None:

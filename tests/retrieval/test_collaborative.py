@@ -48,7 +48,7 @@ def everybody(log: Interactions) -> Histories:
     return log.histories(log.user_indices(), as_of=log.end)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n != "popular"])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("popular", "disliked")])
 def test_every_model_stays_within_the_taste(name: str, behaviour: Behaviour, log: Interactions) -> None:
     histories = everybody(log)
     scores = behaviour.scores(histories, as_of=log.end)[name].copy()
@@ -144,6 +144,18 @@ def test_contacts_are_what_was_taken_or_judged() -> None:
         weight=weight,
     )
     assert contacts(histories).item_idx.tolist() == [0, 1, 3]
+
+
+def test_what_is_like_the_disliked_is_known(behaviour: Behaviour, log: Interactions) -> None:
+    histories = everybody(log).take([0])
+    disliked = Histories(
+        **{name: getattr(histories, name) for name in ("indptr", "item_idx", "at", "value")},
+        event=np.full(len(histories.item_idx), EVENT_CODES["dislike"], np.uint8),
+        weight=np.zeros(len(histories.item_idx), np.float32),
+    )
+    scores = behaviour.scores(disliked, as_of=log.end)
+    assert scores["disliked"].argmax() % 2 == 0
+    assert not scores["cosine"].any()
 
 
 def test_a_loaded_behaviour_scores_the_same_and_maps_ease(

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
-from recsys.retrieval.neighbours import ItemItem, alike, cosine, followers, strongest
+from recsys.retrieval.neighbours import ItemItem, alike, cosine, near, strongest
 
 
 def history(*users: list[int]) -> Histories:
@@ -33,36 +33,36 @@ def test_strongest_knows_where_a_part_of_the_rows_begins() -> None:
     assert strongest(part, 3, first_row=1).toarray().tolist() == [[5, 0, 7]]
 
 
-def test_cosine_is_pairs_over_the_root_of_both_takers() -> None:
+def test_cosine_counts_pairs_by_takers_and_by_how_much_the_user_took() -> None:
     taken = csr_array(np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 0, 0]], np.float32))
     matrix = cosine(taken, 2).matrix.toarray()
-    assert matrix[0, 1] == pytest.approx(2 / np.sqrt(4 * 2))
-    assert matrix[1, 2] == pytest.approx(1 / np.sqrt(2 * 1))
+    assert matrix[0, 1] == pytest.approx((1 / np.sqrt(2) + 1 / np.sqrt(3)) / np.sqrt(4 * 2))
+    assert matrix[1, 2] == pytest.approx((1 / np.sqrt(3)) / np.sqrt(2 * 1))
     assert np.diag(matrix).tolist() == [0, 0, 0]
     assert matrix == pytest.approx(matrix.T)
 
 
-def test_cosine_in_parts_of_rows_is_the_dense_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cosine_in_parts_of_rows_is_the_dense_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recsys.retrieval.neighbours._ROWS", 7)
     dense = (np.random.default_rng(0).random((40, 30)) < 0.3).astype(np.float32)
-    together = dense.T @ dense
-    expected = together / np.sqrt(np.outer(np.diag(together), np.diag(together)))
+    together = (dense / np.sqrt(dense.sum(axis=1, keepdims=True))).T @ dense
+    expected = together / np.sqrt(np.outer(dense.sum(axis=0), dense.sum(axis=0)))
     np.fill_diagonal(expected, 0)
     assert cosine(csr_array(dense), 30).matrix.toarray() == pytest.approx(expected, abs=1e-6)
 
 
-def test_followers_count_later_events_less_and_end_with_the_user() -> None:
-    config = BehaviourConfig(next_events=2, next_decay=0.5)
-    matrix = followers(history([0, 1, 2], [0, 1], [3]), 4, config).matrix.toarray()
+def test_near_counts_distant_pairs_less_and_ends_with_the_user() -> None:
+    config = BehaviourConfig(near_events=2, near_decay=0.5)
+    matrix = near(history([0, 1, 2], [1, 0], [3]), 4, config).matrix.toarray()
     assert matrix[0, 1] == pytest.approx(2 / np.sqrt(2 * 2))
     assert matrix[0, 2] == pytest.approx(0.5 / np.sqrt(2 * 1))
-    assert matrix[1, 0] == 0
-    assert matrix[2].sum() == matrix[3].sum() == matrix[:, 3].sum() == 0
+    assert matrix == pytest.approx(matrix.T)
+    assert matrix[3].sum() == 0
 
 
-def test_followers_of_nothing_are_nothing() -> None:
-    assert followers(history([]), 3, BehaviourConfig()).matrix.nnz == 0
-    assert followers(history([1]), 3, BehaviourConfig()).matrix.nnz == 0
+def test_near_of_nothing_is_nothing() -> None:
+    assert near(history([]), 3, BehaviourConfig()).matrix.nnz == 0
+    assert near(history([1]), 3, BehaviourConfig()).matrix.nnz == 0
 
 
 def test_alike_is_the_fourth_power_of_the_cosine_around_the_known_items() -> None:
