@@ -84,11 +84,10 @@ def finetune(
             task = _task(corpus, encoder, config, states_file)
             looks = _phases(task, Checkpoints(directory=workdir, key=key), shard, progress)
             vectors = item_vectors(layer_vectors(task), len(corpus.texts))
-            interest = task.towers.user.export(day=corpus.day, history_items=config.history_items)
-            interest = task.validation.calibrated(interest, vectors)
+            learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     finally:
         states_file.unlink(missing_ok=True)
-    return Teacher(encoder=encoder, interest=interest, looks=looks)
+    return Teacher(encoder=encoder, interest=task.validation.calibrated(learned, vectors), looks=looks)
 
 
 def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, states_file: Path) -> Task:
