@@ -66,7 +66,7 @@ def inside(bundle) -> dict[str, float]:
     recommender.recommend(many, k=20, as_of=bundle.end)
     bulk = len(many) / (time.perf_counter() - start)
     rank = timed(lambda i: recommender.rank(histories[i % REQUESTS], [items], as_of=bundle.end))
-    body = json.dumps([{"item_id": str(i), "rank": i, "score": 0.1234567, "interest": 0.5} for i in items])
+    body = json.dumps([{"item_id": str(i), "rank": int(i), "score": 0.1234567, "interest": 0.5} for i in items])
     return {
         "trees_200_rows": float(np.median(timed(lambda _: recommender.ranker.trees.predict(rows)))),
         "json": float(np.median(timed(lambda _: json.dumps(json.loads(body))))),
@@ -82,7 +82,7 @@ def outside(root: Path, bundle) -> dict[str, float]:
     command = [sys.executable, "-m", "pipelines", "serve", "--bundles", str(root), "--port", "0", "--clock", "log"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        port = next(int(m[1]) for line in server.stderr if (m := re.search(r"http://127\.0\.0\.1:(\d+)", line)))
+        port = next(int(m[1]) for line in server.stderr if (m := re.search(r"running on .*\D(\d+)\)", line)))
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         rng = np.random.default_rng(0)
         users = [bundle.users.ids[i] for i in rng.choice(len(bundle.users), REQUESTS)]
