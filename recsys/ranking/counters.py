@@ -62,8 +62,8 @@ class Counters:
         return cls(
             keys=distinct,
             count=np.bincount(which, minlength=size).astype(np.float64),
-            visits=np.bincount(key, visit, minlength=size),
-            decayed=np.array(sums).reshape(len(half_lives), size),
+            visits=np.bincount(key, visit, minlength=size).astype(np.float64),
+            decayed=np.array(sums, np.float64).reshape(len(half_lives), size),
             first=when[starts],
             last=when[ends],
         )

@@ -53,7 +53,7 @@ def place(pairs: Pairs, source: int) -> LongArray:
 
 def likeness(pairs: Pairs, last: int) -> FloatArray:
     """The highest text cosine to the user's `last` items; NaN without a history."""
-    return np.fmax.reduce(pairs.likeness[:, :last], axis=1)
+    return np.asarray(np.fmax.reduce(pairs.likeness[:, :last], axis=1), np.float32)
 
 
 def proposers(pairs: Pairs) -> DoubleArray:

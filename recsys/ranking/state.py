@@ -91,7 +91,7 @@ class ItemState:
             firsts=np.array([np.bincount(item, w, minlength=n) for w in first]),
             takes=np.bincount(taken.item_idx, minlength=n).astype(np.float64),
             takers=np.bincount(item, minlength=n).astype(np.float64),
-            repeaters=np.bincount(item, repeated, minlength=n),
+            repeaters=np.bincount(item, repeated, minlength=n).astype(np.float64),
             met=np.bincount(met.item_idx, minlength=n).astype(np.float64),
             interval=interval,
             born=_born(catalog, histories, as_of),

@@ -151,7 +151,9 @@ class Retriever:
         best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
         for row in range(len(histories)):
             items = np.flatnonzero(allowed[row])
-            tops = [_top(scores[row], items, size) for scores, size in zip(dense, self.sizes, strict=False)]
+            tops: list[tuple[LongArray | IntArray, FloatArray]] = [
+                _top(scores[row], items, size) for scores, size in zip(dense, self.sizes, strict=False)
+            ]
             tops.append(self._by_text(users[row], allowed[row]))
             for source, (top, scores) in enumerate(tops):
                 proposed[row, top] |= np.uint16(1 << source)

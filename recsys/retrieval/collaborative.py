@@ -85,7 +85,7 @@ class Behaviour:
             ease_items=ease_items,
             ease=ease,
             als=_als(taken, config, seed, threads),
-            popularity=np.bincount(positives.item_idx, fresh, minlength=n_items),
+            popularity=np.bincount(positives.item_idx, fresh, minlength=n_items).astype(np.float64),
         )
 
     @property
@@ -126,7 +126,7 @@ class Behaviour:
         """float32 CSR (n, n_items): decayed weights of what each user took."""
         taken = histories.positives()
         age = np.maximum(as_of - taken.at, 0) / (self.day * self.config.history_half_life)
-        return weighted(taken, taken.weight * np.exp2(-age), self.n_items)
+        return weighted(taken, np.asarray(taken.weight * np.exp2(-age), np.float64), self.n_items)
 
     def _last_basket(self, positives: Histories) -> csr_array:
         """1 for each item taken within half a day of the user's last."""
@@ -142,7 +142,7 @@ class Behaviour:
         """The last events of each user, each further back counting less."""
         last = met.last(self.config.near_history)
         back = last.indptr[1:][last.rows] - 1 - np.arange(len(last.item_idx))
-        return weighted(last, self.config.near_decay**back, self.n_items)
+        return weighted(last, np.asarray(self.config.near_decay**back, np.float64), self.n_items)
 
     def _by_ease(self, weights: csr_array) -> FloatArray:
         scores = np.zeros(weights.shape, np.float32)
