@@ -29,13 +29,13 @@ STAGES: tuple[Stage, ...] = (
         name="finetune",
         makes=("teacher",),
         reads=("catalog", "interactions"),
-        sections=("finetune", "seed", "threads"),
+        sections=("finetune",),
     ),
     Stage(
         name="distill",
         makes=("student",),
         reads=("catalog", "interactions", "teacher"),
-        sections=("distill", "seed", "threads"),
+        sections=("distill",),
     ),
     Stage(name="embed", makes=("vectors", "index"), reads=("catalog", "student"), sections=("retrieval", "threads")),
     Stage(

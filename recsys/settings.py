@@ -30,8 +30,8 @@ class Settings(Config):
     ranking: RankingConfig = RankingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
-    threads: int = Field(2, ge=1, description="Threads of the one heavy stage that runs at a time.")
+    seed: int = Field(0, ge=0, description="Seed of everything random but the encoders, which have their own.")
+    threads: int = Field(2, ge=1, description="Threads of a stage; the encoders' training has its own.")
 
 
 class _Environment(Settings, BaseSettings):
