@@ -23,7 +23,15 @@ def teacher(base, corpus, tmp_path_factory):
 
 
 def settings(**changes):
-    values = {"layers": 2, "max_steps": 80, "tokens_per_step": 200, "rate": 1e-3, "users_per_step": 16, "threads": 1}
+    values = {
+        "layers": 2,
+        "frozen_layers": 0,
+        "max_steps": 80,
+        "tokens_per_step": 200,
+        "rate": 1e-3,
+        "users_per_step": 16,
+        "threads": 1,
+    }
     return DistillConfig.model_validate(values | changes)
 
 
