@@ -11,11 +11,15 @@ from scipy.sparse import csr_array, csr_matrix
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
+from recsys.retrieval.ease import Ease
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
-from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant, IntArray
+from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant
 
-NAMES = ("cosine", "basket", "disliked", "near", "peers", "ease", "ease_recent", "als", "popular")
+NAMES = (
+    "cosine", "cosine_fresh", "basket", "disliked", "near", "peers",
+    "ease", "ease_recent", "ease_fresh", "als", "popular",
+)  # fmt: skip
 """The scores of `Behaviour.scores`, in order."""
 
 JUDGED = tuple(EVENT_CODES[name] for name in ("rating", "dislike", "return"))
@@ -44,10 +48,11 @@ class Behaviour:
         day: µs that count as a day of age.
         config: the settings.
         together: cosine of items over users.
+        together_fresh: the same, old events counting less.
         beside: items met close to each other.
         peers: users by what they took.
-        ease_items: int32 (e,), the items EASE covers.
-        ease: float32 (e, e), item weights with a zero diagonal.
+        ease: weights between items, all events alike.
+        ease_fresh: the same, old events counting less.
         als: float32 (n_items, f), item factors.
         popularity: float64 (n_items,), decayed positives at `as_of`.
     """
@@ -56,10 +61,11 @@ class Behaviour:
     day: Instant
     config: BehaviourConfig
     together: ItemItem
+    together_fresh: ItemItem
     beside: ItemItem
     peers: Peers
-    ease_items: IntArray
-    ease: FloatArray
+    ease: Ease
+    ease_fresh: Ease
     als: FloatArray
     popularity: DoubleArray
 
@@ -73,19 +79,22 @@ class Behaviour:
         positives = histories.positives()
         taken = weighted(positives, np.ones(len(positives.item_idx)), n_items)
         taken.data[:] = 1
-        ease_items, ease = _ease(taken, config)
-        fresh = positives.weight * np.exp2(-(as_of - positives.at) / (day * config.popularity_half_life))
+        age = (as_of - positives.at) / day
+        weight = positives.weight.astype(np.float64)
+        fresh = weighted(positives, weight * np.exp2(-age / config.fresh_half_life), n_items)
+        popularity = weight * np.exp2(-age / config.popularity_half_life)
         return cls(
             as_of=as_of,
             day=day,
             config=config,
             together=cosine(taken, config.neighbours),
+            together_fresh=cosine(fresh, config.neighbours),
             beside=near(contacts(histories), n_items, config),
             peers=Peers.of(taken),
-            ease_items=ease_items,
-            ease=ease,
+            ease=Ease.of(taken, l2=config.ease_l2, max_items=config.ease_max_items),
+            ease_fresh=Ease.of(fresh, l2=config.ease_fresh_l2, max_items=config.ease_max_items),
             als=_als(taken, config, seed, threads),
-            popularity=np.bincount(positives.item_idx, fresh, minlength=n_items).astype(np.float64),
+            popularity=np.bincount(positives.item_idx, popularity, minlength=n_items).astype(np.float64),
         )
 
     @property
@@ -112,12 +121,14 @@ class Behaviour:
         met = contacts(histories)
         return {
             "cosine": self.together.scores(recent),
+            "cosine_fresh": self.together_fresh.scores(recent),
             "basket": self.together.scores(self._last_basket(positives)),
             "disliked": self.together.scores(self._ones(met.where(met.weight == 0))),
             "near": self.beside.scores(self._latest(met)),
             "peers": self.peers.scores(taken, self.config.peers),
-            "ease": self._by_ease(taken),
-            "ease_recent": self._by_ease(recent),
+            "ease": self.ease.scores(taken),
+            "ease_recent": self.ease.scores(recent),
+            "ease_fresh": self.ease_fresh.scores(recent),
             "als": self._by_als(taken),
             "popular": np.tile(popular, (len(histories), 1)),
         }
@@ -144,11 +155,6 @@ class Behaviour:
         back = last.indptr[1:][last.rows] - 1 - np.arange(len(last.item_idx))
         return weighted(last, np.asarray(self.config.near_decay**back, np.float64), self.n_items)
 
-    def _by_ease(self, weights: csr_array) -> FloatArray:
-        scores = np.zeros(weights.shape, np.float32)
-        scores[:, self.ease_items] = weights[:, self.ease_items] @ self.ease
-        return scores
-
     def _by_als(self, taken: csr_array) -> FloatArray:
         """Fold in: x = (YᵀY + λI + α′YᵤᵀYᵤ)⁻¹ (α Yᵤᵀ1), α′ = α - 1, one user after the other."""
         config, width = self.config, self.als.shape[1]
@@ -163,53 +169,43 @@ class Behaviour:
     def save(self, directory: Path) -> None:
         """Write behaviour.json and npy files into an existing directory."""
         self.together.save(directory, "together")
+        self.together_fresh.save(directory, "together-fresh")
+        self.ease.save(directory, "ease")
+        self.ease_fresh.save(directory, "ease-fresh")
         self.beside.save(directory, "beside")
         self.peers.save(directory)
-        for name in ("ease_items", "ease", "als", "popularity"):
+        for name in ("als", "popularity"):
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
         facts = {"as_of": self.as_of, "day": self.day, "config": self.config.model_dump()}
         (directory / "behaviour.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
 
     @classmethod
     def load(cls, directory: Path) -> "Behaviour":
-        """Read what `save` wrote; the EASE matrix stays on disk and is mapped into memory.
+        """Read what `save` wrote; the EASE weights stay on disk and are mapped into memory.
 
         Raises:
-            ArtifactError: files that do not fit each other.
+            ArtifactError: parts that do not fit each other.
         """
         facts = json.loads((directory / "behaviour.json").read_text())
-        ease_items, als, popularity = (
-            np.load(directory / f"{name}.npy", allow_pickle=False) for name in ("ease_items", "als", "popularity")
-        )
-        ease = np.load(directory / "ease.npy", allow_pickle=False, mmap_mode="r")
-        if ease.shape != (len(ease_items), len(ease_items)) or len(als) != len(popularity):
-            raise ArtifactError(f"The behavioural matrices in {directory} do not fit each other; fit them again.")
+        als, popularity = (np.load(directory / f"{name}.npy", allow_pickle=False) for name in ("als", "popularity"))
+        n_items = len(popularity)
+        if len(als) != n_items:
+            raise ArtifactError(
+                f"Expected ALS factors of {n_items} items in {directory}, got {len(als)}; fit them again."
+            )
         return cls(
             as_of=facts["as_of"],
             day=facts["day"],
             config=BehaviourConfig(**facts["config"]),
-            together=ItemItem.load(directory, "together", len(popularity)),
-            beside=ItemItem.load(directory, "beside", len(popularity)),
-            peers=Peers.load(directory, len(popularity)),
-            ease_items=ease_items,
-            ease=ease,
+            together=ItemItem.load(directory, "together", n_items),
+            together_fresh=ItemItem.load(directory, "together-fresh", n_items),
+            beside=ItemItem.load(directory, "beside", n_items),
+            peers=Peers.load(directory, n_items),
+            ease=Ease.load(directory, "ease", n_items),
+            ease_fresh=Ease.load(directory, "ease-fresh", n_items),
             als=als,
             popularity=popularity,
         )
-
-
-def _ease(taken: csr_array, config: BehaviourConfig) -> tuple[IntArray, FloatArray]:
-    """EASE (Steck 2019, arXiv 1905.03375): B = -P / diag(P), P = (XᵀX + λI)⁻¹, over the most taken items."""
-    takers = np.asarray(taken.sum(axis=0)).ravel()
-    order = np.lexsort((np.arange(len(takers)), -takers))[: config.ease_max_items]
-    items = np.sort(order[takers[order] > 0]).astype(np.int32)
-    part = csr_array(taken[:, items])
-    gram = (part.T @ part).toarray().astype(np.float32)
-    gram[np.diag_indices(len(items))] += np.float32(config.ease_l2)
-    inverse = np.linalg.inv(gram)
-    weights = np.asarray(inverse / -np.diag(inverse), np.float32)
-    np.fill_diagonal(weights, 0)
-    return items, weights
 
 
 def _als(taken: csr_array, config: BehaviourConfig, seed: int, threads: int) -> FloatArray:

@@ -74,7 +74,7 @@ def cosine(taken: csr_array, n: int) -> ItemItem:
     """Cosine of items over users, who count less the more they took: Σ 1 / √(items of a user) / √(takers of both).
 
     Args:
-        taken: float32 CSR (n_users, n_items), 1 where a user took an item.
+        taken: float32 CSR (n_users, n_items), 1 where a user took an item, less where that counts less.
         n: neighbours kept per item.
     """
     takers, items = (np.asarray(taken.sum(axis=axis)).ravel() for axis in (0, 1))

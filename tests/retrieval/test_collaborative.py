@@ -97,22 +97,13 @@ def test_popularity_halves_with_its_half_life(behaviour: Behaviour, log: Interac
     assert now[3] == pytest.approx(expected, rel=1e-5)
 
 
-def test_ease_solves_its_own_equations(behaviour: Behaviour, log: Interactions) -> None:
-    taken = np.zeros((len(log.users), N_ITEMS))
-    taken[log.events["user_idx"], log.events["item_idx"]] = 1
-    for item in range(N_ITEMS):  # ridge regression of the item's column on the others
-        others = np.delete(np.arange(N_ITEMS), item)
-        x = taken[:, others]
-        weights = np.linalg.solve(x.T @ x + np.eye(len(others)), x.T @ taken[:, item])
-        assert behaviour.ease[others, item] == pytest.approx(weights, abs=1e-4)
-
-
-def test_ease_covers_the_most_taken_items_only(log: Interactions) -> None:
-    behaviour = fit(log, config=BehaviourConfig(als_factors=4, ease_max_items=5))
-    takers = np.bincount(log.events["item_idx"], minlength=N_ITEMS)
-    assert takers[behaviour.ease_items].min() >= np.sort(takers)[-5]
-    scores = behaviour.scores(everybody(log), as_of=log.end)["ease"]
-    assert not scores[:, np.setdiff1d(np.arange(N_ITEMS), behaviour.ease_items)].any()
+def test_fresh_models_forget(log: Interactions) -> None:
+    """A pair taken together long ago counts as often as half-lives have passed less."""
+    late = log.end + int(CONFIG.fresh_half_life * DAY)
+    known, later = fit(log), fit(log, late)
+    assert (later.together.matrix != known.together.matrix).nnz == 0
+    assert 0 < later.together_fresh.matrix.sum() < known.together_fresh.matrix.sum()
+    assert np.abs(later.ease_fresh.weights).sum() < np.abs(known.ease_fresh.weights).sum()
 
 
 def test_als_folds_a_user_in_by_least_squares(behaviour: Behaviour, log: Interactions) -> None:
@@ -165,14 +156,14 @@ def test_a_loaded_behaviour_scores_the_same_and_maps_ease(
     loaded = Behaviour.load(tmp_path)
     expected, got = (b.scores(everybody(log), as_of=log.end) for b in (behaviour, loaded))
     assert {n: expected[n].tobytes() for n in NAMES} == {n: got[n].tobytes() for n in NAMES}
-    assert isinstance(loaded.ease, np.memmap)
+    assert isinstance(loaded.ease.weights, np.memmap)
     assert not list(tmp_path.glob("*.npz"))
 
 
 def test_matrices_that_do_not_fit_are_refused(behaviour: Behaviour, tmp_path: Path) -> None:
     behaviour.save(tmp_path)
     np.save(tmp_path / "als.npy", np.zeros((3, 4), np.float32))
-    with pytest.raises(ArtifactError, match="do not fit each other"):
+    with pytest.raises(ArtifactError, match="Expected ALS factors of 12 items"):
         Behaviour.load(tmp_path)
 
 
