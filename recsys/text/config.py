@@ -22,7 +22,7 @@ class FinetuneConfig(Config):
     head_steps: int = Field(
         60, ge=0, description="Steps for the projection and the user's pooling alone, before any layer learns."
     )
-    max_steps: int = Field(100, ge=0, description="Steps for which the layers learn as well.")
+    max_steps: int = Field(60, ge=0, description="Steps for which the layers learn as well.")
     users_per_step: int = Field(512, ge=1, description="Most users in one step.")
     tokens_per_step: int = Field(
         20_000, ge=1, description="Tokens of distinct texts in one step, the cost of a step; fewer users if needed."
