@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_array, csr_matrix
+from threadpoolctl import threadpool_limits
 
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
@@ -21,6 +22,8 @@ NAMES = (
     "ease", "ease_recent", "ease_fresh", "als", "popular",
 )  # fmt: skip
 """The scores of `Behaviour.scores`, in order."""
+
+_ARRAYS = ("als", "als_gram", "popularity")
 
 JUDGED = tuple(EVENT_CODES[name] for name in ("rating", "dislike", "return"))
 """Events that say the user had the item, whatever they thought of it."""
@@ -54,6 +57,7 @@ class Behaviour:
         ease: weights between items, all events alike.
         ease_fresh: the same, old events counting less.
         als: float32 (n_items, f), item factors.
+        als_gram: float64 (f, f), YᵀY + λI of them.
         popularity: float64 (n_items,), decayed positives at `as_of`.
     """
 
@@ -67,6 +71,7 @@ class Behaviour:
     ease: Ease
     ease_fresh: Ease
     als: FloatArray
+    als_gram: DoubleArray
     popularity: DoubleArray
 
     @classmethod
@@ -83,6 +88,7 @@ class Behaviour:
         weight = positives.weight.astype(np.float64)
         fresh = weighted(positives, weight * np.exp2(-age / config.fresh_half_life), n_items)
         popularity = weight * np.exp2(-age / config.popularity_half_life)
+        als = _als(taken, config, seed, threads)
         return cls(
             as_of=as_of,
             day=day,
@@ -93,7 +99,8 @@ class Behaviour:
             peers=Peers.of(taken),
             ease=Ease.of(taken, l2=config.ease_l2, max_items=config.ease_max_items),
             ease_fresh=Ease.of(fresh, l2=config.ease_fresh_l2, max_items=config.ease_max_items),
-            als=_als(taken, config, seed, threads),
+            als=als,
+            als_gram=_gram(als, config),
             popularity=np.bincount(positives.item_idx, popularity, minlength=n_items).astype(np.float64),
         )
 
@@ -116,8 +123,8 @@ class Behaviour:
         recent = self.recent(positives, as_of=as_of)
         taken = recent.copy()
         taken.data[:] = 1
-        faded = np.exp2(-(as_of - self.as_of) / (self.day * self.config.popularity_half_life))
-        popular = np.log1p(self.popularity * faded).astype(np.float32)
+        # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
+        popular = np.log1p(self.popularity).astype(np.float32)
         met = contacts(histories)
         return {
             "cosine": self.together.scores(recent),
@@ -156,13 +163,14 @@ class Behaviour:
         return weighted(last, np.asarray(self.config.near_decay**back, np.float64), self.n_items)
 
     def _by_als(self, taken: csr_array) -> FloatArray:
-        """Fold in: x = (YᵀY + λI + α′YᵤᵀYᵤ)⁻¹ (α Yᵤᵀ1), α′ = α - 1, one user after the other."""
-        config, width = self.config, self.als.shape[1]
-        gram = self.als.T @ self.als + np.float32(config.als_regularization) * np.eye(width, dtype=np.float32)
-        scores = np.zeros(taken.shape, np.float32)
+        """Fold in: x = (YᵀY + λI + (α - 1) YᵤᵀYᵤ)⁻¹ α Yᵤᵀ1, one user after the other.
+
+        In double precision, so that the number of threads BLAS takes does not show in the scores.
+        """
+        alpha, scores = self.config.als_alpha, np.zeros(taken.shape, np.float32)
         for row in np.flatnonzero(np.diff(taken.indptr)):
-            own = self.als[taken.indices[taken.indptr[row] : taken.indptr[row + 1]]]
-            user = np.linalg.solve(gram + (config.als_alpha - 1) * (own.T @ own), config.als_alpha * own.sum(axis=0))
+            own = self.als[taken.indices[taken.indptr[row] : taken.indptr[row + 1]]].astype(np.float64)
+            user = np.linalg.solve(self.als_gram + (alpha - 1) * (own.T @ own), alpha * own.sum(axis=0))
             np.einsum("if,f->i", self.als, user.astype(np.float32), out=scores[row])
         return scores
 
@@ -174,7 +182,7 @@ class Behaviour:
         self.ease_fresh.save(directory, "ease-fresh")
         self.beside.save(directory, "beside")
         self.peers.save(directory)
-        for name in ("als", "popularity"):
+        for name in _ARRAYS:
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
         facts = {"as_of": self.as_of, "day": self.day, "config": self.config.model_dump()}
         (directory / "behaviour.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
@@ -187,7 +195,7 @@ class Behaviour:
             ArtifactError: parts that do not fit each other.
         """
         facts = json.loads((directory / "behaviour.json").read_text())
-        als, popularity = (np.load(directory / f"{name}.npy", allow_pickle=False) for name in ("als", "popularity"))
+        als, als_gram, popularity = (np.load(directory / f"{name}.npy", allow_pickle=False) for name in _ARRAYS)
         n_items = len(popularity)
         if len(als) != n_items:
             raise ArtifactError(
@@ -196,7 +204,7 @@ class Behaviour:
         return cls(
             as_of=facts["as_of"],
             day=facts["day"],
-            config=BehaviourConfig(**facts["config"]),
+            config=BehaviourConfig.model_validate(facts["config"]),
             together=ItemItem.load(directory, "together", n_items),
             together_fresh=ItemItem.load(directory, "together-fresh", n_items),
             beside=ItemItem.load(directory, "beside", n_items),
@@ -204,12 +212,15 @@ class Behaviour:
             ease=Ease.load(directory, "ease", n_items),
             ease_fresh=Ease.load(directory, "ease-fresh", n_items),
             als=als,
+            als_gram=als_gram,
             popularity=popularity,
         )
 
 
 def _als(taken: csr_array, config: BehaviourConfig, seed: int, threads: int) -> FloatArray:
     """Item factors of implicit ALS (Hu, Koren, Volinsky 2008); items nobody took get a zero row."""
+    if not taken.nnz:
+        return np.zeros((taken.shape[1], config.als_factors), np.float32)
     model = AlternatingLeastSquares(
         factors=config.als_factors,
         regularization=config.als_regularization,
@@ -218,7 +229,13 @@ def _als(taken: csr_array, config: BehaviourConfig, seed: int, threads: int) -> 
         random_state=seed,
         num_threads=threads,
     )
-    model.fit(csr_matrix(taken), show_progress=False)
+    with threadpool_limits(1, "blas"):  # its threads and those of BLAS would wait for each other
+        model.fit(csr_matrix(taken), show_progress=False)
     factors = np.array(model.item_factors, np.float32)
     factors[np.asarray(taken.sum(axis=0)).ravel() == 0] = 0
     return factors
+
+
+def _gram(als: FloatArray, config: BehaviourConfig) -> DoubleArray:
+    double = als.astype(np.float64)
+    return np.asarray(double.T @ double + config.als_regularization * np.eye(als.shape[1]), np.float64)

@@ -88,13 +88,18 @@ def test_a_user_without_history_gets_popularity_only(behaviour: Behaviour, log: 
     assert {n: bool(scores[n].any()) for n in NAMES} == {n: n == "popular" for n in NAMES}
 
 
-def test_popularity_halves_with_its_half_life(behaviour: Behaviour, log: Interactions) -> None:
-    later = log.end + int(2 * CONFIG.popularity_half_life * DAY)
-    now, then = (np.expm1(behaviour.scores(Histories.empty(1), as_of=t)["popular"][0]) for t in (log.end, later))
-    assert then == pytest.approx(now / 4, rel=1e-5)
+def test_popularity_is_decayed_and_outlives_the_log(behaviour: Behaviour, log: Interactions) -> None:
     single = log.events.filter(pl.col("item_idx") == 3)["at"].to_numpy()
     expected = sum(0.5 ** ((log.end - at) / DAY / CONFIG.popularity_half_life) for at in single)
-    assert now[3] == pytest.approx(expected, rel=1e-5)
+    for later in (log.end, log.end + 20_000 * DAY):
+        popular = behaviour.scores(Histories.empty(1), as_of=later)["popular"][0]
+        assert popular[3] == pytest.approx(np.log1p(expected), rel=1e-5)
+
+
+def test_a_log_without_positives_knows_nothing(log: Interactions) -> None:
+    nothing = fit(log, int(log.events["at"].min()))  # type: ignore[arg-type]
+    scores = nothing.scores(everybody(log), as_of=log.end)
+    assert not any(scores[name].any() for name in NAMES)
 
 
 def test_fresh_models_forget(log: Interactions) -> None:
