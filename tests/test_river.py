@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 
 from pipelines.stages import STAGES
 from recsys.artifacts import read_manifest
@@ -19,6 +20,7 @@ from recsys.bundle import Bundle
 from recsys.data.synthetic import make_world
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.segments import OVERALL
+from serving.app import create_app
 from tests.tiny import write_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -63,7 +65,7 @@ def digests(run: Path) -> dict[str, str]:
 def places(tmp_path_factory):
     """(shop, base): a small shop in the plain form and a tiny BERT that knows its words."""
     folder = tmp_path_factory.mktemp("river")
-    world = make_world(n_users=80, n_items=60, seed=1)
+    world = make_world(n_users=210, n_items=60, seed=1)
     world.write(folder / "shop")
     (folder / "base").mkdir()
     return folder / "shop", write_base(folder / "base")
@@ -180,14 +182,21 @@ def interrupt(arguments: list[str], run: Path, stage: str, *, after: float) -> N
     assert "interrupted; finished stages are kept" in rest
 
 
-def test_the_command_line_serves_what_it_recommends(finished, tmp_path):
-    run, _ = finished
-    out = tmp_path / "lists"
-    arguments = ["recommend", "--bundle", str(run / "bundles" / "current"), "--out", str(out), "--k", "5"]
+def test_batch_single_and_endpoint_agree_for_200_users(finished, tmp_path):
+    root, out = finished[0] / "bundles", tmp_path / "lists"
+    arguments = ["recommend", "--bundle", str(root / "current"), "--out", str(out), "--k", "10"]
     assert recsys([sys.executable, "-m", "pipelines", *arguments]).returncode == 0
-    bundle = Bundle.load(run / "bundles" / "current")
-    user = bundle.users.ids[3]
-    alone = bundle.recommender.recommend(bundle.histories([user]), k=5, as_of=bundle.end)
-    listed = pl.read_parquet(out / "*.parquet").filter(pl.col("user_id") == user)
-    assert listed["item_id"].to_list() == bundle.catalog.vocabulary.decode(alone.item_idx)
-    assert listed["score"].to_list() == alone.score.tolist()
+    lists = pl.read_parquet(out / "*.parquet")
+    bundle = Bundle.load(root / "current")
+    users = bundle.users.ids[:200]
+    assert len(users) == 200
+    with TestClient(create_app(root, clock=lambda end: end)) as client:
+        for user in users:
+            batch = lists.filter(pl.col("user_id") == user)
+            alone = bundle.recommender.recommend(bundle.histories([user]), k=10, as_of=bundle.end)
+            assert bundle.catalog.vocabulary.decode(alone.item_idx) == batch["item_id"].to_list()
+            assert alone.score.tolist() == batch["score"].to_list()
+            items = client.post("/v1/recommend", json={"user_id": user, "k": 10}).json()["items"]
+            assert [item["item_id"] for item in items] == batch["item_id"].to_list()
+            assert [item["rank"] for item in items] == batch["rank"].to_list()
+            assert np.abs(np.array([item["score"] for item in items]) - batch["score"].to_numpy()).max() <= 1e-5
