@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +68,12 @@ def test_each_source_proposes_its_highest_scores(
 
 
 def test_equal_scores_are_cut_at_the_lower_item(retriever: Retriever, end: int) -> None:
-    alone = with_sizes(retriever, popular=3)
     popular = np.zeros(len(retriever.vectors))
     popular[[40, 7, 21, 9, 30]] = [5, 1, 1, 1, 1]
-    alone.behaviour.popularity[:] = popular
-    try:
-        found = alone.retrieve(Histories.empty(1), as_of=end, allowed=everything(Histories.empty(1), retriever))
-        assert found.item_idx.tolist() == [7, 9, 40]
-    finally:
-        alone.behaviour.popularity[:] = retriever.behaviour.popularity
+    behaviour = replace(retriever.behaviour, popularity=popular)
+    alone = with_sizes(replace(retriever, behaviour=behaviour), popular=3)
+    found = alone.retrieve(Histories.empty(1), as_of=end, allowed=everything(Histories.empty(1), retriever))
+    assert found.item_idx.tolist() == [7, 9, 40]
 
 
 def test_candidates_are_alike_alone_and_among_many(retriever: Retriever, histories: Histories, end: int) -> None:
