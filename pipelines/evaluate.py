@@ -81,8 +81,11 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
     opened, parts = session.opened, session.parts
     quality = read_json(opened / "interactions" / "quality.json")
     assert session.ours.ranker is not None
-    return findings.evaluation(
+    return Evaluation(
         ours=OURS,
+        shown=findings.shown,
+        methods=findings.methods(),
+        differences=findings.differences(OURS),
         data=data_card(opened.source.rsplit("/", 1)[-1], parts.interactions, parts.split, quality),
         target=opened.settings.task.target,
         encoders=_encoders(session, baselines, findings),

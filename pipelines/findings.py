@@ -4,17 +4,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.data.storage import read_json
-from recsys.evaluation.compare import Estimate, estimate, estimates, ratio
+from recsys.evaluation.compare import Difference, Estimate, estimate, estimates, ratio
 from recsys.evaluation.exam import Exam, Grades
 from recsys.evaluation.metrics import candidate_recall
-from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Role, SourceRecall
+from recsys.evaluation.results import Curve, DataCard, EncoderScore, Method, Role, SourceRecall
 from recsys.evaluation.segments import OVERALL
 from recsys.recommender import Recommender
 from recsys.retrieval.candidates import SOURCES, WordArray
@@ -42,34 +41,14 @@ class Findings:
         self.grades[name] = self.exam.grade(recommended)
         self.roles[name] = role
 
-    def evaluation(
-        self,
-        *,
-        ours: str,
-        data: DataCard,
-        target: Literal["all", "new"],
-        encoders: Mapping[str, EncoderScore],
-        sources: Mapping[str, SourceRecall],
-        training: Mapping[str, Curve],
-        importance: Mapping[str, float],
-        measured: Measured,
-    ) -> Evaluation:
-        """Everything together, every method compared with `ours`."""
-        best, others = self.grades[ours], [name for name in self.grades if name != ours]
-        methods = {name: self.exam.method(grades, role=self.roles[name]) for name, grades in self.grades.items()}
-        return Evaluation(
-            data=data,
-            target=target,
-            shown=self.shown,
-            ours=ours,
-            methods=methods,
-            differences={name: self.exam.differences(best, self.grades[name]) for name in others},
-            encoders=encoders,
-            sources=sources,
-            training=training,
-            importance=importance,
-            measured=measured,
-        )
+    def methods(self) -> dict[str, Method]:
+        """Means with intervals of every method."""
+        return {name: self.exam.method(grades, role=self.roles[name]) for name, grades in self.grades.items()}
+
+    def differences(self, ours: str) -> dict[str, Mapping[str, Mapping[str, Difference]]]:
+        """`ours` minus every other method, paired."""
+        best = self.grades[ours]
+        return {name: self.exam.differences(best, other) for name, other in self.grades.items() if name != ours}
 
     @property
     def shown(self) -> tuple[str, ...]:
