@@ -52,8 +52,8 @@ def command(shop: Path, run: Path, base: Path, **changes) -> list[str]:
     return [sys.executable, "-m", "pipelines", "run", "--data", str(shop), "--run", str(run), *sets]
 
 
-def recsys(arguments: list[str]) -> subprocess.CompletedProcess:
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=600)
+def recsys(arguments: list[str], folder: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=600, cwd=folder)
 
 
 def digests(run: Path) -> dict[str, str]:
@@ -73,9 +73,9 @@ def places(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def finished(places, tmp_path_factory):
-    """A finished run and what its command printed."""
+    """A finished run and what its command printed; its directory was named as people do, from where they stand."""
     run = tmp_path_factory.mktemp("finished") / "run"
-    done = recsys(command(places[0], run, places[1]))
+    done = recsys(command(places[0], Path("run"), places[1]), folder=run.parent)
     assert done.returncode == 0, done.stderr
     return run, done
 

@@ -61,7 +61,9 @@ def run(corpus: Corpus, *, base: Path, config: FinetuneConfig, workdir: Path, ou
     """
     with _cluster(config):
         reports = Queue(actor_options={"num_cpus": 0})
-        order = _Order(corpus=corpus, base=base, config=config, workdir=workdir, out=out, reports=reports)
+        # a worker runs in a directory of its own
+        folders = {"base": base.absolute(), "workdir": workdir.absolute(), "out": out.absolute()}
+        order = _Order(corpus=corpus, config=config, reports=reports, **folders)
         trainer = TorchTrainer(
             _work,
             train_loop_config={"order": order},
