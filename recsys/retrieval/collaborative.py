@@ -221,15 +221,15 @@ def _als(taken: csr_array, config: BehaviourConfig, seed: int, threads: int) -> 
     """Item factors of implicit ALS (Hu, Koren, Volinsky 2008); items nobody took get a zero row."""
     if not taken.nnz:
         return np.zeros((taken.shape[1], config.als_factors), np.float32)
-    model = AlternatingLeastSquares(
-        factors=config.als_factors,
-        regularization=config.als_regularization,
-        alpha=config.als_alpha,
-        iterations=config.als_iterations,
-        random_state=seed,
-        num_threads=threads,
-    )
     with threadpool_limits(1, "blas"):  # its threads and those of BLAS would wait for each other
+        model = AlternatingLeastSquares(
+            factors=config.als_factors,
+            regularization=config.als_regularization,
+            alpha=config.als_alpha,
+            iterations=config.als_iterations,
+            random_state=seed,
+            num_threads=threads,
+        )
         model.fit(csr_matrix(taken), show_progress=False)
     factors = np.array(model.item_factors, np.float32)
     factors[np.asarray(taken.sum(axis=0)).ravel() == 0] = 0
