@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import logging
 import signal
 import socket
 import threading
@@ -38,6 +39,7 @@ def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"])
         config = uvicorn.Config(
             app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
         )
+        logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -20,7 +20,7 @@ import numpy as np
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ.setdefault(name, "1")
 
-REQUESTS = 500
+REQUESTS = 300
 CANDIDATES = 200
 USERS = 2000
 
@@ -82,7 +82,7 @@ def outside(root: Path, bundle) -> dict[str, float]:
     command = [sys.executable, "-m", "pipelines", "serve", "--bundles", str(root), "--port", "0", "--clock", "log"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        port = next(int(m[1]) for line in server.stderr if (m := re.search(r"running on .*\D(\d+)\)", line)))
+        port = next(int(m[1]) for line in server.stderr if (m := re.search(r"Listening on http://\S+:(\d+)", line)))
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         rng = np.random.default_rng(0)
         users = [bundle.users.ids[i] for i in rng.choice(len(bundle.users), REQUESTS)]
@@ -108,7 +108,7 @@ def outside(root: Path, bundle) -> dict[str, float]:
             "server_peak_mib": int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024,
         }
     finally:
-        server.terminate()
+        server.kill()
         server.wait(20)
 
 
