@@ -83,7 +83,7 @@ def outside(root: Path, bundle) -> dict[str, float]:
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         port = next(int(m[1]) for line in server.stderr if (m := re.search(r"Listening on http://\S+:(\d+)", line)))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = connected(port)
         rng = np.random.default_rng(0)
         users = [bundle.users.ids[i] for i in rng.choice(len(bundle.users), REQUESTS)]
         ids = [bundle.catalog.vocabulary.ids[i] for i in rng.choice(len(bundle.catalog), CANDIDATES, replace=False)]
@@ -110,6 +110,19 @@ def outside(root: Path, bundle) -> dict[str, float]:
     finally:
         server.kill()
         server.wait(20)
+
+
+def connected(port: int) -> http.client.HTTPConnection:
+    """A connection to a server that is about to listen."""
+    for _ in range(100):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        else:
+            return connection
+    raise SystemExit("The server did not start to listen within 10 s.")
 
 
 if __name__ == "__main__":
