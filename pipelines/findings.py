@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,26 +58,26 @@ class Findings:
 
     def encoders(self, *, teacher: tuple[IntArray, Path], student: tuple[IntArray, Path]) -> dict[str, EncoderScore]:
         """Teacher and student alone: (lists of the exam's users, directory of the encoder)."""
-        judged = self.exam.grade(teacher[0])
+        best, other = (self.exam.grade(lists) for lists, _ in (teacher, student))
         return {
-            "teacher": self._encoder(judged, teacher[1], None),
-            "student": self._encoder(self.exam.grade(student[0]), student[1], judged),
+            "teacher": self._encoder(best, teacher[1]),
+            "student": replace(self._encoder(other, student[1]), kept=self._kept(other, best)),
         }
 
-    def _encoder(self, grades: Grades, directory: Path, teacher: Grades | None) -> EncoderScore:
-        config, frame = self.exam.config, grades.per_user[OVERALL]
-        kept: dict[str, Estimate] = {}
-        for metric in self.shown[:2]:
-            if teacher is None:
-                break
-            share = ratio(frame, teacher.per_user[OVERALL], metric, samples=config.samples, seed=config.seed)
-            kept |= {} if share is None else {metric: share}
+    def _encoder(self, grades: Grades, directory: Path) -> EncoderScore:
+        config = self.exam.config
         return EncoderScore(
             layers=int(read_json(directory / "encoder.json")["layers"]),
             size=sum(path.stat().st_size for path in weights(directory)),
-            scores=estimates(frame, samples=config.samples, seed=config.seed),
-            kept=kept,
+            scores=estimates(grades.per_user[OVERALL], samples=config.samples, seed=config.seed),
         )
+
+    def _kept(self, student: Grades, teacher: Grades) -> dict[str, Estimate]:
+        """Leading metric → the student's mean over the teacher's; left out where the teacher has 0."""
+        config = self.exam.config
+        a, b = student.per_user[OVERALL], teacher.per_user[OVERALL]
+        shares = {metric: ratio(a, b, metric, samples=config.samples, seed=config.seed) for metric in self.shown[:2]}
+        return {metric: share for metric, share in shares.items() if share is not None}
 
     def sources(self, proposals: "Proposals") -> dict[str, SourceRecall]:
         """Recall of every source and of their union over the exam's users."""
