@@ -22,18 +22,26 @@ from recsys.text.encoder import TransformerEncoder
 
 def run(opened: RunDirectory, stage: Stage) -> None:
     """Make `teacher`, and beside it the items' vectors: by the teacher (`vectors`) and by the base (`zero_shot`)."""
-    config = opened.settings.finetune
+    config, encoder = opened.settings.finetune, opened.settings.encoder
     catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
     interactions, split = Interactions.load(log), TimeSplit.load(log)
     corpus = Corpus.of(catalog, interactions, split.encoder_end, valid_fraction=config.valid_fraction)
-    base = base_folder(config.base)
+    base = base_folder(encoder.base)
     with opened.make(stage) as out:
         target = out["teacher"]
         with progress("step") as show:
-            distributed.run(corpus, base=base, config=config, workdir=opened.work(stage), out=target, progress=show)
+            distributed.run(
+                corpus,
+                base=base,
+                encoder=encoder,
+                config=config,
+                workdir=opened.work(stage),
+                out=target,
+                progress=show,
+            )
         err.print("  item vectors", markup=False)
         _save(ItemVectors.of(catalog, TransformerEncoder.load(target)), target / "vectors")
-        untrained = TransformerEncoder.of_base(base, max_tokens=config.max_tokens, pooling="mean")
+        untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling="mean")
         known = catalog.known_before(split.encoder_end, interactions.before(split.encoder_end).seen_items())
         _save(_centred(ItemVectors.of(catalog, untrained), known), target / "zero_shot")
     shutil.rmtree(opened.work(stage), ignore_errors=True)

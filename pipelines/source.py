@@ -39,5 +39,5 @@ def base_folder(base: str) -> Path:
         return base_encoder(default_cache())
     folder = Path(base)
     if not folder.is_dir():
-        raise UsageError(f"Expected finetune.base as {KNOWN_BASE} or the folder of a pretrained model, got {base!r}.")
+        raise UsageError(f"Expected encoder.base as {KNOWN_BASE} or the folder of a pretrained model, got {base!r}.")
     return folder

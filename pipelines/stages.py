@@ -29,7 +29,7 @@ STAGES: tuple[Stage, ...] = (
         name="finetune",
         makes=("teacher",),
         reads=("catalog", "interactions"),
-        sections=("finetune",),
+        sections=("encoder", "finetune"),
     ),
     Stage(
         name="distill",

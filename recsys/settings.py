@@ -14,7 +14,7 @@ from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig
-from recsys.text.config import DistillConfig, FinetuneConfig
+from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig
 
 
 class Settings(Config):
@@ -24,6 +24,7 @@ class Settings(Config):
     quality: QualityConfig = QualityConfig()
     split: SplitConfig = SplitConfig()
     task: TaskConfig = TaskConfig()
+    encoder: EncoderConfig = EncoderConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distill: DistillConfig = DistillConfig()
     retrieval: RetrievalConfig = RetrievalConfig()

@@ -27,12 +27,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 ARTIFACTS = [name for stage in STAGES for name in stage.makes]
 SETTINGS = {
-    "finetune.max_tokens": 16,
+    "encoder.max_tokens": 16,
     "finetune.head_steps": 10,
     "finetune.max_steps": 10,
     "finetune.evaluate_every": 5,
     "finetune.users_per_step": 32,
-    "finetune.layer_rate": 1e-3,
+    "finetune.optimiser.layer_rate": 1e-3,
     "distill.layers": 2,
     "distill.max_steps": 40,
     "finetune.threads": 1,
@@ -47,7 +47,7 @@ SETTINGS = {
 
 
 def command(shop: Path, run: Path, base: Path, **changes) -> list[str]:
-    settings = SETTINGS | {"finetune.base": str(base)} | changes
+    settings = SETTINGS | {"encoder.base": str(base)} | changes
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return [sys.executable, "-m", "pipelines", "run", "--data", str(shop), "--run", str(run), *sets]
 

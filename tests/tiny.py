@@ -7,6 +7,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel
 
 from recsys.data.synthetic import WORDS
+from recsys.text.config import EncoderConfig
+
+SHORT = EncoderConfig(max_tokens=16)
+
+
+def silent(*_: object) -> None:
+    """Progress for nobody."""
 
 
 def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0) -> Path:

@@ -22,7 +22,7 @@ from torch import nn
 
 from recsys.errors import RecsysError, TrainingError
 from recsys.schema import Progress
-from recsys.text.config import FinetuneConfig
+from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.finetune import finetune
 from recsys.text.training import Shard
@@ -36,13 +36,23 @@ class _Order:
 
     corpus: Corpus
     base: Path
+    encoder: EncoderConfig
     config: FinetuneConfig
     workdir: Path
     out: Path
     reports: Queue
 
 
-def run(corpus: Corpus, *, base: Path, config: FinetuneConfig, workdir: Path, out: Path, progress: Progress) -> None:
+def run(
+    corpus: Corpus,
+    *,
+    base: Path,
+    encoder: EncoderConfig,
+    config: FinetuneConfig,
+    workdir: Path,
+    out: Path,
+    progress: Progress,
+) -> None:
     """Train with `config.workers` workers and write the teacher.
 
     One worker gives the same weights as `finetune` in this process. Several each draw their own users, so a step
@@ -51,6 +61,7 @@ def run(corpus: Corpus, *, base: Path, config: FinetuneConfig, workdir: Path, ou
     Args:
         corpus: what was known at encoder_end.
         base: folder of a pretrained BERT-family model, readable by every worker.
+        encoder: how text becomes a vector.
         config: the settings.
         workdir: checkpoints, readable by every worker; the same directory resumes an interrupted run.
         out: an existing directory for the teacher, writable by the first worker.
@@ -63,7 +74,7 @@ def run(corpus: Corpus, *, base: Path, config: FinetuneConfig, workdir: Path, ou
         reports = Queue(actor_options={"num_cpus": 0})
         # a worker runs in a directory of its own
         folders = {"base": base.absolute(), "workdir": workdir.absolute(), "out": out.absolute()}
-        order = _Order(corpus=corpus, config=config, reports=reports, **folders)
+        order = _Order(corpus=corpus, encoder=encoder, config=config, reports=reports, **folders)
         trainer = TorchTrainer(
             _work,
             train_loop_config={"order": order},
@@ -85,6 +96,7 @@ def _work(settings: Mapping[str, _Order]) -> None:
     teacher = finetune(
         order.corpus,
         base=order.base,
+        encoder=order.encoder,
         config=order.config,
         workdir=order.workdir,
         progress=lambda done, total, metrics: order.reports.put((done, total, dict(metrics))) if rank == 0 else None,

@@ -12,7 +12,7 @@ from recsys.artifacts import digest_of
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import Progress
 from recsys.text.checkpoint import Checkpoints, Look
-from recsys.text.config import FinetuneConfig
+from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.pairs import Pairs
@@ -52,6 +52,7 @@ def finetune(
     corpus: Corpus,
     *,
     base: Path,
+    encoder: EncoderConfig,
     config: FinetuneConfig,
     workdir: Path,
     progress: Progress,
@@ -62,6 +63,7 @@ def finetune(
     Args:
         corpus: what was known at encoder_end.
         base: folder of a pretrained BERT-family model.
+        encoder: how text becomes a vector; its `base` is not read here.
         config: the settings.
         workdir: checkpoints; the same directory resumes an interrupted run, which ends bit-equal.
         progress: called after every step.
@@ -75,19 +77,19 @@ def finetune(
         TrainingError: nothing to learn from, or a loss that is not a number.
     """
     shard = shard or Shard.alone()
-    encoder = TransformerEncoder.of_base(base, max_tokens=config.max_tokens, pooling=config.pooling)
-    key = digest_of([config.model_dump(mode="json"), encoder.digest, corpus.digest])
+    untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
+    key = digest_of([config.model_dump(mode="json"), untrained.digest, encoder.pooling, corpus.digest])
     workdir.mkdir(parents=True, exist_ok=True)
     states_file = workdir / f"states-{shard.index}.npy"
     try:
         with limited(config.threads):
-            task = _task(corpus, encoder, config, states_file)
+            task = _task(corpus, untrained, config, states_file)
             looks = _phases(task, Checkpoints(directory=workdir, key=key), shard, progress)
             vectors = item_vectors(layer_vectors(task), len(corpus.texts))
             learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     finally:
         states_file.unlink(missing_ok=True)
-    return Teacher(encoder=encoder, interest=task.validation.calibrated(learned, vectors), looks=looks)
+    return Teacher(encoder=untrained, interest=task.validation.calibrated(learned, vectors), looks=looks)
 
 
 def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, states_file: Path) -> Task:
@@ -106,9 +108,10 @@ def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, s
         states=states,
         pooled=pooled,
         pairs=pairs,
-        correction=config.logq * torch.from_numpy(pairs.log_inclusion()),
+        correction=config.objective.logq * torch.from_numpy(pairs.log_inclusion()),
         validation=Validation.of(corpus),
         config=config,
+        pooling=encoder.pooling,
     )
 
 

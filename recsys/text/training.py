@@ -44,6 +44,7 @@ class Task:
         correction: float32 (n_texts,), what the loss subtracts from each text's logit.
         validation: the judge.
         config: the settings.
+        pooling: "attention" lets the head's query learn with the layers.
     """
 
     towers: Towers
@@ -53,6 +54,7 @@ class Task:
     correction: Tensor
     validation: Validation
     config: FinetuneConfig
+    pooling: Literal["mean", "attention"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ def layer_vectors(task: Task) -> Vectors:
 
 def _optimiser(task: Task, phase: Phase) -> torch.optim.AdamW:
     """AdamW over what learns in this phase; everything else is frozen."""
-    config, towers = task.config, task.towers
+    config, towers = task.config.optimiser, task.towers
     towers.requires_grad_(False)
     user = towers.user
     small = [user.query, user.age_bias, user.weight_power, user.log_scale, user.log_slope, user.intercept]
@@ -152,7 +154,7 @@ def _optimiser(task: Task, phase: Phase) -> torch.optim.AdamW:
         groups.append(
             (list(towers.text.layers[task.states.layers :].parameters()), config.layer_rate, config.weight_decay)
         )
-        if config.pooling == "attention":
+        if task.pooling == "attention":
             groups.append(([towers.text.head.query], config.head_rate, 0.0))
     for parameters, _, _ in groups:
         for parameter in parameters:
@@ -175,19 +177,19 @@ def rate_factor(step: int, steps: int, warmup: float) -> float:
 
 def _step(task: Task, phase: Phase, vectors: Vectors, optimiser: torch.optim.AdamW, step: int, shard: Shard) -> float:
     for group in optimiser.param_groups:
-        group["lr"] = group["rate"] * rate_factor(step, phase.steps, task.config.warmup)
+        group["lr"] = group["rate"] * rate_factor(step, phase.steps, task.config.optimiser.warmup)
     stream = step if phase.name == "layers" else task.config.max_steps + step
     loss = batch_loss(task, vectors, task.pairs.draw(stream, shard.index))
     if not math.isfinite(float(loss.detach())):
         raise TrainingError(
             f"Expected a finite loss, got {float(loss.detach())} at step {step} of the {phase.name} phase; "
-            "lower finetune.layer_rate and finetune.head_rate."
+            "lower finetune.optimiser.layer_rate and head_rate."
         )
     optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     shard.average(parameters)
-    nn.utils.clip_grad_norm_(parameters, task.config.clip)
+    nn.utils.clip_grad_norm_(parameters, task.config.optimiser.clip)
     optimiser.step()
     return float(loss.detach())
 
@@ -201,7 +203,9 @@ def batch_loss(task: Task, vectors: Vectors, batch: Batch) -> Tensor:
     own, targets, weight = (torch.from_numpy(a) for a in (batch.own, batch.targets, batch.target_weight))
     correction = task.correction[torch.from_numpy(batch.texts)]
     loss = softmax_loss(user.log_scale.exp() * scores_BC, own, targets, weight, correction)
-    return loss + task.config.pointwise * pointwise_loss(user.interest_logits(scores_BC), own, targets, weight)
+    return loss + task.config.objective.pointwise * pointwise_loss(
+        user.interest_logits(scores_BC), own, targets, weight
+    )
 
 
 def _look(task: Task, phase: Phase, vectors: Vectors, standing: Standing) -> Look:

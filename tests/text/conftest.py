@@ -7,7 +7,7 @@ import pytest
 
 from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
-from recsys.text.config import FinetuneConfig
+from recsys.text.config import FinetuneConfig, ObjectiveConfig, OptimiserConfig
 from recsys.text.corpus import Corpus
 from tests.tiny import write_base
 
@@ -33,19 +33,16 @@ def quick() -> Callable[..., FinetuneConfig]:
 
     def make(**changes: object) -> FinetuneConfig:
         settings: dict[str, object] = {
-            "max_tokens": 16,
             "head_steps": 4,
             "max_steps": 6,
             "evaluate_every": 2,
             "users_per_step": 24,
             "tokens_per_step": 600,
-            "layer_rate": 1e-3,
             "threads": 1,
         }
-        return FinetuneConfig.model_validate(settings | changes)
+        optimiser = {name: changes.pop(name) for name in list(changes) if name in OptimiserConfig.model_fields}
+        objective = {name: changes.pop(name) for name in list(changes) if name in ObjectiveConfig.model_fields}
+        groups = {"optimiser": {"layer_rate": 1e-3} | optimiser, "objective": objective}
+        return FinetuneConfig.model_validate(settings | groups | changes)
 
     return make
-
-
-def silent(*_: object) -> None:
-    """Progress for nobody."""

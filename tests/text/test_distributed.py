@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.tiny import SHORT, silent
+
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
@@ -16,11 +18,12 @@ def test_one_worker_gives_what_this_process_gives(corpus, base, quick, tmp_path)
     alone, ray_out = tmp_path / "alone", tmp_path / "ray"
     alone.mkdir()
     ray_out.mkdir()
-    finetune(corpus, base=base, config=quick(), workdir=tmp_path / "w1", progress=lambda *_: None).save(alone)
+    finetune(corpus, base=base, encoder=SHORT, config=quick(), workdir=tmp_path / "w1", progress=silent).save(alone)
     seen = []
     distributed.run(
         corpus,
         base=base,
+        encoder=SHORT,
         config=quick(),
         workdir=tmp_path / "w2",
         out=ray_out,
@@ -38,7 +41,7 @@ def test_two_workers_agree_and_an_error_keeps_its_sentence(corpus, base, quick, 
 
     out = tmp_path / "teacher"
     out.mkdir()
-    where = {"base": base, "out": out, "progress": lambda *_: None}
+    where = {"base": base, "encoder": SHORT, "out": out, "progress": silent}
     distributed.run(corpus, config=quick(workers=2), workdir=tmp_path / "w", **where)
     assert TransformerEncoder.load(out).dim == 32
     with pytest.raises(TrainingError, match="Expected users who take something new after their first event"):

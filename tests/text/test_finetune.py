@@ -8,16 +8,17 @@ from recsys.retrieval.interest import InterestModel
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.finetune import finetune
+from tests.tiny import SHORT, silent
 
 
 def files(directory):
     return {p.relative_to(directory).as_posix(): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
 
 
-def taught(corpus, base, config, tmp_path, progress=lambda *_: None):
+def taught(corpus, base, config, tmp_path, progress=silent):
     out = tmp_path / "teacher"
     out.mkdir(parents=True)
-    finetune(corpus, base=base, config=config, workdir=tmp_path / "work", progress=progress).save(out)
+    finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path / "work", progress=progress).save(out)
     return out
 
 
@@ -26,7 +27,9 @@ def test_training_helps_and_the_teacher_can_be_read(corpus, base, quick, tmp_pat
     out = tmp_path / "teacher"
     out.mkdir()
     seen = []
-    teacher = finetune(corpus, base=base, config=config, workdir=tmp_path / "w", progress=lambda *a: seen.append(a))
+    teacher = finetune(
+        corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path / "w", progress=lambda *a: seen.append(a)
+    )
     teacher.save(out)
     first, best = teacher.looks[0], max(teacher.looks, key=lambda look: look.ndcg)
     assert best.ndcg > first.ndcg + 0.05
@@ -48,15 +51,22 @@ def test_an_interrupted_run_ends_bit_equal(corpus, base, quick, tmp_path):
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            finetune(corpus, base=base, config=config, workdir=tmp_path / "b" / "work", progress=interrupt)
+            finetune(
+                corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path / "b" / "work", progress=interrupt
+            )
     assert files(taught(corpus, base, config, tmp_path / "b")) == whole
 
 
 def test_another_setting_does_not_resume(corpus, base, quick, tmp_path):
-    finetune(corpus, base=base, config=quick(), workdir=tmp_path / "work", progress=lambda *_: None)
+    finetune(corpus, base=base, encoder=SHORT, config=quick(), workdir=tmp_path / "work", progress=silent)
     steps = []
     finetune(
-        corpus, base=base, config=quick(seed=1), workdir=tmp_path / "work", progress=lambda done, *_: steps.append(done)
+        corpus,
+        base=base,
+        encoder=SHORT,
+        config=quick(seed=1),
+        workdir=tmp_path / "work",
+        progress=lambda done, *_: steps.append(done),
     )
     assert steps[0] == 1
 

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from recsys.errors import TrainingError
+from recsys.text.config import EncoderConfig
 from recsys.text.finetune import finetune
 from recsys.text.training import rate_factor
+from tests.tiny import SHORT, silent
 
 
 def test_the_rate_rises_then_falls_to_a_floor():
@@ -20,13 +22,15 @@ def test_the_rate_rises_then_falls_to_a_floor():
 def test_a_loss_that_is_no_number_stops_with_a_sentence(corpus, base, quick, tmp_path):
     config = quick(layer_rate=1e30, head_steps=0, max_steps=6, evaluate_every=6)
     with pytest.raises(TrainingError, match=r"Expected a finite loss, got .* of the layers phase; lower finetune"):
-        finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda *_: None)
+        finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path, progress=silent)
 
 
 def test_patience_ends_a_phase_and_the_best_look_is_kept(corpus, base, quick, tmp_path):
     steps = []
     config = quick(head_rate=0.5, pooling_rate=0.5, head_steps=60, max_steps=0, evaluate_every=1, patience=2)
-    teacher = finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda done, *_: steps.append(done))
+    teacher = finetune(
+        corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path, progress=lambda done, *_: steps.append(done)
+    )
     looks = [look for look in teacher.looks if look.phase == "head"]
     values = [look.ndcg for look in looks]
     assert len(looks) < 61
@@ -42,9 +46,12 @@ def test_only_the_top_layers_and_what_the_pooling_needs_learn(corpus, base, quic
     from recsys.text.encoder import TransformerEncoder
 
     steps = {"head_steps": 0, "max_steps": 30, "evaluate_every": 5, "patience": 9}
-    config = quick(pooling=pooling, train_layers=1, users_per_step=64, tokens_per_step=5_000, **steps)
+    config = quick(train_layers=1, users_per_step=64, tokens_per_step=5_000, **steps)
+    encoder = EncoderConfig(max_tokens=16, pooling=pooling)
     untrained = TransformerEncoder.of_base(base, max_tokens=16, pooling=pooling).tower
-    trained = finetune(corpus, base=base, config=config, workdir=tmp_path, progress=lambda *_: None).encoder.tower
+    trained = finetune(
+        corpus, base=base, encoder=encoder, config=config, workdir=tmp_path, progress=silent
+    ).encoder.tower
     changed = {
         name
         for (name, a), (_, b) in zip(trained.named_parameters(), untrained.named_parameters(), strict=True)
