@@ -17,7 +17,8 @@ from recsys.schema import FloatArray, LongArray, Progress
 from recsys.text.config import DistillConfig
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TextTower, TransformerEncoder
-from recsys.text.losses import distribution_loss, vector_loss
+from recsys.text.losses.distribution import distribution_loss
+from recsys.text.losses.vector import vector_loss
 from recsys.text.states import FrozenStates
 from recsys.text.threads import limited
 from recsys.text.training import rate_factor

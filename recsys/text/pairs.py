@@ -39,6 +39,13 @@ class Batch:
     target_weight: FloatArray
     own: BoolArray
 
+    def part(self, index: int, size: int) -> "Batch":
+        """Every `size`-th example from `index` on, over the same texts; none where there are not so many."""
+        rows = slice(index, None, size)
+        return Batch(
+            texts=self.texts, **{name: getattr(self, name)[rows] for name in self.__slots__ if name != "texts"}
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from recsys.errors import TrainingError
 from recsys.schema import FloatArray, Progress
+from recsys.text import objective
 from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
 from recsys.text.config import FinetuneConfig
 from recsys.text.encoder import TextTower
-from recsys.text.losses import pointwise_loss, softmax_loss
 from recsys.text.pairs import Batch, Pairs
 from recsys.text.states import FrozenStates, Vectors
 from recsys.text.user import UserTower
@@ -195,17 +195,9 @@ def _step(task: Task, phase: Phase, vectors: Vectors, optimiser: torch.optim.Ada
 
 
 def batch_loss(task: Task, vectors: Vectors, batch: Batch) -> Tensor:
-    """Softmax and pointwise loss of one batch, each of its distinct texts encoded once."""
-    user = task.towers.user
-    texts_CD = vectors(batch.texts)
-    history = [torch.from_numpy(a) for a in (batch.history, batch.hours, batch.weight)]
-    scores_BC = user(texts_CD, *history) @ texts_CD.T
-    own, targets, weight = (torch.from_numpy(a) for a in (batch.own, batch.targets, batch.target_weight))
+    """Loss of one batch, each of its distinct texts encoded once."""
     correction = task.correction[torch.from_numpy(batch.texts)]
-    loss = softmax_loss(user.log_scale.exp() * scores_BC, own, targets, weight, correction)
-    return loss + task.config.objective.pointwise * pointwise_loss(
-        user.interest_logits(scores_BC), own, targets, weight
-    )
+    return objective.loss(task.towers.user, vectors(batch.texts), batch, batch, correction, task.config.objective)
 
 
 def _look(task: Task, phase: Phase, vectors: Vectors, standing: Standing) -> Look:
