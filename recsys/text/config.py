@@ -1,8 +1,8 @@
 """Settings of the text room."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from recsys.data.config import Config
 
@@ -27,6 +27,16 @@ class ObjectiveConfig(Config):
         0.5, ge=0, le=1, description="Strength of the logQ correction: 1 learns popularity in full, 0 leaves it out."
     )
     pointwise: float = Field(0.05, ge=0, description="Weight of the pointwise cross-entropy of taken or not.")
+    pairwise: float = Field(0.0, ge=0, description="Weight of the pairwise ranking loss over the step's items (BPR).")
+    impressions: float = Field(
+        0.0, ge=0, description="Weight of the softmax against what the same user was shown and did not take."
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.softmax + self.pointwise + self.pairwise + self.impressions == 0:
+            raise ValueError("expected a weight above 0 for softmax, pointwise, pairwise or impressions, all are 0")
+        return self
 
 
 class OptimiserConfig(Config):
@@ -45,7 +55,13 @@ class FinetuneConfig(Config):
 
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
-    train_layers: int = Field(2, ge=1, description="How many of the top layers learn; the states below are cached.")
+    tune: Annotated[int, Field(ge=1)] | Literal["all", "lora"] = Field(
+        2,
+        description="What learns: the top n layers, over cached states below them; all layers; or low-rank updates of "
+        "all layers. Word embeddings stay as they are.",
+    )
+    lora_rank: int = Field(8, ge=1, description="Rank of the low-rank updates.")
+    lora_alpha: float = Field(16.0, gt=0, description="Low-rank updates count lora_alpha / lora_rank times.")
     history_items: int = Field(50, ge=1, description="How many of a user's latest positive events are read.")
     head_steps: int = Field(
         60, ge=0, description="Steps for the projection and the user's pooling alone, before any layer learns."
@@ -57,6 +73,16 @@ class FinetuneConfig(Config):
     )
     targets_per_user: int = Field(8, ge=1, description="Most items to be predicted for one user in one step.")
     negatives: int = Field(0, ge=0, description="Texts drawn uniformly into each step beside those of its users.")
+    shown_per_user: int = Field(
+        8, ge=1, description="Most texts a user was shown and left, the latest, in a step; for objective.impressions."
+    )
+    hard_negatives: int = Field(
+        0, ge=0, description="Texts near each user that the user does not take, drawn into each step; mined at each look."
+    )
+    hard_pool: int = Field(50, ge=1, description="How many of the nearest texts hard negatives are drawn from.")
+    hard_skip: int = Field(
+        10, ge=0, description="How many of the very nearest are left out: they may be what the user takes next."
+    )
     evaluate_every: int = Field(20, ge=1, description="Steps between two looks at the validation window.")
     patience: int = Field(4, ge=1, description="Looks without a better nDCG@10 after which training stops.")
     valid_fraction: float = Field(
@@ -85,3 +111,85 @@ class DistillConfig(Config):
     temperature: float = Field(0.1, gt=0, description="Temperature of the score distributions.")
     threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
     seed: int = Field(0, ge=0, description="Seed of the order of texts and users.")
+
+
+class HeadConfig(Config):
+    """How a task head learns: classes of texts, or tags of words."""
+
+    labels: tuple[str, ...] = Field(
+        (), description="The classes, or the types of entities, that there are; those of the file if empty."
+    )
+    max_tokens: int = Field(128, ge=4, description="Text is cut to this many tokens; sentences go in several parts.")
+    tune: int | Literal["all", "lora"] = Field(
+        "all", description="What learns beside the head: the top n layers, all of them, or low-rank updates of them."
+    )
+    rank: int = Field(16, ge=1, description="Rank of the low-rank updates.")
+    epochs: int = Field(4, ge=1, description="Passes over the examples.")
+    batch_size: int = Field(32, ge=1, description="Examples in one step.")
+    layer_rate: float = Field(1e-4, gt=0, description="Learning rate of the layers.")
+    lora_rate: float = Field(1e-3, gt=0, description="Learning rate of the low-rank updates.")
+    head_rate: float = Field(1e-3, gt=0, description="Learning rate of the head.")
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled decay of the layers' weights.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Fraction of the steps over which the learning rate rises.")
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of the head's inputs left out at random in a step.")
+    valid_fraction: float = Field(0.1, gt=0, lt=1, description="Share of the examples, drawn at random, that judge.")
+    looks: int = Field(2, ge=1, description="Looks at the judging examples in one pass.")
+    patience: int = Field(4, ge=1, description="Looks without a better figure after which training stops.")
+    threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
+    seed: int = Field(0, ge=0, description="Seed of the first weights, the order of examples and the dropout.")
+
+
+class PretrainConfig(Config):
+    """How the base encoder gets to know the shop's words before it is taught by the log."""
+
+    steps: int = Field(0, ge=0, description="Most steps; 0 leaves the stage out.")
+    share: float = Field(0.15, gt=0, lt=1, description="Share of the tokens that are to be guessed.")
+    held_out: float = Field(0.1, gt=0, lt=1, description="Share of the texts that do not teach but judge.")
+    max_tokens: int = Field(64, ge=4, description="Text is cut to this many tokens.")
+    tokens_per_step: int = Field(4_096, ge=1, description="Tokens of texts in one step, the cost of a step.")
+    embeddings: Literal["frozen", "learned"] = Field(
+        "frozen", description="Whether word and position embeddings learn; they have to where they start at random."
+    )
+    rate: float = Field(1e-4, gt=0, description="Learning rate of the layers and of embeddings that learn.")
+    head_rate: float = Field(1e-3, gt=0, description="Learning rate of the masked-language-model head.")
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled decay of the layers' weights.")
+    warmup: float = Field(0.1, ge=0, le=1, description="Fraction of the steps over which the learning rate rises.")
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
+    evaluate_every: int = Field(20, ge=1, description="Steps between two looks at the held-out texts.")
+    patience: int = Field(4, ge=1, description="Looks without a lower loss after which training stops.")
+    threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
+    seed: int = Field(0, ge=0, description="Seed of a fresh head, the order of texts and the masks.")
+
+
+class PromptConfig(Config):
+    """How interest is asked for in words."""
+
+    template: str = Field(
+        "a customer who bought {history} is interested in {candidate} ? {answer} .",
+        description="The question, with {history}, {candidate} and {answer} once each.",
+    )
+    yes: str = Field("yes", description="The word, one token, that stands for interest.")
+    no: str = Field("no", description="The word, one token, that stands for none.")
+    history_items: int = Field(
+        4, ge=1, description="How many of the latest titles are read, if there is room."
+    )
+    title_tokens: int = Field(16, ge=1, description="A title is cut to this many tokens.")
+    max_tokens: int = Field(96, ge=8, description="Longest prompt in tokens.")
+    calibration: Literal["none", "contextual"] = Field(
+        "contextual", description="contextual: less the score of the same candidate after a history without content."
+    )
+    layers: int = Field(2, ge=0, description="How many of the top layers learn from labelled users, beside the head.")
+    epochs: int = Field(5, ge=1, description="Passes over the labelled prompts.")
+    tokens_per_step: int = Field(2_048, ge=1, description="Tokens of prompts in one step.")
+    rate: float = Field(2e-4, gt=0, description="Learning rate.")
+    threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
+    seed: int = Field(0, ge=0, description="Seed of the order of the labelled prompts.")
+
+    @field_validator("template")
+    @classmethod
+    def _each_once(cls, template: str) -> str:
+        for name in ("{history}", "{candidate}", "{answer}"):
+            if template.count(name) != 1:
+                raise ValueError(f"expected {name} once, got it {template.count(name)} times in {template!r}")
+        return template

@@ -16,7 +16,7 @@ from transformers import AutoModel
 from transformers.utils import logging
 
 from recsys.artifacts import digest_of, sha256
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, ConfigError
 from recsys.schema import FloatArray
 from recsys.text.tokens import Tokens
 
@@ -74,6 +74,21 @@ class TextTower(nn.Module):
         layers = self.transformer.encoder.layer  # type: ignore[union-attr]
         assert isinstance(layers, nn.ModuleList)
         return layers
+
+    def frozen(self, tune: int | Literal["all", "lora"]) -> int:
+        """How many of the lowest layers stay as they are, so that their states can be cached.
+
+        Raises:
+            ConfigError: more layers are to learn than there are.
+        """
+        depth = len(self.layers)
+        if isinstance(tune, str):
+            return 0
+        if tune > depth:
+            raise ConfigError(
+                f'Expected tune of at most {depth}, the layers of the base, got {tune}; lower it or say "all".'
+            )
+        return depth - tune
 
     def lower(self, ids_NT: Tensor, mask_NT: Tensor, *, layers: int) -> Tensor:
         """(N, T, D): the states after the lowest `layers` layers."""

@@ -11,6 +11,7 @@ import torch
 from recsys.artifacts import digest_of
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import Progress
+from recsys.text import lora
 from recsys.text.checkpoint import Checkpoints, Look
 from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
@@ -74,6 +75,7 @@ def finetune(
 
     Raises:
         ArtifactError: the base cannot be read.
+        ConfigError: more layers are to learn than the base has.
         TrainingError: nothing to learn from, or a loss that is not a number.
     """
     shard = shard or Shard.alone()
@@ -85,6 +87,7 @@ def finetune(
         with limited(config.threads):
             task = _task(corpus, untrained, config, states_file)
             looks = _phases(task, Checkpoints(directory=workdir, key=key), shard, progress)
+            lora.merge(task.towers.text)
             vectors = item_vectors(layer_vectors(task), len(corpus.texts))
             learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     finally:
@@ -95,8 +98,9 @@ def finetune(
 def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, states_file: Path) -> Task:
     tower = encoder.tower
     tokens = encoder.tokens(corpus.texts)
-    frozen = max(0, len(tower.layers) - config.train_layers)
-    states = FrozenStates.of(tower, tokens, layers=frozen, path=states_file)
+    states = FrozenStates.of(tower, tokens, layers=tower.frozen(config.tune), path=states_file)
+    if config.tune == "lora":
+        lora.adapt(tower, rank=config.lora_rank, alpha=config.lora_alpha, seed=config.seed)
     with torch.no_grad():
         pooled = states.pooled(tower, np.arange(len(tokens)))
         # centring: what all texts of a shop have in common says nothing about any of them

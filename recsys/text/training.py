@@ -15,6 +15,7 @@ from recsys.text import objective
 from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
 from recsys.text.config import FinetuneConfig
 from recsys.text.encoder import TextTower
+from recsys.text.lora import learnable
 from recsys.text.pairs import Batch, Pairs
 from recsys.text.states import FrozenStates, Vectors
 from recsys.text.user import UserTower
@@ -151,9 +152,8 @@ def _optimiser(task: Task, phase: Phase) -> torch.optim.AdamW:
         (small, config.pooling_rate, 0.0),
     ]
     if phase.name == "layers":
-        groups.append(
-            (list(towers.text.layers[task.states.layers :].parameters()), config.layer_rate, config.weight_decay)
-        )
+        layers = learnable(towers.text, frozen=task.states.layers)
+        groups.append((layers, config.layer_rate, config.weight_decay))
         if task.pooling == "attention":
             groups.append(([towers.text.head.query], config.head_rate, 0.0))
     for parameters, _, _ in groups:

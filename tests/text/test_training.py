@@ -46,7 +46,7 @@ def test_only_the_top_layers_and_what_the_pooling_needs_learn(corpus, base, quic
     from recsys.text.encoder import TransformerEncoder
 
     steps = {"head_steps": 0, "max_steps": 30, "evaluate_every": 5, "patience": 9}
-    config = quick(train_layers=1, users_per_step=64, tokens_per_step=5_000, **steps)
+    config = quick(tune=1, users_per_step=64, tokens_per_step=5_000, **steps)
     encoder = EncoderConfig(max_tokens=16, pooling=pooling)
     untrained = TransformerEncoder.of_base(base, max_tokens=16, pooling=pooling).tower
     trained = finetune(
