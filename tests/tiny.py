@@ -10,16 +10,18 @@ from recsys.data.synthetic import WORDS
 from recsys.text.config import EncoderConfig
 
 SHORT = EncoderConfig(max_tokens=16)
+ASKING = ("[MASK]", "yes", "no", "a", "customer", "who", "bought", "is", "interested", "in", "?", ".", ",", "nothing")
+"""What a base needs beside the shop's words to be asked by a prompt."""
 
 
 def silent(*_: object) -> None:
     """Progress for nobody."""
 
 
-def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0) -> Path:
-    """config.json, model.safetensors and tokenizer.json of a random BERT that knows the shop's words."""
+def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0, more: tuple[str, ...] = ()) -> Path:
+    """config.json, model.safetensors and tokenizer.json of a random BERT that knows the shop's words, and `more`."""
     words = sorted({word for taste, own in WORDS.items() for word in (taste, *own)} | {"red", "blue", "goes", "well"})
-    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words, *more])}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

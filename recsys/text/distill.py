@@ -3,7 +3,6 @@
 import copy
 import itertools
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from recsys.text.corpus import Corpus
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.losses.distribution import distribution_loss
 from recsys.text.losses.vector import vector_loss
+from recsys.text.passes import passes
 from recsys.text.states import FrozenStates
 from recsys.text.threads import limited
 from recsys.text.training import rate_factor
@@ -116,7 +116,8 @@ def _learn(
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(parameters, lr=config.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     steps = config.max_steps
-    for step, rows in enumerate(itertools.islice(_schedule(states.tokens.lengths, config), steps)):
+    schedule = passes(states.tokens.lengths, tokens=config.tokens_per_step, seed=config.seed)
+    for step, rows in enumerate(itertools.islice(schedule, steps)):
         for group in optimiser.param_groups:
             group["lr"] = config.rate * rate_factor(step, steps, config.warmup)
         loss = _loss(tower, states, lesson, rows, config, step)
@@ -129,15 +130,6 @@ def _learn(
         progress(step + 1, steps, {"loss": float(loss.detach())})
     with torch.no_grad():
         return np.asarray(tower.head.project(states.pooled(tower, np.arange(len(states.tokens)))).numpy(), np.float32)
-
-
-def _schedule(lengths: LongArray, config: DistillConfig) -> Iterator[LongArray]:
-    """Sorted rows of each step: pass after pass over all texts in new orders, cut where the step's tokens are spent."""
-    for epoch in itertools.count():
-        order = np.random.default_rng([config.seed, epoch]).permutation(len(lengths))
-        step = (np.cumsum(lengths[order]) - 1) // config.tokens_per_step
-        for part in np.split(order, np.flatnonzero(np.diff(step)) + 1):
-            yield np.sort(part)
 
 
 def _loss(

@@ -9,12 +9,18 @@ from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
 from recsys.text.config import FinetuneConfig, ObjectiveConfig, OptimiserConfig
 from recsys.text.corpus import Corpus
-from tests.tiny import write_base
+from tests.tiny import ASKING, write_base
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def masking_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base whose tokenizer can hide tokens and ask; it has no masked-language-model head."""
+    return write_base(tmp_path_factory.mktemp("masking"), more=ASKING)
 
 
 @pytest.fixture(scope="session")
