@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines.stages import BY_NAME
 from recsys import __version__
 from recsys.errors import RecsysError
 
@@ -59,13 +58,14 @@ def _add_stage(name: str, summary: str) -> None:
     def command(run: RunOption) -> None:
         from pipelines import river
 
-        river.run_stage(BY_NAME[name], run)
+        river.run_stage(name, run)
 
     app.command(name, help=summary)(command)
 
 
 for _name, _summary in {
     "prepare": "Read, check and cut the log; write catalog, interactions and rejects.",
+    "pretrain": "Let the base encoder learn the words of the shop's item text first; left out at pretrain.steps = 0.",
     "finetune": "Train the text encoder on clicks and purchases before encoder_end (Ray Train).",
     "distill": "Train the small encoder that is served, export it to ONNX.",
     "embed": "Encode the items and build the FAISS index.",

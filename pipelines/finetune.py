@@ -21,7 +21,10 @@ from recsys.text.encoder import TransformerEncoder
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:
-    """Make `teacher`, and beside it the items' vectors: by the teacher (`vectors`) and by the base (`zero_shot`)."""
+    """Make `teacher`, and beside it the items' vectors: by the teacher (`vectors`) and by the base (`zero_shot`).
+
+    The teacher starts from `pretrained` where the stage reads it; `zero_shot` is the base as it comes in any case.
+    """
     config, encoder = opened.settings.finetune, opened.settings.encoder
     catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
     interactions, split = Interactions.load(log), TimeSplit.load(log)
@@ -32,7 +35,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         with progress("step") as show:
             distributed.run(
                 corpus,
-                base=base,
+                base=opened.read("pretrained") if "pretrained" in stage.reads else base,
                 encoder=encoder,
                 config=config,
                 workdir=opened.work(stage),

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.console import err
 from pipelines.run_directory import RunDirectory
 from pipelines.source import locate
-from pipelines.stages import STAGES, Stage
+from pipelines.stages import Stage, chosen, named
 from recsys import settings
 from recsys.data.prepare import parse_until
 from recsys.errors import RecsysError
@@ -34,16 +34,17 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
         UsageError: a source or setting that does not exist.
         StageError: a stage failed; the sentence is on stderr already.
     """
-    chosen = settings.load(config, assignments)
+    given = settings.load(config, assignments)
     if until is not None:
         parse_until(until)  # a mistake here should not wait for the first stage
     source, digest = locate(data)
-    opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=chosen)
+    opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=given)
     opened.save()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for number, stage in enumerate(STAGES, 1):
-            label = f"[{number}/{len(STAGES)}] {stage.name}"
+        stages = chosen(given)
+        for number, stage in enumerate(stages, 1):
+            label = f"[{number}/{len(stages)}] {stage.name}"
             if opened.is_made(stage):
                 err.print(f"{label}: up to date", markup=False)
                 continue
@@ -54,9 +55,14 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
         raise
 
 
-def run_stage(stage: Stage, directory: Path) -> None:
-    """One stage in this process."""
+def run_stage(name: str, directory: Path) -> None:
+    """One stage in this process.
+
+    Raises:
+        UsageError: no run, or one whose settings leave the stage out.
+    """
     opened = RunDirectory.open(directory)
+    stage = named(name, opened.settings)
     if opened.is_made(stage):
         err.print(f"{stage.name}: up to date", markup=False)
         return

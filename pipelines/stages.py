@@ -1,6 +1,9 @@
 """The river's stages in order: what each makes, reads, and is shaped by. Light: no stage is imported here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from recsys.errors import UsageError
+from recsys.settings import Settings
 
 BUNDLE = "bundles/current"
 """The bundle in use, a link to bundles/<digest>."""
@@ -15,20 +18,29 @@ class Stage:
         makes: the artifact directories it publishes, in the order they are published.
         reads: the artifact directories it is made from.
         sections: the settings that shape it.
+        switch: section.key of the setting that leaves the stage out where it is 0; without one it is always there.
     """
 
     name: str
     makes: tuple[str, ...]
     reads: tuple[str, ...]
     sections: tuple[str, ...]
+    switch: str | None = None
 
 
 STAGES: tuple[Stage, ...] = (
     Stage(name="prepare", makes=("catalog", "interactions"), reads=(), sections=("data", "quality", "split")),
     Stage(
+        name="pretrain",
+        makes=("pretrained",),
+        reads=("catalog", "interactions"),
+        sections=("encoder", "pretrain"),
+        switch="pretrain.steps",
+    ),
+    Stage(
         name="finetune",
         makes=("teacher",),
-        reads=("catalog", "interactions"),
+        reads=("catalog", "interactions", "pretrained"),
         sections=("encoder", "finetune"),
     ),
     Stage(
@@ -58,7 +70,35 @@ STAGES: tuple[Stage, ...] = (
     ),
 )
 
-BY_NAME = {stage.name: stage for stage in STAGES}
+
+def chosen(settings: Settings) -> tuple[Stage, ...]:
+    """The stages that the settings ask for; what a stage left out would have made, the others do not read."""
+    absent = {name for stage in STAGES if _is_off(stage, settings) for name in stage.makes}
+    kept = (stage for stage in STAGES if not _is_off(stage, settings))
+    return tuple(replace(stage, reads=tuple(name for name in stage.reads if name not in absent)) for stage in kept)
+
+
+def named(name: str, settings: Settings) -> Stage:
+    """One of the stages that the settings ask for.
+
+    Raises:
+        UsageError: they leave it out.
+    """
+    for stage in chosen(settings):
+        if stage.name == name:
+            return stage
+    switch = next(stage.switch for stage in STAGES if stage.name == name)
+    raise UsageError(
+        f"Expected {switch} above 0 in this run to have a stage {name}, got 0; "
+        f"start with `recsys run … --set {switch}=…`."
+    )
+
+
+def _is_off(stage: Stage, settings: Settings) -> bool:
+    if stage.switch is None:
+        return False
+    section, key = stage.switch.split(".")
+    return not getattr(getattr(settings, section), key)
 
 
 def kind_of(name: str) -> str:

@@ -14,7 +14,7 @@ from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig
-from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig
+from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig, PretrainConfig
 
 
 class Settings(Config):
@@ -25,6 +25,7 @@ class Settings(Config):
     split: SplitConfig = SplitConfig()
     task: TaskConfig = TaskConfig()
     encoder: EncoderConfig = EncoderConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distill: DistillConfig = DistillConfig()
     retrieval: RetrievalConfig = RetrievalConfig()

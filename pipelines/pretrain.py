@@ -1,0 +1,29 @@
+"""Stage: base encoder + the text of the items known at encoder_end → the base that knows the shop's words."""
+
+import shutil
+
+from pipelines.console import err, progress
+from pipelines.run_directory import RunDirectory
+from pipelines.source import base_folder
+from pipelines.stages import Stage
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Interactions
+from recsys.data.split import TimeSplit
+from recsys.text.corpus import Corpus
+from recsys.text.pretrain import pretrain
+
+
+def run(opened: RunDirectory, stage: Stage) -> None:
+    """Make `pretrained`: a base with its masked-language-model head, and history.json, the curve."""
+    settings = opened.settings
+    catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
+    end = TimeSplit.load(log).encoder_end
+    corpus = Corpus.of(catalog, Interactions.load(log), end, valid_fraction=settings.finetune.valid_fraction)
+    base, workdir = base_folder(settings.encoder.base), opened.work(stage)
+    with opened.make(stage) as out:
+        with progress("step") as show:
+            done = pretrain(corpus.texts, base=base, config=settings.pretrain, workdir=workdir, progress=show)
+        done.save(out["pretrained"])
+    shutil.rmtree(workdir, ignore_errors=True)
+    first, best = done.looks[0].perplexity, min(look.perplexity for look in done.looks)
+    err.print(f"  perplexity of held-out texts {first:.0f} → {best:.1f}", markup=False)
