@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from recsys.text.batch import Batch
 from recsys.text.config import ObjectiveConfig
+from recsys.text.losses.impressions import impressions_loss
+from recsys.text.losses.pairwise import pairwise_loss
 from recsys.text.losses.pointwise import pointwise_loss
 from recsys.text.losses.sampled_softmax import sampled_softmax_loss
-from recsys.text.pairs import Batch
 from recsys.text.user import UserTower
 
 
@@ -31,7 +33,14 @@ def loss(
     own_BC, targets_BK = torch.from_numpy(part.own), torch.from_numpy(part.targets)
     weight_BK = torch.from_numpy(part.target_weight) / float(whole.target_weight.sum())
     logits_BC = user.log_scale.exp() * scores_BC
-    total = config.softmax * sampled_softmax_loss(logits_BC, own_BC, targets_BK, weight_BK, correction_C)
+    total = texts_CD.new_zeros(())
+    if config.softmax > 0:
+        total = total + config.softmax * sampled_softmax_loss(logits_BC, own_BC, targets_BK, weight_BK, correction_C)
+    if config.pairwise > 0:
+        total = total + config.pairwise * pairwise_loss(logits_BC, own_BC, targets_BK, weight_BK, correction_C)
+    if config.impressions > 0:
+        shown_BS, present_BS = torch.from_numpy(part.shown), torch.from_numpy(part.present)
+        total = total + config.impressions * impressions_loss(logits_BC, shown_BS, present_BS, targets_BK, weight_BK)
     if config.pointwise > 0:
         other_weight = 1 / max(1, int((~whole.own).sum()))
         total = total + config.pointwise * pointwise_loss(

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from recsys.errors import TrainingError
 from recsys.schema import FloatArray, Progress
 from recsys.text import objective
+from recsys.text.batch import Batch
 from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
 from recsys.text.config import FinetuneConfig
 from recsys.text.encoder import TextTower
 from recsys.text.lora import learnable
-from recsys.text.pairs import Batch, Pairs
+from recsys.text.pairs import Pairs
 from recsys.text.states import FrozenStates, Vectors
 from recsys.text.user import UserTower
 from recsys.text.validation import Validation
@@ -179,7 +180,7 @@ def _step(task: Task, phase: Phase, vectors: Vectors, optimiser: torch.optim.Ada
     for group in optimiser.param_groups:
         group["lr"] = group["rate"] * rate_factor(step, phase.steps, task.config.optimiser.warmup)
     stream = step if phase.name == "layers" else task.config.max_steps + step
-    loss = batch_loss(task, vectors, task.pairs.draw(stream, shard.index))
+    loss = batch_loss(task, vectors, task.pairs.draw(stream))
     if not math.isfinite(float(loss.detach())):
         raise TrainingError(
             f"Expected a finite loss, got {float(loss.detach())} at step {step} of the {phase.name} phase; "

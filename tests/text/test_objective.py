@@ -1,9 +1,11 @@
 """The loss of a step, and of its parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recsys.retrieval.interest import InterestModel
@@ -16,10 +18,16 @@ from recsys.text.user import UserTower
 DIM = 8
 
 
+WEIGHTS = st.fixed_dictionaries({name: st.sampled_from([0.0, 0.5, 2.0]) for name in ObjectiveConfig.model_fields})
+
+
 @pytest.fixture(scope="module")
 def batch(corpus):
     lengths = np.full(len(corpus.texts), 6, np.int64)
-    return Pairs.of(corpus, lengths, FinetuneConfig(users_per_step=16)).draw(0)
+    drawn = Pairs.of(corpus, lengths, FinetuneConfig(users_per_step=16)).draw(0)
+    rng = np.random.default_rng(0)
+    shown = rng.integers(0, len(drawn.texts), (len(drawn.own), 3))
+    return replace(drawn, shown=shown, present=rng.random(shown.shape) < 0.5)
 
 
 def gradients(batch, size, config):
@@ -29,13 +37,38 @@ def gradients(batch, size, config):
     texts.requires_grad_(True)
     user = UserTower(InterestModel.zero_shot(DIM, DAY), scale=10.0)
     correction = torch.linspace(-2, 0, len(batch.texts))
-    parts = [objective.loss(user, texts, batch.part(i, size), batch, correction, config) for i in range(size)]
-    sum(parts).backward()
-    return [float(sum(parts).detach()), texts.grad, *(p.grad for p in user.parameters())]
+    whole = sum(objective.loss(user, texts, batch.part(i, size), batch, correction, config) for i in range(size))
+    whole.backward()
+    return [whole.detach(), texts.grad, *(torch.zeros_like(p) if p.grad is None else p.grad for p in user.parameters())]
 
 
-@given(size=st.integers(1, 20), softmax=st.sampled_from([0.0, 1.0]), pointwise=st.sampled_from([0.1, 2.0]))
-def test_the_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(batch, size, softmax, pointwise):
-    config = ObjectiveConfig(softmax=softmax, pointwise=pointwise)
+@given(size=st.integers(2, 20), weights=WEIGHTS)
+def test_the_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(batch, size, weights):
+    weights |= {"logq": min(1.0, weights["logq"])}
+    assume(sum(weights.values()) > weights["logq"])
+    config = ObjectiveConfig(**weights)
     for part, whole in zip(gradients(batch, size, config), gradients(batch, 1, config), strict=True):
         np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["softmax", "pointwise", "pairwise", "impressions"])
+def test_several_losses_are_summed_by_weight(batch, name):
+    off = dict.fromkeys(("softmax", "pointwise", "pairwise", "impressions"), 0.0)
+    one, two = (gradients(batch, 1, ObjectiveConfig(**off | {name: weight})) for weight in (1.0, 2.0))
+    both = gradients(batch, 1, ObjectiveConfig(**off | {"softmax": 1.0} | {name: 3.0}))
+    softmax = gradients(batch, 1, ObjectiveConfig(**off | {"softmax": 0.0 if name == "softmax" else 1.0, name: 1.0}))
+    assert float(one[0]) > 0
+    for a, b, c, d in zip(one, two, both, softmax, strict=True):
+        np.testing.assert_allclose(2 * a, b, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(c - 2 * a, d, rtol=1e-4, atol=1e-5)
+
+
+def test_a_user_who_was_shown_nothing_adds_nothing(batch):
+    config = ObjectiveConfig(softmax=0, pointwise=0, impressions=1)
+    blank = replace(batch, present=np.zeros_like(batch.present))
+    assert all(not bool(value.any()) for value in gradients(blank, 1, config))
+
+
+def test_no_loss_at_all():
+    with pytest.raises(ValueError, match="a weight above 0 for softmax, pointwise, pairwise or impressions, all are 0"):
+        ObjectiveConfig(softmax=0, pointwise=0)

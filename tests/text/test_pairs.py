@@ -1,12 +1,15 @@
 """Training examples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.errors import TrainingError
 from recsys.schema import DAY
-from recsys.text.config import FinetuneConfig
+from recsys.text.config import FinetuneConfig, ObjectiveConfig
 from recsys.text.corpus import Corpus
+from recsys.text.impressions import Impressions
 from recsys.text.pairs import Pairs
 
 # user 3: a b | c | a d d (one instant) ; user 7: e | f ; user 8: g alone
@@ -28,6 +31,7 @@ def small(events=EVENTS):
         day=DAY,
         valid_start=10 * DAY,
         end=10 * DAY,
+        judges=np.zeros(9, np.bool_),
     )
 
 
@@ -77,13 +81,13 @@ def test_own_covers_everything_the_user_takes():
         assert targets <= expected
 
 
-def test_a_step_is_a_pure_function_of_seed_step_and_shard(corpus):
+def test_a_step_is_a_pure_function_of_seed_and_step(corpus):
     lengths = np.full(len(corpus.texts), 6)
     draws = [Pairs.of(corpus, lengths, FinetuneConfig(users_per_step=16)).draw(5) for _ in range(2)]
     for name in draws[0].__slots__:
         assert np.array_equal(getattr(draws[0], name), getattr(draws[1], name))
     some = Pairs.of(corpus, lengths, FinetuneConfig(users_per_step=16))
-    assert len({some.draw(5, shard).hours.tobytes() for shard in range(4)}) == 4
+    assert len({some.draw(step).hours.tobytes() for step in range(4)}) == 4
 
 
 def test_tokens_bound_a_step_and_one_example_always_fits(corpus):
@@ -110,3 +114,77 @@ def test_inclusion_is_counted():
 def test_nobody_takes_anything_new():
     with pytest.raises(TrainingError, match="found none among 2 users"):
         Pairs.of(small([(0, 1, 1, 1.0), (0, 1, 2, 1.0), (1, 2, 1, 1.0)]), LENGTHS, FinetuneConfig())
+
+
+# shown to user 3: g and c on day 2, b on day 1 (taken), e on day 4 and f just before; nothing to user 7
+SHOWN = [(3, 1, 1.0), (3, 2, 2.0), (3, 6, 2.0), (3, 5, 3.9), (3, 4, 4.0), (8, 0, 1.0)]
+
+
+def with_impressions(shown=SHOWN):
+    user, text, days = (np.array(c) for c in zip(*shown, strict=True))
+    own = Impressions(user=user.astype(np.int32), text=text.astype(np.int32), at=(days * DAY).astype(np.int64))
+    return replace(small(), impressions=own)
+
+
+def asks(**changes):
+    return FinetuneConfig(objective=ObjectiveConfig(impressions=1.0), **changes)
+
+
+def shown_by_history(made):
+    seen = {}
+    for step in range(40):
+        batch = made.draw(step)
+        for (history, _, _), columns, present in zip(read(batch), batch.shown, batch.present, strict=True):
+            seen[tuple(history)] = batch.texts[columns[present]].tolist()
+    return seen
+
+
+def test_what_a_user_was_shown_and_left_comes_with_the_moment():
+    seen = shown_by_history(Pairs.of(with_impressions(), LENGTHS, asks()))
+    assert seen == {(0, 1): [6], (0, 1, 2): [5, 4], (4,): []}
+
+
+def test_the_latest_impressions_are_kept():
+    seen = shown_by_history(Pairs.of(with_impressions(), LENGTHS, asks(shown_per_user=1)))
+    assert seen == {(0, 1): [6], (0, 1, 2): [4], (4,): []}
+
+
+def test_impressions_cost_nothing_where_they_are_not_asked_for():
+    made = Pairs.of(with_impressions(), LENGTHS, FinetuneConfig())
+    assert len(made.impressions) == 0
+    assert all(6 not in made.draw(step).texts for step in range(20))
+
+
+def test_impressions_are_asked_for_and_there_are_none():
+    for corpus, count in ((small(), 0), (with_impressions([(3, 1, 1.0)]), 1)):
+        with pytest.raises(TrainingError, match=f"found none among {count} impressions; log what is shown, or set"):
+            Pairs.of(corpus, LENGTHS, asks())
+
+
+def test_hard_negatives_join_the_step_and_its_inclusion():
+    made = pairs(hard_negatives=1)
+    mined = np.array([[6, -1], [-1, -1], [-1, -1]], np.int32)
+    batch = next(b for b in (made.draw(step, mined) for step in range(20)) if 0 in b.texts[b.history])
+    assert 6 in batch.texts
+    column = batch.texts.tolist().index(6)
+    assert not batch.own[:, column].any()
+    assert made.log_inclusion(mined)[6] > made.log_inclusion()[6] + 3
+
+
+def test_the_share_replayed_has_old_moments_and_the_rest_new_ones(corpus):
+    lengths = np.full(len(corpus.texts), 6)
+    made = Pairs.of(corpus, lengths, FinetuneConfig(users_per_step=20))
+    start = int(np.quantile(corpus.at, 0.8))
+    for replay, expected in ((0.0, 0), (0.25, 5), (1.0, 20)):
+        chosen = made.since(start, replay=replay)
+        for step in range(5):
+            _, moment = chosen._moments(np.random.default_rng(step))
+            old = corpus.at[made.before[moment]] < start
+            assert old.sum() == expected
+            assert (~old).sum() == min(20 - expected, (made.fresh < made.moment_rows[1:]).sum())
+    assert made.since(0, replay=0.0).draw(3).texts.tolist() == made.draw(3).texts.tolist()
+
+
+def test_nothing_new_since_the_last_teacher():
+    with pytest.raises(TrainingError, match="since the last teacher's encoder_end, found none; bring a log with newer"):
+        pairs().since(10 * DAY, replay=0.5)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from recsys.text.losses.sampled_softmax import sampled_softmax_loss
 
@@ -60,3 +61,39 @@ def test_full_correction_learns_popularity_and_none_leaves_it_out():
     assert full == pytest.approx(1, abs=0.25)
     assert none + 0.2 < half < full - 0.2
     assert learned_popularity(-1.0) < -0.4
+
+
+def true_ranking(strength):
+    """How well tables of users and items, learned from in-batch negatives, rank as the users' true preference does.
+
+    Users of each kind prefer items by popularity times taste; the other targets of a batch are the negatives, so
+    that popular items are negatives more often. Mean Spearman correlation of the kinds' scores with the truth.
+    """
+    rng = np.random.default_rng(0)
+    taste, popularity = rng.normal(size=(4, 60)), 1 / np.arange(4, 64)
+    preference = popularity * np.exp(0.5 * taste)
+    preference /= preference.sum(axis=1, keepdims=True)
+    log_q = torch.from_numpy(np.log(1 - (1 - preference.mean(axis=0)) ** 32)).float()
+    generator = torch.Generator().manual_seed(0)
+    users, items = (torch.randn(n, 8, generator=generator).mul(0.1).requires_grad_(True) for n in (4, 60))
+    optimiser = torch.optim.Adam([users, items], lr=0.02)
+    for _ in range(500):
+        kind = rng.integers(0, 4, 32)
+        target = np.array([rng.choice(60, p=preference[k]) for k in kind])
+        texts, place = (torch.from_numpy(a) for a in np.unique(target, return_inverse=True))
+        logits = users[torch.from_numpy(kind)] @ items[texts].T
+        own = torch.arange(len(texts))[None, :] == place[:, None]
+        weight = torch.full((32, 1), 1 / 32)
+        loss = sampled_softmax_loss(logits, own, place[:, None], weight, strength * log_q[texts])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    scores = (users @ items.T).detach().numpy()
+    return float(np.mean([spearmanr(s, p).statistic for s, p in zip(scores, preference, strict=True)]))
+
+
+def test_the_right_sign_recovers_the_true_preference_and_the_wrong_one_does_worse_than_none():
+    right, none, wrong = (true_ranking(strength) for strength in (1.0, 0.0, -1.0))
+    assert right > 0.9
+    assert none < right - 0.1
+    assert wrong < none - 0.1
