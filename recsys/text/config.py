@@ -6,15 +6,22 @@ from pydantic import Field, field_validator, model_validator
 
 from recsys.data.config import Config
 
+Pooling = Literal["mean", "attention", "cls", "last"]
+
 
 class EncoderConfig(Config):
     """The model that reads item text."""
 
     base: str = Field(
-        "all-MiniLM-L6-v2", description="The pretrained encoder: this name, or the folder of a BERT-family model."
+        "all-MiniLM-L6-v2",
+        description="The pretrained encoder: this name, owner/name on the Hugging Face Hub, a folder, or scratch to "
+        "train tokenizer and encoder on the shop's text alone.",
     )
-    pooling: Literal["mean", "attention"] = Field(
-        "mean", description="How token states become one vector; attention starts as the mean and is learned."
+    revision: str = Field("main", description="Branch, tag or commit of a base on the hub.")
+    pooling: Pooling = Field(
+        "mean",
+        description="How token states become one vector: attention starts as the mean and is learned; cls is the first "
+        "token; last is for decoders.",
     )
     max_tokens: int = Field(32, ge=4, description="Text is cut to this many tokens.")
 
@@ -50,11 +57,28 @@ class OptimiserConfig(Config):
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
 
 
+class ContinualConfig(Config):
+    """How a teacher goes on from the last one when newer events have come."""
+
+    start: str = Field(
+        "", description="Directory of the last teacher, RUN/teacher, to go on from; empty: start from the base."
+    )
+    penalty: Literal["none", "distill", "l2sp"] = Field(
+        "distill", description="What keeps old knowledge: distill, the last teacher's vectors; l2sp, its weights."
+    )
+    weight: float = Field(1.0, ge=0, description="Weight of the penalty beside the objective.")
+    replay: float = Field(
+        0.5, ge=0, lt=1, description="Share of a step's users who get a moment before the last teacher's encoder_end."
+    )
+    steps: int = Field(40, ge=0, description="Steps of an update, in place of head_steps and max_steps.")
+
+
 class FinetuneConfig(Config):
     """How the teacher learns from the log."""
 
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
+    continual: ContinualConfig = ContinualConfig()
     tune: Annotated[int, Field(ge=1)] | Literal["all", "lora"] = Field(
         2,
         description="What learns: the top n layers, over cached states below them; all layers; or low-rank updates of "
@@ -91,6 +115,9 @@ class FinetuneConfig(Config):
         lt=1,
         description="Last fraction of the positive events before encoder_end: there every third user's events do not "
         "teach but judge, for early stopping and calibration.",
+    )
+    calibration: Literal["platt", "isotonic"] = Field(
+        "platt", description="How a score becomes interest: by a logistic curve, or by a rising one of any form."
     )
     threads: int = Field(2, ge=1, description="Threads of one worker; another number may round differently.")
     workers: int = Field(1, ge=1, description="Processes that share each step's users.")

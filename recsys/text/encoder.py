@@ -1,46 +1,55 @@
-"""Text to vector with torch: a BERT-family transformer, pooling, a linear head and unit length."""
+"""Text to vector with torch: a transformer, pooling, a linear head and unit length."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from transformers import AutoModel
-from transformers.utils import logging
 
-from recsys.artifacts import digest_of, sha256
+from recsys.artifacts import sha256
 from recsys.errors import ArtifactError, ConfigError
 from recsys.schema import FloatArray
+from recsys.text import card as model_card
+from recsys.text import layout
+from recsys.text.backbone import Backbone, backbone_of
+from recsys.text.card import Card
+from recsys.text.config import Pooling
+from recsys.text.layout import TRANSFORMER
+from recsys.text.pretrained import digest, read_tokenizer, read_transformer
 from recsys.text.tokens import Tokens
 
 SETTINGS = "encoder.json"
-HEAD = "head.safetensors"
-TRANSFORMER = "transformer"
 
 _TOKENS = 8192
 
 
 class Head(nn.Module):
-    """Token states to a unit vector: softmax_t(query · h_t) pooling, then projection and bias.
+    """Token states to a unit vector: pooling, then projection and bias.
 
-    Starts as the mean of the tokens; a query that stays zero is mean pooling.
+    Attention pooling is softmax_t(query · h_t); it starts as the mean of the tokens, and mean pooling is a query that
+    stays zero. The others take the state of the first or of the last token.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, pooling: Pooling = "mean") -> None:
         super().__init__()
+        self.pooling = pooling
         self.query = nn.Parameter(torch.zeros(dim))
         self.projection = nn.Parameter(torch.eye(dim))
         self.bias = nn.Parameter(torch.zeros(dim))
 
     def pool(self, hidden_NTD: Tensor, mask_NT: Tensor) -> Tensor:
-        """(N, D): the tokens' states weighted by the query, padding left out."""
+        """(N, D): one state a text, padding left out."""
+        if self.pooling == "cls":
+            return hidden_NTD[:, 0]
+        if self.pooling == "last":
+            last_N = mask_NT.sum(dim=1).clamp(min=1) - 1
+            return torch.take_along_dim(hidden_NTD, last_N[:, None, None], dim=1)[:, 0]
         logits_NT = (hidden_NTD @ self.query).masked_fill(~mask_NT, torch.finfo(hidden_NTD.dtype).min)
         return (torch.softmax(logits_NT, dim=1)[:, :, None] * hidden_NTD).sum(dim=1)
 
@@ -53,15 +62,19 @@ class TextTower(nn.Module):
     """The whole way from token ids to unit vectors, cut in two so that frozen lower layers can be cached.
 
     Attributes:
-        embeddings: token ids to states.
-        layers: the transformer's layers.
+        transformer: transformers' model, without pooler or heads.
         head: pooling, projection, length 1.
     """
 
-    def __init__(self, transformer: nn.Module) -> None:
+    def __init__(self, transformer: nn.Module, pooling: Pooling = "mean") -> None:
         super().__init__()
         self.transformer = transformer
-        self.head = Head(self.dim)
+        self.head = Head(self.dim, pooling)
+
+    @property
+    def backbone(self) -> Backbone:
+        """The transformer's parts."""
+        return backbone_of(self.transformer)
 
     @property
     def dim(self) -> int:
@@ -71,9 +84,7 @@ class TextTower(nn.Module):
     @property
     def layers(self) -> nn.ModuleList:
         """The transformer's layers, lowest first."""
-        layers = self.transformer.encoder.layer  # type: ignore[union-attr]
-        assert isinstance(layers, nn.ModuleList)
-        return layers
+        return self.backbone.layers
 
     def frozen(self, tune: int | Literal["all", "lora"]) -> int:
         """How many of the lowest layers stay as they are, so that their states can be cached.
@@ -92,24 +103,22 @@ class TextTower(nn.Module):
 
     def lower(self, ids_NT: Tensor, mask_NT: Tensor, *, layers: int) -> Tensor:
         """(N, T, D): the states after the lowest `layers` layers."""
-        return self._through(self.transformer.embeddings(ids_NT), mask_NT, self.layers[:layers])  # type: ignore[operator]
+        backbone = self.backbone
+        return backbone.through(backbone.embed(ids_NT), mask_NT, backbone.layers[:layers])
 
     def upper(self, hidden_NTD: Tensor, mask_NT: Tensor, *, layers: int) -> Tensor:
         """(N, D): the pooled states after the layers above the lowest `layers`."""
-        return self.head.pool(self._through(hidden_NTD, mask_NT, self.layers[layers:]), mask_NT)
+        backbone = self.backbone
+        states_NTD = backbone.finish(backbone.through(hidden_NTD, mask_NT, backbone.layers[layers:]))
+        return self.head.pool(states_NTD, mask_NT)
+
+    def states(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
+        """(N, T, D): the transformer's last hidden states."""
+        return self.backbone.finish(self.lower(ids_NT, mask_NT, layers=len(self.layers)))
 
     def forward(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
         """(N, D): unit vectors; `mask_NT` is true where a token is."""
-        depth = len(self.layers)
-        return self.head.project(self.upper(self.lower(ids_NT, mask_NT, layers=depth), mask_NT, layers=depth))
-
-    @staticmethod
-    def _through(hidden_NTD: Tensor, mask_NT: Tensor, layers: nn.ModuleList) -> Tensor:
-        lowest = torch.finfo(hidden_NTD.dtype).min
-        bias_N11T = torch.zeros_like(mask_NT, dtype=hidden_NTD.dtype).masked_fill(~mask_NT, lowest)[:, None, None, :]
-        for layer in layers:
-            hidden_NTD = layer(hidden_NTD, bias_N11T)
-        return hidden_NTD
+        return self.head.project(self.head.pool(self.states(ids_NT, mask_NT), mask_NT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +129,14 @@ class TransformerEncoder:
         tower: in evaluation mode.
         tokenizer: cuts to `max_tokens`, does not pad.
         max_tokens: length limit of a text.
-        pooling: "mean" keeps the head's query zero.
+        pooling: how token states become one vector; "attention" lets the head's query learn.
         digest: sha256 of weights, tokenizer and settings.
     """
 
     tower: TextTower
     tokenizer: Tokenizer
     max_tokens: int
-    pooling: Literal["mean", "attention"]
+    pooling: Pooling
     digest: str
 
     @property
@@ -136,26 +145,25 @@ class TransformerEncoder:
         return self.tower.dim
 
     @classmethod
-    def of_base(cls, folder: Path, *, max_tokens: int, pooling: Literal["mean", "attention"]) -> "TransformerEncoder":
+    def of_base(cls, folder: Path, *, max_tokens: int, pooling: Pooling) -> "TransformerEncoder":
         """A pretrained model as it comes, with a head that changes nothing.
 
         Args:
-            folder: config.json, model.safetensors, tokenizer.json of a BERT-family model.
+            folder: config.json, model.safetensors, tokenizer.json of a model of the BERT family or of a decoder.
             max_tokens: length limit of a text; never more than the model has positions.
-            pooling: what the head's query may do later.
+            pooling: how token states become one vector.
 
         Raises:
             ArtifactError: a file is missing or of an unknown form.
         """
-        tower = TextTower(_read_transformer(folder)).eval()
-        positions = int(tower.transformer.config.max_position_embeddings)  # type: ignore[union-attr,arg-type]
-        limit = min(max_tokens, positions - 2)
+        tower = TextTower(read_transformer(folder), pooling).eval()
+        limit = min(max_tokens, tower.backbone.positions)
         return cls(
             tower=tower,
-            tokenizer=_read_tokenizer(folder / "tokenizer.json", limit),
+            tokenizer=read_tokenizer(folder, tower.transformer, limit),
             max_tokens=limit,
             pooling=pooling,
-            digest=_digest(folder, limit),
+            digest=digest(folder, limit, pooling),
         )
 
     @classmethod
@@ -168,34 +176,36 @@ class TransformerEncoder:
         try:
             settings = json.loads((directory / SETTINGS).read_text())
             limit, pooling = int(settings["max_tokens"]), settings["pooling"]
-            head = load_file(directory / HEAD)
+            head = layout.read_head(directory, pooling)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise ArtifactError(
                 f"Expected an encoder in {directory}, could not read it ({error}); make it again."
             ) from error
         base = cls.of_base(directory / TRANSFORMER, max_tokens=limit, pooling=pooling)
         base.tower.head.load_state_dict(head)
-        digest = _digest(directory / TRANSFORMER, limit, sha256(directory / HEAD))
+        parts = (limit, pooling, sha256(layout.head_file(directory, pooling)))
         return cls(
-            tower=base.tower, tokenizer=base.tokenizer, max_tokens=base.max_tokens, pooling=pooling, digest=digest
+            tower=base.tower,
+            tokenizer=base.tokenizer,
+            max_tokens=base.max_tokens,
+            pooling=pooling,
+            digest=digest(directory / TRANSFORMER, *parts),
         )
 
-    def save(self, directory: Path) -> None:
-        """Write transformer/, head.safetensors and encoder.json into an existing directory."""
-        folder = directory / TRANSFORMER
-        folder.mkdir(exist_ok=True)
-        self.tower.transformer.config.save_pretrained(folder)  # type: ignore[union-attr,operator]
-        weights = {name: value.contiguous() for name, value in self.tower.transformer.state_dict().items()}
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        self.tokenizer.save(str(folder / "tokenizer.json"))
-        save_file(self.tower.head.state_dict(), directory / HEAD)
-        settings = {
-            "dim": self.dim,
-            "layers": len(self.tower.layers),
-            "max_tokens": self.max_tokens,
-            "pooling": self.pooling,
-        }
-        (directory / SETTINGS).write_text(json.dumps(settings, indent=1))
+    def save(self, directory: Path, card: Card | None = None) -> None:
+        """Write the SentenceTransformer layout, encoder.json and a model card into an existing directory.
+
+        Args:
+            directory: it also loads with sentence_transformers, unless the pooling is attention.
+            card: what the README tells about where it comes from.
+        """
+        layout.write_transformer(directory, self.tower.transformer, self.tokenizer, self.max_tokens)
+        layout.write_head(directory, self.tower.head.state_dict(), self.pooling)
+        form = model_card.Form(
+            dim=self.dim, layers=len(self.tower.layers), max_tokens=self.max_tokens, pooling=self.pooling
+        )
+        (directory / SETTINGS).write_text(json.dumps(asdict(form), indent=1))
+        (directory / "README.md").write_text(model_card.render(card, form))
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' token ids."""
@@ -209,44 +219,3 @@ class TransformerEncoder:
             for rows in tokens.groups(np.arange(len(texts)), tokens=_TOKENS, most=batch_size):
                 out[rows] = self.tower(*tokens.padded(rows)).numpy()
         return out
-
-
-def _read_transformer(folder: Path) -> nn.Module:
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise ArtifactError(f"Expected a pretrained model at {folder}, found no {name}; fetch or copy it again.")
-    progress, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        model = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, add_pooling_layer=False
-        )
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
-        raise ArtifactError(
-            f"Expected a BERT-family model at {folder}, could not read it ({error}); choose another base."
-        ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if progress:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-    if not (hasattr(model, "embeddings") and hasattr(getattr(model, "encoder", None), "layer")):
-        raise ArtifactError(
-            f"Expected a BERT-family model (embeddings, encoder.layer) at {folder}, got {type(model).__name__}; "
-            "choose another base."
-        )
-    assert isinstance(model, nn.Module)
-    return model.float()
-
-
-def _read_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens)
-    return tokenizer
-
-
-def _digest(folder: Path, *settings: object) -> str:
-    """Of the transformer's weights and tokenizer and of what else shapes a vector."""
-    parts = [sha256(folder / name) for name in ("config.json", "model.safetensors", "tokenizer.json")]
-    return digest_of([*parts, *map(str, settings)])

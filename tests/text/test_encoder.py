@@ -68,7 +68,7 @@ def test_save_and_load(encoder, tmp_path, base):
 
 
 def test_texts_are_never_longer_than_the_model(base):
-    assert TransformerEncoder.of_base(base, max_tokens=9_999, pooling="mean").max_tokens == 62
+    assert TransformerEncoder.of_base(base, max_tokens=9_999, pooling="mean").max_tokens == 64
 
 
 def test_what_cannot_be_read(tmp_path, base):
@@ -79,7 +79,10 @@ def test_what_cannot_be_read(tmp_path, base):
     for name in ("model.safetensors", "tokenizer.json"):
         (tmp_path / name).write_bytes((base / name).read_bytes())
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ArtifactError, match=r"Expected a BERT-family model at .*choose another base"):
+    with pytest.raises(
+        ArtifactError,
+        match=r"Expected a model of the BERT family or a decoder like Llama or Qwen at .*choose another base",
+    ):
         TransformerEncoder.of_base(tmp_path, max_tokens=8, pooling="mean")
 
 
@@ -88,5 +91,7 @@ def test_another_family_is_refused(tmp_path, base):
 
     GPT2Model(GPT2Config(n_embd=8, n_layer=1, n_head=1, vocab_size=9, n_positions=16)).save_pretrained(tmp_path)
     (tmp_path / "tokenizer.json").write_bytes((base / "tokenizer.json").read_bytes())
-    with pytest.raises(ArtifactError, match="Expected a BERT-family model"):
+    with pytest.raises(
+        ArtifactError, match=r"Expected a model of the BERT family .* got GPT2Model; choose another base"
+    ):
         TransformerEncoder.of_base(tmp_path, max_tokens=8, pooling="mean")
