@@ -67,5 +67,9 @@ def load(directory: Path) -> dict[str, Change]:
         return {}
     try:
         return TypeAdapter(dict[str, Change]).validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ArtifactError(f"{path} is not a forgetting report ({error}); run the finetune stage again.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ArtifactError(
+            f"{path} is not a forgetting report: at {where}, {first['msg'].lower()}; run the finetune stage again."
+        ) from error
