@@ -130,6 +130,8 @@ class CausalBackbone:
         """Drop all other layers, in place."""
         config = self.model.config
         self.model.layers = nn.ModuleList(self.layers[i] for i in layers)
+        for place, layer in enumerate(self.layers):
+            layer.self_attn.layer_idx = place  # type: ignore[union-attr]
         config.num_hidden_layers = len(layers)
         if getattr(config, "layer_types", None) is not None:
             config.layer_types = [config.layer_types[i] for i in layers]
