@@ -134,6 +134,25 @@ class Corpus:
         """The same texts with the events before `end` only."""
         return self._only(self.at < end, self.impressions.where(self.impressions.at < end), end)
 
+    def after(self, windows: tuple[tuple[Instant, Instant], ...]) -> "Corpus":
+        """What a teacher may learn that goes on from another: nothing that judged it; what judges now comes after it.
+
+        Args:
+            windows: (start, end) of the windows that judged earlier teachers, the last one's last; its `end` is the
+                encoder_end of that teacher.
+
+        Raises:
+            TrainingError: the log ends where the last teacher's did, or before.
+        """
+        last = windows[-1][1]
+        if last >= self.end:
+            ends = [np.datetime64(end, "us") for end in (last, self.end)]
+            raise TrainingError(
+                f"Expected a log that goes on after {ends[0]}, the last teacher's encoder_end, got one with "
+                f"encoder_end {ends[1]}; bring newer events, or leave finetune.continual.start out."
+            )
+        return replace(self, earlier=windows, valid_start=max(self.valid_start, last))
+
     def window(self, start: Instant, end: Instant) -> "Corpus":
         """What was known at `end` of the same texts, with another validation window: from `start` up to `end`."""
         return replace(self.until(end), valid_start=start)

@@ -28,10 +28,11 @@ def loss(
     Returns:
         A scalar.
     """
-    history = (torch.from_numpy(a) for a in (part.history, part.hours, part.weight))
+    device = texts_CD.device
+    history = (torch.from_numpy(a).to(device) for a in (part.history, part.hours, part.weight))
     scores_BC = user(texts_CD, *history) @ texts_CD.T
-    own_BC, targets_BK = torch.from_numpy(part.own), torch.from_numpy(part.targets)
-    weight_BK = torch.from_numpy(part.target_weight) / float(whole.target_weight.sum())
+    own_BC, targets_BK = (torch.from_numpy(a).to(device) for a in (part.own, part.targets))
+    weight_BK = torch.from_numpy(part.target_weight).to(device) / float(whole.target_weight.sum())
     logits_BC = user.log_scale.exp() * scores_BC
     total = texts_CD.new_zeros(())
     if config.softmax > 0:
@@ -39,7 +40,7 @@ def loss(
     if config.pairwise > 0:
         total = total + config.pairwise * pairwise_loss(logits_BC, own_BC, targets_BK, weight_BK, correction_C)
     if config.impressions > 0:
-        shown_BS, present_BS = torch.from_numpy(part.shown), torch.from_numpy(part.present)
+        shown_BS, present_BS = (torch.from_numpy(a).to(device) for a in (part.shown, part.present))
         total = total + config.impressions * impressions_loss(logits_BC, shown_BS, present_BS, targets_BK, weight_BK)
     if config.pointwise > 0:
         other_weight = 1 / max(1, int((~whole.own).sum()))

@@ -35,5 +35,5 @@ def test_a_teacher_that_went_on_from_no_other(tmp_path):
 
 def test_a_broken_report(tmp_path):
     (tmp_path / "forgetting.json").write_text('{"old": {}}')
-    with pytest.raises(ArtifactError, match=r"is not a forgetting report: at old\..*, field required; run the finetune stage again"):
+    with pytest.raises(ArtifactError, match=r"is not a forgetting report: at old\..*, field required; run the"):
         load(tmp_path)

@@ -174,3 +174,16 @@ def test_the_digest_knows_every_part(corpus):
     digests = {c.digest for c in (corpus, *others)}
     assert len(digests) == 1 + len(others)
     assert replace(corpus).digest == corpus.digest
+
+
+def test_what_goes_on_from_a_teacher_is_judged_by_what_came_after_it(corpus):
+    early = corpus.valid_start - DAY, corpus.valid_start + DAY
+    later = corpus.after((early,))
+    assert later.earlier == (early,)
+    assert later.valid_start == corpus.valid_start + DAY
+    assert corpus.after(((0, 1),)).valid_start == corpus.valid_start
+
+
+def test_a_log_that_does_not_go_on(corpus):
+    with pytest.raises(TrainingError, match=r"goes on after 2024-\S+, the last teacher's encoder_end, .* newer events"):
+        corpus.after(((corpus.valid_start, corpus.end),))
