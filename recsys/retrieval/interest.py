@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval.calibration import Calibration, Platt, from_json, to_json
 from recsys.schema import DoubleArray, FloatArray, Instant, LongArray
 
 AGE_STEP = 0.75
@@ -37,8 +38,7 @@ class InterestModel:
         age_bias: float32 (AGE_KNOTS,), added by age, interpolated between knots evenly spaced in log(1 + hours).
         weight_power: how much the event weights (`Histories.weight`) count.
         map: float32 (d, d), from the pooled items' space into the space where items are looked for.
-        slope: of the calibration; > 0, so that a higher score is a higher interest.
-        intercept: of the calibration.
+        calibration: from a score, the dot product of user and item, to interest.
         day: µs that count as a day of age.
         history_items: how many of the latest positive events are read.
     """
@@ -47,8 +47,7 @@ class InterestModel:
     age_bias: FloatArray
     weight_power: float
     map: FloatArray
-    slope: float
-    intercept: float
+    calibration: Calibration
     day: Instant
     history_items: int
 
@@ -72,8 +71,7 @@ class InterestModel:
             age_bias=(-np.log(2) * days / half_life).astype(np.float32),
             weight_power=1.0,
             map=np.eye(dim, dtype=np.float32),
-            slope=8.0,
-            intercept=-4.0,
+            calibration=Platt(slope=8.0, intercept=-4.0),
             day=day,
             history_items=history_items,
         )
@@ -118,19 +116,22 @@ class InterestModel:
         return np.asarray(logits, np.float64)
 
     def interest(self, scores: FloatArray) -> FloatArray:
-        """Probability in [0, 1], elementwise, from dot products of user and item."""
-        logits = np.float32(self.slope) * scores + np.float32(self.intercept)
-        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float32)
+        """Probability in [0, 1] that the user takes the item, elementwise, from dot products of user and item.
 
-    def with_calibration(self, slope: float, intercept: float) -> "InterestModel":
+        Of pairs of which as many are taken as not: .5 is a pair as typical of one as of the other.
+        """
+        return self.calibration.probability(scores)
+
+    def with_calibration(self, calibration: Calibration) -> "InterestModel":
         """The same vectors with another calibration of their scores."""
-        return replace(self, slope=slope, intercept=intercept)
+        return replace(self, calibration=calibration)
 
     def save(self, directory: Path) -> None:
         """Write interest.safetensors and interest.json into an existing directory."""
         save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}, _tensors(directory))
-        names = ("weight_power", "slope", "intercept", "day", "history_items")
-        _settings(directory).write_text(json.dumps({name: getattr(self, name) for name in names}, indent=1))
+        settings = {name: getattr(self, name) for name in ("weight_power", "day", "history_items")}
+        settings["calibration"] = to_json(self.calibration)
+        _settings(directory).write_text(json.dumps(settings, indent=1))
 
     @classmethod
     def load(cls, directory: Path) -> "InterestModel":
@@ -141,9 +142,11 @@ class InterestModel:
         """
         try:
             settings = json.loads(_settings(directory).read_text())
+            calibration = from_json(settings.pop("calibration"))
             tensors = load_file(_tensors(directory))
-            return cls(query=tensors["query"], age_bias=tensors["age_bias"], map=tensors["map"], **settings)
-        except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
+            arrays = {name: tensors[name] for name in _TENSORS}
+            return cls(**arrays, calibration=calibration, **settings)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError, ShapeError) as error:
             raise ArtifactError(
                 f"Expected an interest model in {directory}, could not read it ({error}); make it again."
             ) from error

@@ -119,6 +119,9 @@ class FinetuneConfig(Config):
     calibration: Literal["platt", "isotonic"] = Field(
         "platt", description="How a score becomes interest: by a logistic curve, or by a rising one of any form."
     )
+    calibration: Literal["platt", "isotonic"] = Field(
+        "platt", description="How a score becomes interest: by a logistic curve, or by a rising one of any form."
+    )
     threads: int = Field(2, ge=1, description="Threads of one worker; another number may round differently.")
     workers: int = Field(1, ge=1, description="Processes that share each step's users.")
     seed: int = Field(0, ge=0, description="Seed of the users drawn in each step.")

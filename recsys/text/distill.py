@@ -61,7 +61,7 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         progress: called after every step.
 
     Returns:
-        The student, calibrated on the corpus' validation window.
+        The student, calibrated on the corpus' validation window by a curve of the teacher's kind.
 
     Raises:
         TrainingError: more layers asked for than the teacher has, or a loss that is not a number.
@@ -73,7 +73,7 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         tokens = encoder.tokens(corpus.texts)
         states = FrozenStates.of(tower, tokens, layers=config.frozen_layers, path=Path(work) / "states.npy")
         vectors = _learn(tower, states, lesson, config, progress)
-        calibrated = Validation.of(corpus).calibrated(interest, vectors)
+        calibrated = Validation.of(corpus).calibrated(interest, vectors, interest.calibration.kind)
     student = TransformerEncoder(
         tower=tower.eval(),
         tokenizer=encoder.tokenizer,

@@ -92,7 +92,8 @@ def finetune(
             learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     finally:
         states_file.unlink(missing_ok=True)
-    return Teacher(encoder=untrained, interest=task.validation.calibrated(learned, vectors), looks=looks)
+    interest = task.validation.calibrated(learned, vectors, config.calibration)
+    return Teacher(encoder=untrained, interest=interest, looks=looks)
 
 
 def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, states_file: Path) -> Task:

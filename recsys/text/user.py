@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recsys.retrieval.calibration import Platt
 from recsys.retrieval.interest import AGE_KNOTS, AGE_STEP, InterestModel
 from recsys.schema import Instant
 
@@ -21,8 +22,9 @@ class UserTower(nn.Module):
         self.age_bias = nn.Parameter(torch.from_numpy(start.age_bias.copy()))
         self.map = nn.Parameter(torch.from_numpy(start.map.copy()))
         self.weight_power = nn.Parameter(torch.tensor(start.weight_power))
-        self.log_slope = nn.Parameter(torch.tensor(float(np.log(start.slope))))
-        self.intercept = nn.Parameter(torch.tensor(start.intercept))
+        logistic = start.calibration.logistic
+        self.log_slope = nn.Parameter(torch.tensor(float(np.log(logistic.slope))))
+        self.intercept = nn.Parameter(torch.tensor(logistic.intercept))
         self.log_scale = nn.Parameter(torch.tensor(float(np.log(scale))))
 
     def forward(self, vectors_CD: Tensor, history_BH: Tensor, hours_BH: Tensor, weight_BH: Tensor) -> Tensor:
@@ -57,12 +59,13 @@ class UserTower(nn.Module):
     def export(self, *, day: Instant, history_items: int) -> InterestModel:
         """The numpy model; vectors agree within 1e-5."""
         return InterestModel(
-            query=self.query.detach().numpy().copy(),
-            age_bias=self.age_bias.detach().numpy().copy(),
-            map=self.map.detach().numpy().copy(),
+            query=self.query.detach().cpu().numpy().copy(),
+            age_bias=self.age_bias.detach().cpu().numpy().copy(),
+            map=self.map.detach().cpu().numpy().copy(),
             weight_power=float(self.weight_power.detach()),
-            slope=float(torch.exp(self.log_slope.detach())),
-            intercept=float(self.intercept.detach()),
+            calibration=Platt(
+                slope=float(torch.exp(self.log_slope.detach())), intercept=float(self.intercept.detach())
+            ),
             day=day,
             history_items=history_items,
         )

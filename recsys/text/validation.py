@@ -7,13 +7,13 @@ from scipy.sparse import csr_array
 
 from recsys.data.interactions import Histories
 from recsys.errors import TrainingError
+from recsys.retrieval.calibration import Calibration, Kind, fit
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import DoubleArray, FloatArray, Instant, IntArray
+from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
 from recsys.text.corpus import Corpus
 
 _USERS, _PAIRS = 2_000, 8_000_000
 _K, _RECALL_K = 10, 20
-_NEWTON_STEPS, _CONVERGED, _CLIP, _RIDGE, _LEAST_SLOPE = 25, 1e-9, 30.0, 1e-5, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +89,53 @@ class Validation:
             recall=hits.sum(axis=1) / np.minimum(count, _RECALL_K),
         )
 
-    def calibrated(self, interest: InterestModel, vectors: FloatArray) -> InterestModel:
-        """The model with slope and intercept that fit the window by logistic regression (Platt 1999).
+    def pairs(self, interest: InterestModel, vectors: FloatArray) -> "ScoredPairs":
+        """Every user with every text not taken before the window."""
+        new = self.taken.toarray() == 0
+        return ScoredPairs(
+            scores=self.scores(interest, vectors)[new],
+            taken=self.truth.toarray()[new] > 0,
+            user=np.repeat(np.arange(len(new)), new.sum(axis=1)),
+        )
 
-        Texts taken and texts not taken weigh the same in all: interest .5 is a pair as typical of one as of the other.
+    def calibrated(self, interest: InterestModel, vectors: FloatArray, kind: Kind) -> InterestModel:
+        """The model with the calibration that fits the window.
+
+        Raises:
+            ShapeError: every user has taken all texts.
         """
-        scores = self.scores(interest, vectors).astype(np.float64)
-        positive = self.truth.toarray() > 0
-        negative = ~positive & ~(self.taken.toarray() > 0)
-        return interest.with_calibration(*_logistic(scores[positive], scores[negative]))
+        return interest.with_calibration(self.pairs(interest, vectors).fit(kind))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPairs:
+    """Pairs of a validation user and a text new to the user.
+
+    Attributes:
+        scores: float32 (n,).
+        taken: bool (n,), whether the user takes the text in the window.
+        user: int64 (n,), row of the user.
+    """
+
+    scores: FloatArray
+    taken: BoolArray
+    user: LongArray
+
+    def fit(self, kind: Kind) -> Calibration:
+        """The calibration that fits them."""
+        return fit(kind, self.scores[self.taken], self.scores[~self.taken])
+
+    def crossfitted(self, kind: Kind) -> FloatArray:
+        """float32 (n,): interest by a calibration fitted on other users: on those of odd rows for even ones, and back.
+
+        Raises:
+            ShapeError: fewer than two users, or users who have taken all texts.
+        """
+        interest = np.empty(len(self.scores), np.float32)
+        for half in (self.user % 2 == 0, self.user % 2 == 1):
+            others = ScoredPairs(scores=self.scores[~half], taken=self.taken[~half], user=self.user[~half])
+            interest[half] = others.fit(kind).probability(self.scores[half])
+        return interest
 
 
 def _matrix(users: IntArray, user: IntArray, text: IntArray, n_texts: int) -> csr_array:
@@ -106,24 +144,3 @@ def _matrix(users: IntArray, user: IntArray, text: IntArray, n_texts: int) -> cs
     pairs = np.unique(row[known].astype(np.int64) * n_texts + text[known])
     ones = np.ones(len(pairs), np.float32)
     return csr_array((ones, (pairs // n_texts, pairs % n_texts)), shape=(len(users), n_texts))
-
-
-def _logistic(positive: DoubleArray, negative: DoubleArray) -> tuple[float, float]:
-    """Slope and intercept of a logistic regression with both classes weighing 1/2, by Newton's method.
-
-    The ridge keeps separable or constant scores finite; too weak to move others.
-    """
-    x = np.concatenate([positive, negative])
-    y = np.concatenate([np.ones(len(positive)), np.zeros(len(negative))])
-    weight = np.concatenate([np.full(len(c), 0.5 / max(len(c), 1)) for c in (positive, negative)])
-    design = np.stack([x, np.ones_like(x)])
-    beta = np.zeros(2)
-    for _ in range(_NEWTON_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(beta @ design, -_CLIP, _CLIP)))
-        gradient = design @ (weight * (p - y)) + _RIDGE * beta
-        hessian = (design * (weight * p * (1 - p))) @ design.T + _RIDGE * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
-        beta = beta - step
-        if np.abs(step).max() < _CONVERGED:
-            break
-    return max(float(beta[0]), _LEAST_SLOPE), float(beta[1])

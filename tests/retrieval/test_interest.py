@@ -7,6 +7,7 @@ import pytest
 
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval.calibration import Isotonic, Platt
 from recsys.retrieval.interest import AGE_KNOTS, InterestModel
 from recsys.schema import DAY
 
@@ -38,8 +39,7 @@ def learned(rng, dim, **changes):
         age_bias=rng.normal(size=AGE_KNOTS).astype(np.float32),
         weight_power=0.7,
         map=rng.normal(size=(dim, dim)).astype(np.float32),
-        slope=5.0,
-        intercept=-2.0,
+        calibration=Platt(slope=5.0, intercept=-2.0),
         day=DAY,
         history_items=20,
     )
@@ -122,26 +122,23 @@ def test_age_counts_in_the_models_days():
 
 
 def test_interest_is_an_increasing_probability():
-    model = InterestModel.zero_shot(2, DAY).with_calibration(2.0, -1.0)
+    model = InterestModel.zero_shot(2, DAY).with_calibration(Platt(slope=2.0, intercept=-1.0))
     scores = np.array([-1e6, 0.0, 0.5, 1e6], np.float32)
     interest = model.interest(scores)
     assert interest.dtype == np.float32
     assert interest == pytest.approx([0, 1 / (1 + np.exp(1)), 0.5, 1])
 
 
-def test_save_and_load(tmp_path):
-    model = learned(np.random.default_rng(5), 8)
+@pytest.mark.parametrize(
+    "calibration", [Platt(slope=5.1, intercept=-2.0), Isotonic(scores=(-0.1, 0.3), values=(0.2, 1 / 3))]
+)
+def test_save_and_load(tmp_path, calibration):
+    model = learned(np.random.default_rng(5), 8, calibration=calibration)
     model.save(tmp_path)
     again = InterestModel.load(tmp_path)
     for name in ("query", "age_bias", "map"):
         assert np.array_equal(getattr(again, name), getattr(model, name))
-    assert (again.weight_power, again.slope, again.intercept, again.day, again.history_items) == (
-        0.7,
-        5.0,
-        -2.0,
-        DAY,
-        20,
-    )
+    assert (again.weight_power, again.calibration, again.day, again.history_items) == (0.7, calibration, DAY, 20)
 
 
 def test_what_cannot_be_read_or_does_not_fit(tmp_path):
@@ -152,6 +149,12 @@ def test_what_cannot_be_read_or_does_not_fit(tmp_path):
     (tmp_path / "interest.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ArtifactError, match="Expected an interest model"):
         InterestModel.load(tmp_path)
+    model.save(tmp_path)
+    settings = (tmp_path / "interest.json").read_text()
+    for written, instead in (("platt", "probit"), ('"slope": 5.0', '"slope": -5.0'), ("calibration", "calibre")):
+        (tmp_path / "interest.json").write_text(settings.replace(written, instead))
+        with pytest.raises(ArtifactError, match=r"Expected an interest model .*make it again"):
+            InterestModel.load(tmp_path)
     with pytest.raises(ShapeError, match=r"expected item vectors \(n_items, 8\), got \(3, 4\)"):
         model.user_vectors(histories([(0, 1.0, 1.0)]), np.zeros((3, 4), np.float32), as_of=AS_OF)
     with pytest.raises(ShapeError, match=r"expected query, age_bias, map of shapes"):

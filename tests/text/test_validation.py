@@ -1,9 +1,12 @@
 """The judge."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from recsys.errors import TrainingError
+from recsys.errors import ShapeError, TrainingError
+from recsys.retrieval.calibration import Platt
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import DAY
 from recsys.text.corpus import Corpus
@@ -55,32 +58,47 @@ def test_ties_go_to_the_lower_text():
     assert quality.ndcg == pytest.approx([1.0])
 
 
-def test_calibration_makes_the_even_mixture_even():
-    rng = np.random.default_rng(0)
-    events = [(u, u % DIM, 1) for u in range(1200)] + [(u, int(rng.integers(0, DIM)), 12) for u in range(1200)]
+def uncertain(rng, n=1200):
+    """Users with one text each, who take one at random, and vectors of which the scores tell little."""
+    events = [(3 * u, u % DIM, 1) for u in range(n)] + [(3 * u, int(rng.integers(0, DIM)), 12) for u in range(n)]
     vectors = VECTORS + 0.2 * rng.normal(size=(DIM, DIM)).astype(np.float32)
-    validation = Validation.of(small(sorted(events, key=lambda event: event[0])))
-    model = validation.calibrated(MODEL.with_calibration(1.0, 5.0), vectors)
-    scores = validation.scores(model, vectors)
-    positive = validation.truth.toarray() > 0
-    negative = ~positive & ~(validation.taken.toarray() > 0)
-    share = (model.interest(scores[positive]).mean() + model.interest(scores[negative]).mean()) / 2
+    return Validation.of(small(sorted(events, key=lambda event: event[0]))), vectors
+
+
+def test_pairs_are_all_texts_new_to_the_user():
+    pairs = Validation.of(CORPUS).pairs(MODEL, VECTORS)
+    assert pairs.taken.tolist() == [True, True, False, False, False, False, False]
+    assert pairs.user.tolist() == [0] * 7
+    assert pairs.scores == pytest.approx(VECTORS[0, 1:])
+
+
+@pytest.mark.parametrize("kind", ["platt", "isotonic"])
+def test_calibration_makes_the_even_mixture_even(kind):
+    validation, vectors = uncertain(np.random.default_rng(0))
+    start = MODEL.with_calibration(Platt(slope=1.0, intercept=5.0))
+    model = validation.calibrated(start, vectors, kind)
+    pairs = validation.pairs(model, vectors)
+    interest = model.interest(pairs.scores)
+    share = (interest[pairs.taken].mean() + interest[~pairs.taken].mean()) / 2
     assert share == pytest.approx(0.5, abs=5e-3)
-    assert model.slope > 0
+    assert model.calibration.kind == kind
 
 
-def test_calibration_recovers_a_known_curve():
-    from recsys.text.validation import _logistic
+def test_crossfitting_judges_each_half_by_the_other():
+    pairs = uncertain(np.random.default_rng(1))[0].pairs(MODEL, VECTORS)
+    pairs = replace(pairs, scores=np.random.default_rng(2).normal(size=len(pairs.scores)).astype(np.float32))
+    even = pairs.user % 2 == 0
+    lifted = replace(pairs, scores=pairs.scores + np.where(even & pairs.taken, 2, 0).astype(np.float32))
+    interest = lifted.crossfitted("platt")
+    # what even users show, odd ones are told, and the other way round
+    assert np.ptp(interest[even]) < 0.2 < 0.5 < np.ptp(interest[~even])
+    odd = replace(lifted, scores=lifted.scores[~even], taken=lifted.taken[~even], user=lifted.user[~even])
+    assert np.array_equal(interest[even], odd.fit("platt").probability(lifted.scores[even]))
 
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=200_000)
-    y = rng.random(len(x)) < 1 / (1 + np.exp(-(3 * x + 0.5)))
-    slope, intercept = _logistic(x[y], x[~y])
-    prior = np.log(y.mean() / (1 - y.mean()))
-    assert slope == pytest.approx(3, abs=0.05)
-    assert intercept == pytest.approx(0.5 - prior, abs=0.05)
-    assert _logistic(np.ones(3), np.zeros(3))[0] < np.inf
-    assert _logistic(np.zeros(3), np.ones(3))[0] > 0
+
+def test_one_user_cannot_be_crossfitted():
+    with pytest.raises(ShapeError, match="expected finite scores of pairs taken and of pairs not taken, got 0 and 0"):
+        Validation.of(CORPUS).pairs(MODEL, VECTORS).crossfitted("platt")
 
 
 def test_nobody_to_judge():
