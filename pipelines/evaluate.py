@@ -15,6 +15,7 @@ from pipelines.stages import Stage
 from pipelines.train_ranker import ABLATION
 from recsys.data.interactions import Histories
 from recsys.data.storage import read_json
+from recsys.evaluation import forgetting
 from recsys.evaluation.exam import Exam
 from recsys.evaluation.results import EncoderScore, Evaluation, Measured
 from recsys.ranking.ranker import Ranker
@@ -91,6 +92,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         encoders=_encoders(session, baselines, findings),
         sources=findings.sources(Proposals.of(session.ours, session.histories)),
         training=training_curves(opened / "teacher"),
+        forgetting=forgetting.load(opened / "teacher"),
         importance=_importance(session.ours.ranker),
         measured=_measured(opened),
     )

@@ -30,6 +30,7 @@ def render(evaluation: Evaluation) -> str:
         _section("The encoder alone", _encoders(evaluation)),
         _section("Candidates", _sources(evaluation)),
         _section("Training", _training(evaluation)),
+        _section("What the update kept", _forgetting(evaluation)),
         _section("What the ranker looks at", _importance(evaluation)),
         _section("All metrics", _everything(evaluation)),
         _section("Data and time", _data(evaluation)),
@@ -129,12 +130,16 @@ def _encoders(evaluation: Evaluation) -> str:
 def _encoder(evaluation: Evaluation, name: str, encoder: EncoderScore) -> list[str]:
     kept = encoder.kept.get(evaluation.headline)
     milliseconds = evaluation.measured.encoder_ms.get(name)
-    share = f"{kept.mean:.1%}" if kept else "–"
-    if kept and kept.low is not None and kept.high is not None:
-        share += f"<small>[{kept.low:.1%}, {kept.high:.1%}]</small>"
     time = "–" if milliseconds is None else f"{milliseconds:.1f}"
     scores = [_cell(encoder.scores.get(metric)) for metric in evaluation.leading]
-    return [escape(name), str(encoder.layers), f"{encoder.size / 1e6:.1f}", time, *scores, share]
+    return [escape(name), str(encoder.layers), f"{encoder.size / 1e6:.1f}", time, *scores, _share(kept)]
+
+
+def _share(kept: Estimate | None) -> str:
+    if kept is None:
+        return "–"
+    interval = "" if kept.low is None or kept.high is None else f"<small>[{kept.low:.1%}, {kept.high:.1%}]</small>"
+    return f"{kept.mean:.1%}{interval}"
 
 
 def _sources(evaluation: Evaluation) -> str:
@@ -152,6 +157,20 @@ def _sources(evaluation: Evaluation) -> str:
 def _training(evaluation: Evaluation) -> str:
     charts = [f"<div><h3>{escape(name)}</h3>{line(curve)}</div>" for name, curve in evaluation.training.items()]
     return f'<div class="charts">{"".join(charts)}</div>\n' if charts else ""
+
+
+def _forgetting(evaluation: Evaluation) -> str:
+    rows = []
+    for name, change in evaluation.forgetting.items():
+        window = f"{escape(name)}<small>{_day(change.start)} to {_day(change.end)}</small>"
+        cells = [_cell(change.before), _cell(change.after), _cell(change.difference), _share(change.kept)]
+        rows.append([window, f"{change.before.n:,}", *cells])
+    head = ["window", "users", "before", "after", "after − before", "kept"]
+    note = (
+        "nDCG@10 of the teacher this one went on from, and of this one, by text and history alone. Neither has learned "
+        "from these users' events in these windows: the old one judged the last teacher, the new one judged this."
+    )
+    return f'{_table(head, rows)}<p class="note">{note}</p>' if rows else ""
 
 
 def _importance(evaluation: Evaluation) -> str:

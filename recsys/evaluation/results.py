@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys.errors import ArtifactError, ShapeError
 from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.segments import OVERALL
 from recsys.schema import Instant
@@ -132,6 +133,7 @@ class Evaluation:
         encoders: name → the encoder alone; the teacher is called "teacher".
         sources: source of candidates → what it could give; the union of all is called "all sources".
         training: quantity → its curve over the encoder's training.
+        forgetting: old window or new window → what a teacher kept or gained that went on from another; else empty.
         importance: feature → share of the ranker's total gain, largest first.
         measured: clock readings.
     """
@@ -145,6 +147,7 @@ class Evaluation:
     encoders: Mapping[str, EncoderScore] = field(default_factory=dict)
     sources: Mapping[str, SourceRecall] = field(default_factory=dict)
     training: Mapping[str, Curve] = field(default_factory=dict)
+    forgetting: Mapping[str, Change] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     measured: Measured = field(default_factory=Measured)
 

@@ -10,6 +10,7 @@ import pytest
 from recsys.data.interactions import COLUMNS, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Method, SourceRecall
 from recsys.evaluation.truth import Truth
@@ -118,6 +119,11 @@ def evaluation() -> Evaluation:
         },
         sources={"all sources": SourceRecall(recall=at(0.6), candidates=312.5)},
         training={"loss": Curve(steps=(10, 20, 30), values=(5.0, 4.0, 3.5))},
+        forgetting={
+            "old": Change(
+                start=0, end=86_400_000_000, before=at(0.2), after=at(0.195), difference=off(-0.005), kept=at(0.975)
+            )
+        },
         importance={"text.interest": 0.6, "user.idle_days": 0.4},
         measured=Measured(encoder_ms={"student": 1.25}, stage_seconds={"finetune": 412.0}),
     )

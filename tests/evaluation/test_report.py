@@ -53,9 +53,10 @@ def test_page_is_whole_and_says_what_was_found(evaluation):
     assert headline(evaluation) in text
     assert ablation(evaluation, "recsys without text") in text
     for said in ("toy shop", "EASE", "cold items", "teacher", "95.0%", "1.2", "text.interest", "56 cancelled",
-                 "7 item_id is null", "1970-04-01 00:00", "312 candidates a user", "finetune 0:06:52"):  # fmt: skip
+                 "7 item_id is null", "1970-04-01 00:00", "312 candidates a user", "finetune 0:06:52",
+                 "97.5%", "1970-01-01 00:00 to"):  # fmt: skip
         assert said in text, said
-    assert page.tags.count("section") == 9
+    assert page.tags.count("section") == 10
 
 
 def test_every_method_stands_with_its_interval(evaluation):
@@ -115,6 +116,7 @@ def test_empty_parts_are_left_out(evaluation):
         encoders={},
         sources={},
         training={},
+        forgetting={},
         importance={},
         measured=Measured(),
     )
