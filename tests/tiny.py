@@ -1,10 +1,10 @@
-"""A BERT small enough for a test, made from nothing."""
+"""Models small enough for a test, made from nothing."""
 
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, Qwen3Config, Qwen3Model
 
 from recsys.data.synthetic import WORDS
 from recsys.text.config import EncoderConfig
@@ -20,16 +20,13 @@ def silent(*_: object) -> None:
 
 def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0, more: tuple[str, ...] = ()) -> Path:
     """config.json, model.safetensors and tokenizer.json of a random BERT that knows the shop's words, and `more`."""
-    words = sorted({word for taste, own in WORDS.items() for word in (taste, *own)} | {"red", "blue", "goes", "well"})
-    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words, *more])}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer = _tokenizer(*more)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
+    tokenizer.add_special_tokens([token for token in more if token.startswith("[")])
     config = BertConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=tokenizer.get_vocab_size(),
         hidden_size=width,
         num_hidden_layers=layers,
         num_attention_heads=2,
@@ -42,3 +39,36 @@ def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0,
         BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+def write_decoder(folder: Path, *, seed: int = 0) -> Path:
+    """The same of a random causal decoder of three layers, whose tokenizer marks no end of a text."""
+    tokenizer = _tokenizer()
+    config = Qwen3Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=0,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        Qwen3Model(config).save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def _tokenizer(*more: str) -> Tokenizer:
+    words = sorted({word for taste, own in WORDS.items() for word in (taste, *own)} | {"red", "blue", "goes", "well"})
+    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words, *more])}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer

@@ -18,17 +18,9 @@ from huggingface_hub.errors import (
 from recsys.errors import FetchError
 
 WEIGHTS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
-TOKENIZERS = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "*.model",
-)
-FILES = ("config.json", *WEIGHTS, *TOKENIZERS)
+VOCABULARIES = ("vocab.txt", "vocab.json", "*.model")
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt")
+FILES = ("config.json", *WEIGHTS, *TOKENIZERS, *VOCABULARIES)
 """Patterns of all that a base is made of: no pickles, no code."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

@@ -13,7 +13,7 @@ from transformers.utils import logging
 from recsys.artifacts import digest_of, sha256
 from recsys.errors import ArtifactError
 from recsys.text.backbone import check_parts
-from recsys.text.hub import FILES
+from recsys.text.hub import FILES, VOCABULARIES
 
 _CONVERT = "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER)"
 
@@ -33,7 +33,7 @@ def read_transformer(folder: Path) -> nn.Module:
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise ArtifactError(
             f"Expected a model of the BERT family or a decoder like Llama or Qwen at {folder}, could not read it "
-            f"({error}); choose another base."
+            f"({_first_line(error)}); choose another base."
         ) from error
     if hasattr(model, "pooler"):
         model.pooler = None
@@ -57,8 +57,15 @@ def read_tokenizer(folder: Path, model: nn.Module, max_tokens: int) -> Tokenizer
     except Exception as error:  # tokenizers raises bare Exceptions of its own
         raise ArtifactError(
             f"Expected a tokenizer.json at {folder}, or a vocabulary that can become one, could not read "
-            f"it ({error}); write it by AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER), or choose another."
+            f"it ({_first_line(error)}); write it by AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER) or "
+            "choose another base."
         ) from error
+    known, embedded = tokenizer.get_vocab_size(), int(model.config.vocab_size)  # type: ignore[union-attr,arg-type]
+    if known > embedded:
+        raise ArtifactError(
+            f"Expected a tokenizer of at most {embedded} tokens, the model's, got {known} at {folder}; it belongs to "
+            "another model, copy both again."
+        )
     tokenizer.no_padding()
     tokenizer.no_truncation()
     if not tokenizer.encode("").ids:
@@ -101,7 +108,14 @@ def _require_files(folder: Path) -> None:
     raise ArtifactError(f"Expected a pretrained model at {folder}, found no model.safetensors; fetch or copy it again.")
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def _converted(folder: Path) -> Tokenizer:
+    # without one, transformers would make a tokenizer that knows nothing
+    if not any(path for pattern in VOCABULARIES for path in folder.glob(pattern)):
+        raise FileNotFoundError("no vocabulary")
     with quiet():
         slow = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     return Tokenizer.from_str(slow.backend_tokenizer.to_str())
