@@ -1,8 +1,5 @@
 """A masked language model: a pretrained encoder with the head that guesses hidden tokens (Devlin et al. 2019)."""
 
-import contextlib
-import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +9,9 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForMaskedLM
-from transformers.utils import logging
 
-from recsys.artifacts import digest_of, sha256
 from recsys.errors import ArtifactError
-
-FILES = ("config.json", "model.safetensors", "tokenizer.json")
-"""The base layout."""
+from recsys.text.pretrained import digest, quiet, read_tokenizer, require_files
 
 _MASKS = ("[MASK]", "<mask>")
 
@@ -65,8 +58,8 @@ class MaskedModel:
 
     @property
     def digest(self) -> str:
-        """sha256 over the base's files."""
-        return digest_of([sha256(self.folder / name) for name in FILES])
+        """Of the base's files."""
+        return digest(self.folder)
 
     @property
     def positions(self) -> int:
@@ -111,7 +104,32 @@ class MaskedModel:
         tied = set(self.network.all_tied_weights_keys)  # type: ignore[arg-type]
         weights = {name: value.contiguous() for name, value in state.items() if name not in tied}
         save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
-        shutil.copyfile(self.folder / "tokenizer.json", directory / "tokenizer.json")
+        self.tokenizer.save(str(directory / "tokenizer.json"))
+
+
+def _read(folder: Path, *, seed: int) -> tuple[MaskedModel, set[str]]:
+    """The model, and the names of the head's weights that the folder lacks."""
+    require_files(folder)
+    try:
+        with quiet(), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network, found = AutoModelForMaskedLM.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            )
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        raise ArtifactError(
+            f"Expected a BERT-family model at {folder}, could not read it ({error}); choose another base."
+        ) from error
+    if not hasattr(network, "cls") and not hasattr(network, "lm_head"):
+        raise ArtifactError(
+            f"Expected a model of the BERT or RoBERTa family at {folder}, whose masked-language-model head is known "
+            f"here, got {type(network).__name__}; choose another base."
+        )
+    tokenizer = read_tokenizer(folder, network, network.config.max_position_embeddings)
+    tokenizer.no_truncation()
+    mask = _mask(tokenizer, folder)
+    model = MaskedModel(network=network.float().eval(), tokenizer=tokenizer, mask=mask, folder=folder)
+    return model, {name for name in found["missing_keys"] if not name.startswith(f"{network.base_model_prefix}.")}
 
 
 def _head(network: nn.Module) -> nn.Module:
@@ -120,55 +138,12 @@ def _head(network: nn.Module) -> nn.Module:
     return head
 
 
-def _read(folder: Path, *, seed: int) -> tuple[MaskedModel, set[str]]:
-    """The model, and the names of the head's weights that the folder lacks."""
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise ArtifactError(f"Expected a pretrained model at {folder}, found no {name}; fetch or copy it again.")
-    with _quiet(), torch.random.fork_rng():
-        torch.manual_seed(seed)
-        try:
-            network, info = AutoModelForMaskedLM.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, output_loading_info=True
-            )
-        except (OSError, ValueError, TypeError, SafetensorError) as error:
-            raise ArtifactError(
-                f"Expected a BERT-family model at {folder}, could not read it ({error}); choose another base."
-            ) from error
-    if not (hasattr(network, "cls") or hasattr(network, "lm_head")) or not hasattr(network.base_model, "encoder"):
-        raise ArtifactError(
-            f"Expected a BERT-family model (encoder and masked-language-model head) at {folder}, got "
-            f"{type(network).__name__}; choose another base."
-        )
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    model = MaskedModel(
-        network=network.float().eval(), tokenizer=tokenizer, mask=_mask(tokenizer, folder), folder=folder
-    )
-    return model, {name for name in info["missing_keys"] if not name.startswith(f"{network.base_model_prefix}.")}
-
-
 def _mask(tokenizer: Tokenizer, folder: Path) -> int:
     found = [tokenizer.token_to_id(token) for token in _MASKS]
     known = [token for token in found if token is not None]
     if not known:
         raise ArtifactError(
-            f"Expected a mask token ({' or '.join(_MASKS)}) in {folder / 'tokenizer.json'}, found none; choose a base "
+            f"Expected a mask token ({' or '.join(_MASKS)}) in the tokenizer of {folder}, found none; choose a base "
             "whose tokenizer has one."
         )
     return int(known[0])
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings, no bars: what is missing is told in our words."""
-    progress, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if progress:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]

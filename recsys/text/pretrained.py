@@ -24,7 +24,7 @@ def read_transformer(folder: Path) -> nn.Module:
     Raises:
         ArtifactError: a file is missing, or the model is of an unknown family.
     """
-    _require_files(folder)
+    require_files(folder)
     try:
         with quiet():
             model, found = AutoModel.from_pretrained(
@@ -80,21 +80,12 @@ def digest(folder: Path, *settings: object) -> str:
     return digest_of([{path.name: sha256(path) for path in files}, *map(str, settings)])
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps transformers' bars and remarks off the terminal."""
-    progress, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if progress:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+def require_files(folder: Path) -> None:
+    """A configuration and safetensors weights.
 
-
-def _require_files(folder: Path) -> None:
+    Raises:
+        ArtifactError: one is missing; other weights are told apart, with how to convert them.
+    """
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"Expected a pretrained model at {folder}, found no config.json; fetch or copy it again.")
     if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
@@ -110,6 +101,20 @@ def _require_files(folder: Path) -> None:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps transformers' bars and remarks off the terminal."""
+    progress, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if progress:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _converted(folder: Path) -> Tokenizer:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForMaskedLM
+from tokenizers import Tokenizer
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    ElectraConfig,
+    ElectraForMaskedLM,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
 
 from recsys.errors import ArtifactError
 from recsys.text.encoder import TransformerEncoder
@@ -79,7 +87,7 @@ def test_states_do_not_depend_on_padding(masking_base):
 
 
 def test_a_tokenizer_that_cannot_hide_is_refused(tmp_path):
-    with pytest.raises(ArtifactError, match=r"Expected a mask token \(\[MASK\] or <mask>\) in .*tokenizer.json"):
+    with pytest.raises(ArtifactError, match=r"Expected a mask token \(\[MASK\] or <mask>\) in the tokenizer of"):
         MaskedModel.starting(write_base(tmp_path), seed=0)
 
 
@@ -90,4 +98,43 @@ def test_a_base_with_a_file_missing_is_named(masking_base, tmp_path):
     (tmp_path / "model.safetensors").write_bytes((masking_base / "model.safetensors").read_bytes())
     (tmp_path / "tokenizer.json").write_bytes((masking_base / "tokenizer.json").read_bytes())
     with pytest.raises(ArtifactError, match=r"Expected a BERT-family model at .*could not read it"):
+        MaskedModel.of_base(tmp_path)
+
+
+def test_roberta_has_its_head_elsewhere(tmp_path):
+    write_base(tmp_path, more=("<mask>",))
+    size = Tokenizer.from_file(str(tmp_path / "tokenizer.json")).get_vocab_size()
+    config = RobertaConfig(
+        vocab_size=size,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=20,
+        pad_token_id=0,
+        initializer_range=0.3,
+    )
+    torch.manual_seed(0)
+    network = RobertaForMaskedLM(config).eval()
+    network.save_pretrained(tmp_path)
+    model = MaskedModel.of_base(tmp_path)
+    ids = torch.tensor([[2, 5, 6, model.mask, 3]])
+    with torch.no_grad():
+        expected = network(input_ids=ids).logits
+        got = model.logits(model.states(ids, torch.ones_like(ids, dtype=torch.bool)))
+    assert (got - expected).abs().max() < 1e-5
+    assert model.mask == size - 1
+    assert model.positions == 18
+    assert len(model.layers) == 2
+    assert len(model.head) == 5
+
+
+def test_a_head_that_is_not_known_is_told(tmp_path, masking_base):
+    ElectraForMaskedLM(
+        ElectraConfig(vocab_size=80, embedding_size=8, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    ).save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((masking_base / "tokenizer.json").read_bytes())
+    with pytest.raises(
+        ArtifactError, match=r"Expected a model of the BERT or RoBERTa family .* got ElectraForMaskedLM"
+    ):
         MaskedModel.of_base(tmp_path)
