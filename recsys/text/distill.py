@@ -95,8 +95,7 @@ def shallow(teacher: TextTower, layers: int) -> TextTower:
         raise TrainingError(f"Expected at most {depth} layers, the teacher's, got distill.layers = {layers}; lower it.")
     kept = np.linspace(depth - 1, 0, layers).astype(int)[::-1] if layers > 1 else np.array([depth - 1])
     tower = copy.deepcopy(teacher)
-    tower.transformer.encoder.layer = nn.ModuleList(tower.layers[int(i)] for i in kept)  # type: ignore[union-attr]
-    tower.transformer.config.num_hidden_layers = layers  # type: ignore[union-attr]
+    tower.backbone.keep([int(i) for i in kept])
     return tower
 
 
