@@ -14,7 +14,7 @@ from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig
-from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig, PretrainConfig
+from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig, PretrainConfig, PromptConfig
 
 
 class Settings(Config):
@@ -26,6 +26,7 @@ class Settings(Config):
     task: TaskConfig = TaskConfig()
     encoder: EncoderConfig = EncoderConfig()
     pretrain: PretrainConfig = PretrainConfig()
+    prompt: PromptConfig = PromptConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distill: DistillConfig = DistillConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
