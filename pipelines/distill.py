@@ -1,6 +1,7 @@
 """Stage: teacher → student of fewer layers, exported to ONNX, with both measured side by side."""
 
 from pipelines.console import err, progress
+from pipelines.reliability import on_validation
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from recsys.data.catalog import Catalog
@@ -16,7 +17,10 @@ from recsys.text.measure import Measured, measure, write_measured
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:
-    """Make `student`: model.onnx, tokenizer, user tower, and measured.json, which no digest covers."""
+    """Make `student`: model.onnx, tokenizer, user tower, and measured.json, which no digest covers.
+
+    reliability.json says how far its interest is to be believed.
+    """
     config, settings = opened.settings.distill, opened.settings
     catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
     interactions, split = Interactions.load(log), TimeSplit.load(log)
@@ -30,11 +34,16 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         student.interest.save(target)
         err.print("  teacher and student measured", markup=False)
         weights = teacher / "transformer" / "model.safetensors"
+        encoders = (TransformerEncoder.load(teacher), OnnxEncoder.load(target))
+        by_teacher, by_student = (encoder.encode(corpus.texts) for encoder in encoders)
         rows = [
-            measure("teacher", TransformerEncoder.load(teacher), InterestModel.load(teacher), corpus, weights),
-            measure("student", OnnxEncoder.load(target), student.interest, corpus, target / "model.onnx"),
+            measure("teacher", encoders[0], by_teacher, InterestModel.load(teacher), corpus, weights),
+            measure("student", encoders[1], by_student, student.interest, corpus, target / "model.onnx"),
         ]
         write_measured(target, rows)
+        found = on_validation(corpus, student.interest, by_student)
+        if found is not None:
+            found.save(target)
         _tell(rows)
 
 

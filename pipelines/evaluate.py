@@ -10,6 +10,7 @@ from pipelines.baselines import Baselines
 from pipelines.console import err
 from pipelines.findings import Findings, Proposals, data_card, training_curves
 from pipelines.parts import Parts
+from pipelines.reliability import on_test, told
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from pipelines.train_ranker import ABLATION
@@ -93,6 +94,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         sources=findings.sources(Proposals.of(session.ours, session.histories)),
         training=training_curves(opened / "teacher"),
         forgetting=forgetting.load(opened / "teacher"),
+        reliability=told(opened, on_test(parts, session.exam)),
         importance=_importance(session.ours.ranker),
         measured=_measured(opened),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.console import err, progress
+from pipelines.reliability import on_validation
 from pipelines.run_directory import RunDirectory
 from pipelines.source import base_folder
 from pipelines.stages import Stage
@@ -14,7 +15,8 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.retrieval.embeddings import ItemVectors
-from recsys.schema import BoolArray
+from recsys.retrieval.interest import InterestModel
+from recsys.schema import BoolArray, FloatArray
 from recsys.text import distributed
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
@@ -22,6 +24,8 @@ from recsys.text.encoder import TransformerEncoder
 
 def run(opened: RunDirectory, stage: Stage) -> None:
     """Make `teacher`, and beside it the items' vectors: by the teacher (`vectors`) and by the base (`zero_shot`).
+
+    reliability.json says how far its interest is to be believed.
 
     The teacher starts from `pretrained` where the stage reads it; `zero_shot` is the base as it comes in any case.
     """
@@ -43,7 +47,11 @@ def run(opened: RunDirectory, stage: Stage) -> None:
                 progress=show,
             )
         err.print("  item vectors", markup=False)
-        _save(ItemVectors.of(catalog, TransformerEncoder.load(target)), target / "vectors")
+        vectors = ItemVectors.of(catalog, TransformerEncoder.load(target))
+        _save(vectors, target / "vectors")
+        found = on_validation(corpus, InterestModel.load(target), _of_texts(vectors, catalog, corpus))
+        if found is not None:
+            found.save(target)
         untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling="mean")
         known = catalog.known_before(split.encoder_end, interactions.before(split.encoder_end).seen_items())
         _save(_centred(ItemVectors.of(catalog, untrained), known), target / "zero_shot")
@@ -53,6 +61,12 @@ def run(opened: RunDirectory, stage: Stage) -> None:
 def _save(vectors: ItemVectors, directory: Path) -> None:
     directory.mkdir()
     vectors.save(directory)
+
+
+def _of_texts(vectors: ItemVectors, catalog: Catalog, corpus: Corpus) -> FloatArray:
+    """float32 (n_texts, d): the vector of an item for each text."""
+    item = {text: row for row, text in enumerate(catalog.texts)}
+    return vectors.vectors[[item[text] for text in corpus.texts]]
 
 
 def _centred(vectors: ItemVectors, known: BoolArray) -> ItemVectors:

@@ -1,8 +1,9 @@
-"""Three small drawings as inline SVG; colours come from the page, numbers stand beside them as text."""
+"""Small drawings as inline SVG; colours come from the page, numbers stand beside them as text."""
 
 from collections.abc import Sequence
 
 from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.reliability import Bin
 from recsys.evaluation.results import Curve
 from recsys.evaluation.wording import number
 
@@ -62,10 +63,37 @@ def line(curve: Curve) -> str:
     marks = [(LEFT - 6, floor + 4, "end", number(low)), (LEFT, HEIGHT - 6, "start", f"{first:,}")]
     marks += [(LEFT - 6, TOP + 4, "end", number(high))] if high > low else []
     marks += [(WIDTH - RIGHT, HEIGHT - 6, "end", f"step {last:,}")] if last > first else []
-    texts = "".join(f'<text x="{x}" y="{y}" text-anchor="{anchor}">{said}</text>' for x, y, anchor, said in marks)
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="from {number(curve.values[0])} to '
         f'{number(curve.values[-1])}"><path d="M{LEFT} {TOP}V{floor}H{WIDTH - RIGHT}" fill="none" '
         f'stroke="currentColor" opacity=".3"/><path d="{path}" fill="none" stroke="currentColor" stroke-width="1.8"/>'
-        f'<circle cx="{ends[0]:.1f}" cy="{ends[1]:.1f}" r="3.2" fill="currentColor"/>{texts}</svg>'
+        f'<circle cx="{ends[0]:.1f}" cy="{ends[1]:.1f}" r="3.2" fill="currentColor"/>{_texts(marks)}</svg>'
     )
+
+
+def diagonal(bins: Sequence[Bin]) -> str:
+    """A reliability diagram: each bin's share taken over its mean interest, and the line of true words."""
+    side = HEIGHT - TOP - BOTTOM
+    floor = HEIGHT - BOTTOM
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return LEFT + side * x, floor - side * y
+
+    parts = [f'<path d="M{LEFT} {floor}L{LEFT + side} {TOP}" stroke="currentColor" opacity=".35"/>']
+    for b in bins:
+        x, y = at(b.interest, b.share)
+        if b.low is not None and b.high is not None:
+            ends = at(0, b.low)[1], at(0, b.high)[1]
+            parts.append(f'<path d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}" stroke="currentColor" stroke-width="1.2"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="currentColor"/>')
+    marks = [(LEFT - 6, floor + 4, "end", "0"), (LEFT - 6, TOP + 4, "end", "1"), (LEFT + side, HEIGHT - 6, "end", "1")]
+    marks += [(LEFT, HEIGHT - 6, "start", "interest"), (LEFT - 6, (TOP + floor) // 2, "end", "taken")]
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="share taken over interest, {len(bins)} bins">'
+        f'<path d="M{LEFT} {TOP}V{floor}H{LEFT + side}" fill="none" stroke="currentColor" opacity=".3"/>'
+        f"{''.join(parts)}{_texts(marks)}</svg>"
+    )
+
+
+def _texts(marks: Sequence[tuple[float, float, str, str]]) -> str:
+    return "".join(f'<text x="{x}" y="{y}" text-anchor="{anchor}">{said}</text>' for x, y, anchor, said in marks)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from recsys.data.storage import write_json
-from recsys.errors import ShapeError
+from recsys.errors import ArtifactError, ShapeError
 from recsys.evaluation.compare import TAILS, Estimate
 from recsys.retrieval.calibration import balance, bins
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
@@ -65,7 +64,25 @@ class Reliability:
 
     def save(self, directory: Path) -> None:
         """Write reliability.json into an existing directory."""
-        write_json(directory / FILE, TypeAdapter(Reliability).dump_python(self, mode="json"))
+        (directory / FILE).write_bytes(TypeAdapter(Reliability).dump_json(self, indent=1) + b"\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> "Reliability | None":
+        """Read what `save` wrote; None where nothing was: too few users to judge.
+
+        Raises:
+            ArtifactError: not of the expected form.
+        """
+        path = directory / FILE
+        if not path.is_file():
+            return None
+        try:
+            return TypeAdapter(Reliability).validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            said = f"at {where}, {first['msg'].lower()}"
+            raise ArtifactError(f"{path} is not a reliability table: {said}; make it again.") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,18 @@
 """report.html: one file that opens anywhere, loads nothing and runs no script."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.calibration import calibration
+from recsys.evaluation.compare import Estimate
+from recsys.evaluation.markup import cell, section, table
 from recsys.evaluation.plots import bar, line, scale, whisker
 from recsys.evaluation.results import EncoderScore, Evaluation
 from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.style import STYLE
 from recsys.evaluation.table import in_order
-from recsys.evaluation.wording import ablation, bounds, headline, label, number
+from recsys.evaluation.wording import ablation, headline, label, number
 from recsys.schema import Instant
 
 FEATURES = 20
@@ -24,16 +26,17 @@ _READING = (
 def render(evaluation: Evaluation) -> str:
     """The whole page. Equal evaluations give equal bytes."""
     sections = [
-        _section("Methods", _methods(evaluation)),
-        _section("What the parts add", _ablations(evaluation)),
-        _section("Segments", _segments(evaluation)),
-        _section("The encoder alone", _encoders(evaluation)),
-        _section("Candidates", _sources(evaluation)),
-        _section("Training", _training(evaluation)),
-        _section("What the update kept", _forgetting(evaluation)),
-        _section("What the ranker looks at", _importance(evaluation)),
-        _section("All metrics", _everything(evaluation)),
-        _section("Data and time", _data(evaluation)),
+        section("Methods", _methods(evaluation)),
+        section("What the parts add", _ablations(evaluation)),
+        section("Segments", _segments(evaluation)),
+        section("The encoder alone", _encoders(evaluation)),
+        section("Interest as a probability", calibration(evaluation.reliability)),
+        section("Candidates", _sources(evaluation)),
+        section("Training", _training(evaluation)),
+        section("What the update kept", _forgetting(evaluation)),
+        section("What the ranker looks at", _importance(evaluation)),
+        section("All metrics", _everything(evaluation)),
+        section("Data and time", _data(evaluation)),
     ]
     title = f"{escape(evaluation.ours)} on {escape(evaluation.data.name)}"
     return (
@@ -43,25 +46,6 @@ def render(evaluation: Evaluation) -> str:
         f'<body><h1>{title}</h1>\n<p class="headline">{escape(headline(evaluation))}</p>\n'
         f'<p class="note">{_READING}</p>\n{"".join(sections)}</body></html>\n'
     )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>\n{body}</section>\n" if body else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML already, the head is text."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
-
-
-def _cell(value: Estimate | Difference | None) -> str:
-    if value is None:
-        return "–"
-    word = ("", "better", "worse")[value.sign] if isinstance(value, Difference) else ""
-    mean = number(value.mean, sign="+" if isinstance(value, Difference) else "")
-    return f'<span class="{word}">{mean}</span><small>{bounds(value)}</small>'
 
 
 def _name(evaluation: Evaluation, name: str) -> str:
@@ -80,11 +64,11 @@ def _methods(evaluation: Evaluation) -> str:
             evaluation.methods[name].scores[OVERALL],
             evaluation.differences.get(name, {}).get(OVERALL, {}),
         )
-        cells = [_cell(scores.get(m)) for m in evaluation.shown]
-        rows.append([_name(evaluation, name), *cells, *(_cell(ours_minus.get(m)) for m in evaluation.leading)])
+        cells = [cell(scores.get(m)) for m in evaluation.shown]
+        rows.append([_name(evaluation, name), *cells, *(cell(ours_minus.get(m)) for m in evaluation.leading)])
     head = ["method", *map(label, evaluation.shown), *(f"ours − it, {label(m)}" for m in evaluation.leading)]
     title = escape(label(metric))
-    return f'<h3>{title}</h3><div class="plot">{plot}</div>\n<h3>Figures</h3>{_table(head, rows)}'
+    return f'<h3>{title}</h3><div class="plot">{plot}</div>\n<h3>Figures</h3>{table(head, rows)}'
 
 
 def _ablations(evaluation: Evaluation) -> str:
@@ -94,7 +78,7 @@ def _ablations(evaluation: Evaluation) -> str:
         found = {name: metrics[metric] for name, metrics in evaluation.differences[without].items()}
         axis = scale(list(found.values()))
         plot = "".join(
-            f"<span>{escape(name)} <small>{d.n:,} users</small></span>{whisker(d, axis)}<b>{_cell(d)}</b>"
+            f"<span>{escape(name)} <small>{d.n:,} users</small></span>{whisker(d, axis)}<b>{cell(d)}</b>"
             for name, d in found.items()
         )
         parts.append(f'<p>{escape(ablation(evaluation, without))}</p><div class="plot">{plot}</div>\n')
@@ -107,8 +91,8 @@ def _segments(evaluation: Evaluation) -> str:
     rows = []
     for name, scores in ours.items():
         users = max(score.n for score in scores.values())
-        cells = [_cell(scores.get(metric)) for metric in evaluation.leading]
-        cells += [_cell(evaluation.differences[other].get(name, {}).get(evaluation.headline)) for other in others]
+        cells = [cell(scores.get(metric)) for metric in evaluation.leading]
+        cells += [cell(evaluation.differences[other].get(name, {}).get(evaluation.headline)) for other in others]
         rows.append([escape(name), f"{users:,}", *cells])
     head = ["segment", "users", *map(label, evaluation.leading)]
     head += [f"ours − {other}, {label(evaluation.headline)}" for other in others]
@@ -116,7 +100,7 @@ def _segments(evaluation: Evaluation) -> str:
         "Cold items had no event before the test window, warm items had. In both, lists compete over the whole "
         "catalogue and only finding that kind counts. New users came lately or left few signs."
     )
-    return f'{_table(head, rows)}<p class="note">{note}</p>'
+    return f'{table(head, rows)}<p class="note">{note}</p>'
 
 
 def _encoders(evaluation: Evaluation) -> str:
@@ -124,14 +108,14 @@ def _encoders(evaluation: Evaluation) -> str:
     kept = [f"kept of the teacher's {label(evaluation.headline)}"]
     head = ["encoder", "layers", "MB", "ms/text", *map(label, evaluation.leading), *kept]
     note = "Lists by the dot product of user and item vector: item text and the user's history, nothing else."
-    return f'{_table(head, rows)}<p class="note">{note}</p>' if rows else ""
+    return f'{table(head, rows)}<p class="note">{note}</p>' if rows else ""
 
 
 def _encoder(evaluation: Evaluation, name: str, encoder: EncoderScore) -> list[str]:
     kept = encoder.kept.get(evaluation.headline)
     milliseconds = evaluation.measured.encoder_ms.get(name)
     time = "–" if milliseconds is None else f"{milliseconds:.1f}"
-    scores = [_cell(encoder.scores.get(metric)) for metric in evaluation.leading]
+    scores = [cell(encoder.scores.get(metric)) for metric in evaluation.leading]
     return [escape(name), str(encoder.layers), f"{encoder.size / 1e6:.1f}", time, *scores, _share(kept)]
 
 
@@ -147,7 +131,7 @@ def _sources(evaluation: Evaluation) -> str:
         return ""
     plot = "".join(
         f"<span>{escape(name)} <small>{s.candidates:,.0f} candidates a user</small></span>"
-        f"{bar(s.recall.mean, s.recall)}<b>{_cell(s.recall)}</b>"
+        f"{bar(s.recall.mean, s.recall)}<b>{cell(s.recall)}</b>"
         for name, s in evaluation.sources.items()
     )
     note = "Share of a user's truth among the candidates of each source: the most the ranker could find there."
@@ -163,14 +147,14 @@ def _forgetting(evaluation: Evaluation) -> str:
     rows = []
     for name, change in evaluation.forgetting.items():
         window = f"{escape(name)}<small>{_day(change.start)} to {_day(change.end)}</small>"
-        cells = [_cell(change.before), _cell(change.after), _cell(change.difference), _share(change.kept)]
+        cells = [cell(change.before), cell(change.after), cell(change.difference), _share(change.kept)]
         rows.append([window, f"{change.before.n:,}", *cells])
     head = ["window", "users", "before", "after", "after − before", "kept"]
     note = (
         "nDCG@10 of the teacher this one went on from, and of this one, by text and history alone. Neither has learned "
         "from these users' events in these windows: the old one judged the last teacher, the new one judged this."
     )
-    return f'{_table(head, rows)}<p class="note">{note}</p>' if rows else ""
+    return f'{table(head, rows)}<p class="note">{note}</p>' if rows else ""
 
 
 def _importance(evaluation: Evaluation) -> str:
@@ -187,7 +171,7 @@ def _importance(evaluation: Evaluation) -> str:
 def _everything(evaluation: Evaluation) -> str:
     names = in_order(evaluation)
     scores = {name: evaluation.methods[name].scores[OVERALL] for name in names}
-    rows = [[escape(label(m)), *(_cell(scores[name].get(m)) for name in names)] for m in scores[evaluation.ours]]
+    rows = [[escape(label(m)), *(cell(scores[name].get(m)) for name in names)] for m in scores[evaluation.ours]]
     exposures = [evaluation.methods[name].exposure for name in names]
     rows.append(["coverage", *(f"{e.coverage:.1%}" for e in exposures)])
     rows.append(["Gini", *(f"{e.gini:.3f}" for e in exposures)])
@@ -195,7 +179,7 @@ def _everything(evaluation: Evaluation) -> str:
         "Coverage: share of the catalogue in at least one list. Gini: 0 all items shown alike, 1 one item only. "
         "Both are facts about the lists, not estimates. Novelty: bits, higher is less popular."
     )
-    return _table(["metric", *names], rows) + f'<p class="note">{note}</p>'
+    return table(["metric", *names], rows) + f'<p class="note">{note}</p>'
 
 
 def _data(evaluation: Evaluation) -> str:

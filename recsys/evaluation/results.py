@@ -12,6 +12,7 @@ from recsys.errors import ArtifactError, ShapeError
 from recsys.evaluation.compare import Difference, Estimate
 from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
+from recsys.evaluation.reliability import Reliability
 from recsys.evaluation.segments import OVERALL
 from recsys.schema import Instant
 
@@ -134,6 +135,7 @@ class Evaluation:
         sources: source of candidates → what it could give; the union of all is called "all sources".
         training: quantity → its curve over the encoder's training.
         forgetting: old window or new window → what a teacher kept or gained that went on from another; else empty.
+        reliability: whose interest, and where → how far it is to be believed; the first is what is served.
         importance: feature → share of the ranker's total gain, largest first.
         measured: clock readings.
     """
@@ -148,6 +150,7 @@ class Evaluation:
     sources: Mapping[str, SourceRecall] = field(default_factory=dict)
     training: Mapping[str, Curve] = field(default_factory=dict)
     forgetting: Mapping[str, Change] = field(default_factory=dict)
+    reliability: Mapping[str, Reliability] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     measured: Measured = field(default_factory=Measured)
 

@@ -144,8 +144,8 @@ class InterestModel:
             settings = json.loads(_settings(directory).read_text())
             calibration = from_json(settings.pop("calibration"))
             tensors = load_file(_tensors(directory))
-            arrays = {name: tensors[name] for name in _TENSORS}
-            return cls(**arrays, calibration=calibration, **settings)
+            query, age_bias, linear = (tensors[name] for name in _TENSORS)
+            return cls(query=query, age_bias=age_bias, map=linear, calibration=calibration, **settings)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError, ShapeError) as error:
             raise ArtifactError(
                 f"Expected an interest model in {directory}, could not read it ({error}); make it again."

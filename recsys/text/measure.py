@@ -11,6 +11,7 @@ import numpy as np
 
 from recsys.retrieval.embeddings import TextEncoder
 from recsys.retrieval.interest import InterestModel
+from recsys.schema import FloatArray
 from recsys.text.corpus import Corpus
 from recsys.text.validation import Validation
 
@@ -40,17 +41,20 @@ class Measured:
     texts_per_second: float
 
 
-def measure(name: str, encoder: TextEncoder, interest: InterestModel, corpus: Corpus, model: Path) -> Measured:
+def measure(
+    name: str, encoder: TextEncoder, vectors: FloatArray, interest: InterestModel, corpus: Corpus, model: Path
+) -> Measured:
     """Judge an encoder on the corpus' validation window and take its time on the corpus' texts.
 
     Args:
         name: of the row.
         encoder: as it is served.
+        vectors: float32 (n_texts, d), the corpus' texts by the encoder.
         interest: its user tower.
         corpus: what was known at encoder_end.
         model: the file whose size counts.
     """
-    quality = Validation.of(corpus).judge(interest, encoder.encode(corpus.texts))
+    quality = Validation.of(corpus).judge(interest, vectors)
     texts = [corpus.texts[i] for i in np.linspace(0, len(corpus.texts) - 1, _BULK).astype(int)]
     encoder.encode(texts[:8])
     singles = [_seconds(partial(encoder.encode, [text])) for text in texts[:: _BULK // _SINGLE]]

@@ -12,6 +12,7 @@ from recsys.data.vocabulary import Vocabulary
 from recsys.evaluation.compare import Difference, Estimate
 from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
+from recsys.evaluation.reliability import Bin, Reliability
 from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Method, SourceRecall
 from recsys.evaluation.truth import Truth
 from recsys.schema import EVENT_CODES
@@ -122,6 +123,18 @@ def evaluation() -> Evaluation:
         forgetting={
             "old": Change(
                 start=0, end=86_400_000_000, before=at(0.2), after=at(0.195), difference=off(-0.005), kept=at(0.975)
+            )
+        },
+        reliability={
+            "student, test window": Reliability(
+                ece=Estimate(mean=0.0625, low=0.05, high=0.075, n=321),
+                chance=0.0125,
+                bins=(
+                    Bin(interest=0.25, share=0.3, low=0.2, high=0.4, weight=0.375, n=9001),
+                    Bin(interest=0.75, share=0.7, low=None, high=None, weight=0.625, n=77),
+                ),
+                taken=654,
+                others=8424,
             )
         },
         importance={"text.interest": 0.6, "user.idle_days": 0.4},

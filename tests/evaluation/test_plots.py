@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from recsys.evaluation.compare import Estimate
-from recsys.evaluation.plots import bar, line, scale, whisker
+from recsys.evaluation.plots import bar, diagonal, line, scale, whisker
+from recsys.evaluation.reliability import Bin
 from recsys.evaluation.results import Curve
 
 
@@ -48,3 +49,17 @@ def test_flat_and_single_curves_draw(values):
 
 def test_no_curve_no_drawing():
     assert line(Curve(steps=(), values=())) == ""
+
+
+def test_a_reliability_diagram_is_square():
+    bins = [
+        Bin(interest=0.25, share=0.5, low=0.25, high=0.75, weight=0.5, n=9),
+        Bin(interest=1.0, share=1.0, low=None, high=None, weight=0.5, n=9),
+    ]
+    svg = ET.fromstring(diagonal(bins))
+    side = 150 - 10 - 22
+    dots = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in svg.findall("circle")]
+    assert dots == [(52 + side / 4, 10 + side / 2), (52 + side, 10)]
+    paths = [p.attrib["d"] for p in svg.findall("path")]
+    assert paths[1] == f"M52 128L{52 + side} 10"
+    assert paths[2:] == [f"M{52 + side / 4:.1f} {128 - side / 4:.1f}V{128 - 3 * side / 4:.1f}"]

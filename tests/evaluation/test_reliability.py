@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from recsys.errors import ShapeError
-from recsys.evaluation.reliability import BINS, reliability
+from recsys.errors import ArtifactError, ShapeError
+from recsys.evaluation.reliability import BINS, Reliability, reliability
 
 
 def world(rng, *, n_users, sharpness, pairs=40):
@@ -116,3 +116,14 @@ def test_equal_seeds_give_equal_values_and_json_is_plain(tmp_path):
 def test_nothing_to_judge(interest, taken):
     with pytest.raises(ShapeError, match=r"expected interest in \[0, 1\] of pairs taken and .* judge more users"):
         reliability(np.array(interest, np.float32), np.array(taken), np.arange(2))
+
+
+def test_what_was_saved_is_read_and_what_was_not_is_none(tmp_path):
+    assert Reliability.load(tmp_path) is None
+    found = reliability(*world(np.random.default_rng(6), n_users=30, sharpness=1.0), samples=100)
+    found.save(tmp_path)
+    assert Reliability.load(tmp_path) == found
+    path = tmp_path / "reliability.json"
+    path.write_text(path.read_text().replace('"chance"', '"luck"'))
+    with pytest.raises(ArtifactError, match=r"reliability.json is not a reliability table: at chance, field required"):
+        Reliability.load(tmp_path)

@@ -56,7 +56,7 @@ def test_page_is_whole_and_says_what_was_found(evaluation):
                  "7 item_id is null", "1970-04-01 00:00", "312 candidates a user", "finetune 0:06:52",
                  "97.5%", "1970-01-01 00:00 to"):  # fmt: skip
         assert said in text, said
-    assert page.tags.count("section") == 10
+    assert page.tags.count("section") == 11
 
 
 def test_every_method_stands_with_its_interval(evaluation):
@@ -95,6 +95,7 @@ def test_names_from_outside_are_text(evaluation):
         encoders={EVIL: evaluation.encoders["student"]},
         sources={EVIL: evaluation.sources["all sources"]},
         training={EVIL: evaluation.training["loss"]},
+        reliability={EVIL: evaluation.reliability["student, test window"]},
         importance={EVIL: 1.0},
         measured=Measured(stage_seconds={EVIL: 1.0}),
     )  # fmt: skip
@@ -117,6 +118,7 @@ def test_empty_parts_are_left_out(evaluation):
         sources={},
         training={},
         forgetting={},
+        reliability={},
         importance={},
         measured=Measured(),
     )

@@ -11,8 +11,9 @@ from recsys.text.validation import Validation
 def test_a_row_of_the_table(base, corpus):
     encoder = TransformerEncoder.of_base(base, max_tokens=16, pooling="mean")
     interest = InterestModel.zero_shot(encoder.dim, corpus.day)
-    row = measure("teacher", encoder, interest, corpus, base / "model.safetensors")
-    quality = Validation.of(corpus).judge(interest, encoder.encode(corpus.texts))
+    vectors = encoder.encode(corpus.texts)
+    row = measure("teacher", encoder, vectors, interest, corpus, base / "model.safetensors")
+    quality = Validation.of(corpus).judge(interest, vectors)
     assert (row.ndcg, row.recall) == (quality.ndcg.mean(), quality.recall.mean())
     assert row.megabytes == (base / "model.safetensors").stat().st_size / 1e6
     assert row.single_ms > 0
