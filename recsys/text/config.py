@@ -49,6 +49,14 @@ class ObjectiveConfig(Config):
 class OptimiserConfig(Config):
     """How weights follow gradients."""
 
+    name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or stochastic gradient descent with momentum.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Share of the last step that goes on in the next; for sgd.")
+    schedule: Literal["linear", "cosine"] = Field(
+        "linear", description="How the learning rates fall after the warm-up, to 2 % at the last step."
+    )
+    name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or SGD with momentum; decay is decoupled.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
+    schedule: Literal["linear", "cosine"] = Field("linear", description="How the learning rate falls after warm-up.")
     layer_rate: float = Field(2e-4, gt=0, description="Learning rate of the layers.")
     head_rate: float = Field(1e-3, gt=0, description="Learning rate of projection and map.")
     pooling_rate: float = Field(1e-2, gt=0, description="Learning rate of query, age bias, scale and calibration.")
@@ -119,11 +127,20 @@ class FinetuneConfig(Config):
     calibration: Literal["platt", "isotonic"] = Field(
         "platt", description="How a score becomes interest: by a logistic curve, or by a rising one of any form."
     )
-    calibration: Literal["platt", "isotonic"] = Field(
-        "platt", description="How a score becomes interest: by a logistic curve, or by a rising one of any form."
+    accumulate: int = Field(1, ge=1, description="Draws of users whose gradients are averaged into one step.")
+    dropout: float = Field(0.0, ge=0, lt=1, description="Share of states and attention that learning layers drop.")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="Number format of the layers' arithmetic while they learn; weights stay fp32."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where training computes; auto takes a GPU a worker if there are as many."
+    )
+    cache_gib: float = Field(
+        20.0, ge=0, description="Most GiB on disk for the states below the layers that learn; if more, computed anew."
     )
     threads: int = Field(2, ge=1, description="Threads of one worker; another number may round differently.")
-    workers: int = Field(1, ge=1, description="Processes that share each step's users.")
+    workers: int = Field(1, ge=1, description="Processes that share the work of each step; they learn what one would.")
+    max_failures: int = Field(3, ge=0, description="How often workers that died are started again.")
     seed: int = Field(0, ge=0, description="Seed of the users drawn in each step.")
 
 
@@ -150,18 +167,15 @@ class HeadConfig(Config):
         (), description="The classes, or the types of entities, that there are; those of the file if empty."
     )
     max_tokens: int = Field(128, ge=4, description="Text is cut to this many tokens; sentences go in several parts.")
-    tune: int | Literal["all", "lora"] = Field(
+    pooling: Pooling = Field("attention", description="How token states become one vector of a text to be classified.")
+    optimiser: OptimiserConfig = OptimiserConfig()
+    tune: Annotated[int, Field(ge=0)] | Literal["all", "lora"] = Field(
         "all", description="What learns beside the head: the top n layers, all of them, or low-rank updates of them."
     )
-    rank: int = Field(16, ge=1, description="Rank of the low-rank updates.")
+    lora_rank: int = Field(16, ge=1, description="Rank of the low-rank updates.")
+    lora_alpha: float = Field(128.0, gt=0, description="Low-rank updates count lora_alpha / lora_rank times.")
     epochs: int = Field(4, ge=1, description="Passes over the examples.")
     batch_size: int = Field(32, ge=1, description="Examples in one step.")
-    layer_rate: float = Field(1e-4, gt=0, description="Learning rate of the layers.")
-    lora_rate: float = Field(1e-3, gt=0, description="Learning rate of the low-rank updates.")
-    head_rate: float = Field(1e-3, gt=0, description="Learning rate of the head.")
-    weight_decay: float = Field(0.01, ge=0, description="Decoupled decay of the layers' weights.")
-    warmup: float = Field(0.1, ge=0, le=1, description="Fraction of the steps over which the learning rate rises.")
-    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of the head's inputs left out at random in a step.")
     valid_fraction: float = Field(0.1, gt=0, lt=1, description="Share of the examples, drawn at random, that judge.")
     looks: int = Field(2, ge=1, description="Looks at the judging examples in one pass.")

@@ -1,0 +1,88 @@
+"""Task heads on public labelled text: accuracy on SST-2, entity F1 on CoNLL-2003, full tuning beside LoRA.
+
+    python -m tests.bench.heads DATA OUT [--part dev|test] [--only sst2-all,conll2003-lora] [--base FOLDER]
+
+DATA holds sst2/{train,dev,test}.tsv.xz (text, tab, label; no header) and conll2003/{train,dev,test}.txt.xz. A head that
+is in OUT already is scored, not trained again: choose settings on dev, then score test once. One JSON object a line.
+"""
+
+import argparse
+import dataclasses
+import json
+import lzma
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from recsys.data.download import default_cache
+from recsys.data.sources import base_encoder
+from recsys.text.classification import score_classifier, train_classifier
+from recsys.text.config import HeadConfig, OptimiserConfig
+from recsys.text.examples import Sentences, Texts, read_sentences, read_texts
+from recsys.text.heads import Head
+from recsys.text.scores import Scores
+from recsys.text.tagging import score_tagger, train_tagger
+
+RATES = OptimiserConfig(layer_rate=2e-4)
+SETTINGS = {
+    "sst2-all": HeadConfig(threads=1, epochs=3, optimiser=RATES),
+    "sst2-lora": HeadConfig(threads=1, epochs=3, optimiser=RATES, tune="lora"),
+    "conll2003-all": HeadConfig(threads=1, epochs=3, looks=1, optimiser=RATES),
+    "conll2003-lora": HeadConfig(threads=1, epochs=3, looks=1, optimiser=RATES, tune="lora"),
+}
+"""Chosen on dev; all training sentences are used."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--part", choices=("dev", "test"), default="dev")
+    parser.add_argument("--only", default=",".join(SETTINGS))
+    parser.add_argument("--base", type=Path)
+    given = parser.parse_args()
+    base = given.base or base_encoder(default_cache())
+    for name in given.only.split(","):
+        task = name.split("-")[0]
+        row = train(task, name, given.data / task, given.out, base) if not (given.out / name).is_dir() else {}
+        start = time.perf_counter()
+        scores = score(Head.load(given.out / name), examples(task, given.data / task, given.part))
+        row |= {"head": name, "part": given.part, "score_seconds": round(time.perf_counter() - start)}
+        print(json.dumps(row | dataclasses.asdict(scores)), flush=True)
+
+
+def train(task: str, name: str, folder: Path, out: Path, base: Path) -> dict[str, object]:
+    """Train and save; what it took."""
+    config, start = SETTINGS[name], time.perf_counter()
+    learn = train_classifier if task == "sst2" else train_tagger
+    head, course = learn(examples(task, folder, "train"), start=base, config=config, progress=show)
+    head.save(out / name, config=config)
+    return {
+        "seconds": round(time.perf_counter() - start),
+        "share": course.share,
+        "held_out": [round(look.figure, 4) for look in course.looks],
+    }
+
+
+def examples(task: str, folder: Path, part: str) -> Texts | Sentences:
+    """One part of a data set."""
+    ending = "tsv" if task == "sst2" else "txt"
+    raw = lzma.decompress((folder / f"{part}.{ending}.xz").read_bytes())
+    with tempfile.TemporaryDirectory() as work:
+        path = Path(work) / f"{part}.{ending}"
+        path.write_bytes(b"text\tlabel\n" + raw if task == "sst2" else raw)
+        return read_texts(path, labelled=True) if task == "sst2" else read_sentences(path, tagged=True)
+
+
+def score(head: Head, truth: Texts | Sentences) -> Scores:
+    return score_classifier(head, truth) if isinstance(truth, Texts) else score_tagger(head, truth)
+
+
+def show(step: int, steps: int, figures: object) -> None:
+    if step % 50 == 0 or "judged" in str(figures):
+        print(step, steps, figures, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
