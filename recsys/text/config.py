@@ -54,9 +54,6 @@ class OptimiserConfig(Config):
     schedule: Literal["linear", "cosine"] = Field(
         "linear", description="How the learning rates fall after the warm-up, to 2 % at the last step."
     )
-    name: Literal["adamw", "sgd"] = Field("adamw", description="AdamW, or SGD with momentum; decay is decoupled.")
-    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    schedule: Literal["linear", "cosine"] = Field("linear", description="How the learning rate falls after warm-up.")
     layer_rate: float = Field(2e-4, gt=0, description="Learning rate of the layers.")
     head_rate: float = Field(1e-3, gt=0, description="Learning rate of projection and map.")
     pooling_rate: float = Field(1e-2, gt=0, description="Learning rate of query, age bias, scale and calibration.")
