@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from recsys.artifacts import atomic_directory
-
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+from recsys.errors import ArtifactError
+from recsys.text.optimiser import Optimiser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +79,20 @@ class Checkpoints:
     directory: Path
     key: str
 
-    def write(
-        self, standing: Standing, module: nn.Module, best: dict[str, Tensor], optimiser: torch.optim.AdamW
-    ) -> None:
+    def write(self, standing: Standing, module: nn.Module, best: dict[str, Tensor], optimiser: Optimiser) -> None:
         """Replace the checkpoint in one step."""
         with atomic_directory(self.directory) as work:
             save_file(trained(module), work / "last.safetensors")
             save_file(best, work / "best.safetensors")
-            save_file(_moments(optimiser), work / "optimiser.safetensors")
+            save_file(optimiser.state(), work / "optimiser.safetensors")
             (work / "standing.json").write_text(json.dumps({"key": self.key, **asdict(standing)}))
 
-    def read(self, module: nn.Module, optimiser: torch.optim.AdamW) -> tuple[Standing, dict[str, Tensor]] | None:
-        """Restore module and optimiser; None, and nothing touched, where there is no checkpoint of this key."""
+    def read(self, module: nn.Module, optimiser: Optimiser) -> tuple[Standing, dict[str, Tensor]] | None:
+        """Restore module and optimiser; None, and nothing touched, where there is no checkpoint of this key.
+
+        Raises:
+            ArtifactError: a checkpoint of this key whose tensors are not those of the module.
+        """
         try:
             body = json.loads((self.directory / "standing.json").read_text())
             last = load_file(self.directory / "last.safetensors")
@@ -100,10 +102,22 @@ class Checkpoints:
             return None
         if body.pop("key") != self.key:
             return None
+        for values in (last, best):
+            self._check(values, module)
         restore(module, last)
-        _set_moments(optimiser, moments)
+        optimiser.restore(moments)
         looks = tuple(Look(**look) for look in body.pop("looks"))
         return Standing(looks=looks, losses=tuple(body.pop("losses")), **body), best
+
+    def _check(self, values: dict[str, Tensor], module: nn.Module) -> None:
+        expected = {name: tuple(value.shape) for name, value in trained(module).items()}
+        got = {name: tuple(value.shape) for name, value in values.items()}
+        for name in sorted(expected.keys() | got.keys()):
+            if expected.get(name) != got.get(name):
+                raise ArtifactError(
+                    f"Expected {name} of shape {expected.get(name, 'none')} in the checkpoint {self.directory}, got "
+                    f"{got.get(name, 'none')}: it belongs to another model; delete the folder and train again."
+                )
 
 
 def trained(module: nn.Module) -> dict[str, Tensor]:
@@ -117,15 +131,3 @@ def restore(module: nn.Module, values: dict[str, Tensor]) -> None:
     with torch.no_grad():
         for name, value in values.items():
             parameters[name].copy_(value)
-
-
-def _moments(optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
-    state = optimiser.state_dict()["state"]
-    return {f"{i}.{name}": entry[name].clone() for i, entry in state.items() for name in _MOMENTS}
-
-
-def _set_moments(optimiser: torch.optim.AdamW, moments: dict[str, Tensor]) -> None:
-    body = optimiser.state_dict()
-    indices = sorted({int(name.split(".")[0]) for name in moments})
-    body["state"] = {i: {name: moments[f"{i}.{name}"] for name in _MOMENTS} for i in indices}
-    optimiser.load_state_dict(body)

@@ -18,10 +18,10 @@ from recsys.text.corpus import Corpus
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.losses.distribution import distribution_loss
 from recsys.text.losses.vector import vector_loss
+from recsys.text.optimiser import rate_factor
 from recsys.text.passes import passes
 from recsys.text.states import FrozenStates
 from recsys.text.threads import limited
-from recsys.text.training import rate_factor
 from recsys.text.validation import Validation
 
 

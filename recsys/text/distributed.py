@@ -1,9 +1,9 @@
-"""The same training by Ray Train: one worker by default, more share each step's users and average their gradients."""
+"""The same training by Ray Train: any number of workers, which share each step's work and learn what one would."""
 
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,20 +14,22 @@ import ray
 import torch
 import torch.distributed as dist
 from ray.exceptions import RayError
-from ray.train import RunConfig, ScalingConfig, get_context
+from ray.train import FailureConfig, RunConfig, ScalingConfig, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError
 from ray.util.queue import Queue
-from torch import nn
+from torch import Tensor
 
 from recsys.errors import RecsysError, TrainingError
 from recsys.schema import Progress
 from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
+from recsys.text.device import chosen
 from recsys.text.finetune import finetune
-from recsys.text.training import Shard
+from recsys.text.shard import Shard
 
 _POLL_SECONDS = 0.2
+_RESOURCES = {"cpu": {"CPU": 1.0}, "cuda": {"CPU": 1.0, "GPU": 1.0}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,9 @@ class _Order:
     config: FinetuneConfig
     workdir: Path
     out: Path
+    start: Path | None
     reports: Queue
+    errors: Queue
 
 
 def run(
@@ -52,69 +56,96 @@ def run(
     workdir: Path,
     out: Path,
     progress: Progress,
+    start: Path | None = None,
 ) -> None:
     """Train with `config.workers` workers and write the teacher.
 
-    One worker gives the same weights as `finetune` in this process. Several each draw their own users, so a step
-    learns from that many times more.
+    One worker gives the same weights as `finetune` in this process. Several share the work of each step; sums are
+    rounded in another order. Workers that die are started again, `config.max_failures` times, from the last checkpoint.
 
     Args:
         corpus: what was known at encoder_end.
-        base: folder of a pretrained BERT-family model, readable by every worker.
+        base: folder of a pretrained model, readable by every worker.
         encoder: how text becomes a vector.
         config: the settings.
         workdir: checkpoints, readable by every worker; the same directory resumes an interrupted run.
         out: an existing directory for the teacher, writable by the first worker.
         progress: called in this process.
+        start: directory of a teacher to go on from instead of `base`, readable by every worker.
 
     Raises:
-        TrainingError: what `finetune` raises, or a worker that died.
+        ConfigError: fewer GPUs than workers where cuda is asked for.
+        TrainingError: what `finetune` raises, or workers that died too often.
     """
+    device = chosen(config.device, workers=config.workers)
     with _cluster(config):
-        reports = Queue(actor_options={"num_cpus": 0})
+        reports, errors = (Queue(actor_options={"num_cpus": 0}) for _ in range(2))
         # a worker runs in a directory of its own
         folders = {"base": base.absolute(), "workdir": workdir.absolute(), "out": out.absolute()}
-        order = _Order(corpus=corpus, encoder=encoder, config=config, reports=reports, **folders)
-        trainer = TorchTrainer(
-            _work,
-            train_loop_config={"order": order},
-            scaling_config=ScalingConfig(num_workers=config.workers, resources_per_worker={"CPU": 1}),
-            run_config=RunConfig(name="finetune", storage_path=str((workdir / "ray").absolute())),
-            torch_config=TorchConfig(backend="gloo"),
+        order = _Order(
+            corpus=corpus,
+            encoder=encoder,
+            config=config.model_copy(update={"device": device.type}),
+            start=start.absolute() if start is not None else None,
+            reports=reports,
+            errors=errors,
+            **folders,
         )
+        trainer = _trainer(order, device)
         with _forwarded(reports, progress):
             try:
                 trainer.fit()
             except TrainingFailedError as error:
-                raise _cause(error) from error
+                raise _cause(errors, error) from error
+            if not errors.empty():
+                raise errors.get()
+
+
+def _trainer(order: _Order, device: torch.device) -> TorchTrainer:
+    config, gpu = order.config, device.type == "cuda"
+    return TorchTrainer(
+        _work,
+        train_loop_config={"order": order},
+        scaling_config=ScalingConfig(
+            num_workers=config.workers, use_gpu=gpu, resources_per_worker=_RESOURCES[device.type]
+        ),
+        run_config=RunConfig(
+            name="finetune",
+            storage_path=str(order.workdir / "ray"),
+            failure_config=FailureConfig(max_failures=config.max_failures),
+        ),
+        torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
+    )
 
 
 def _work(settings: Mapping[str, _Order]) -> None:
     """One worker's whole life."""
     order = settings["order"]
-    rank, size = get_context().get_world_rank(), get_context().get_world_size()
-    teacher = finetune(
-        order.corpus,
-        base=order.base,
-        encoder=order.encoder,
-        config=order.config,
-        workdir=order.workdir,
-        progress=lambda done, total, metrics: order.reports.put((done, total, dict(metrics))) if rank == 0 else None,
-        shard=Shard(index=rank, average=lambda parameters: _average(parameters, size)),
-    )
-    if rank == 0:
-        teacher.save(order.out)
-
-
-def _average(parameters: Iterable[nn.Parameter], size: int) -> None:
-    """Mean of the gradients over the workers; a parameter without one on any of them keeps none."""
-    if size == 1:
+    if not order.errors.empty():  # to start again would only fail again
         return
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-        dist.all_reduce(parameter.grad)
-        parameter.grad /= size
+    rank = get_context().get_world_rank()
+    try:
+        teacher = finetune(
+            order.corpus,
+            base=order.base,
+            encoder=order.encoder,
+            config=order.config,
+            workdir=order.workdir,
+            progress=lambda done, total, metrics: order.reports.put((done, total, dict(metrics))),
+            shard=Shard(index=rank, size=get_context().get_world_size(), total=_total),
+            start=order.start,
+        )
+        if rank == 0:
+            teacher.save(order.out)
+    except RecsysError as error:
+        order.errors.put(error)
+        raise
+
+
+def _total(tensor: Tensor) -> Tensor:
+    """Sum over the workers."""
+    dist.all_reduce(tensor)
+    return tensor
 
 
 @contextmanager
@@ -164,12 +195,12 @@ def _forwarded(reports: Queue, progress: Progress) -> Iterator[None]:
         thread.join()
 
 
-def _cause(error: TrainingFailedError) -> RecsysError:
+def _cause(errors: Queue, error: TrainingFailedError) -> RecsysError:
     """The worker's own sentence, if it left one."""
-    for failure in getattr(error, "worker_failures", {}).values():
-        found: BaseException | None = failure
-        while found is not None:
-            if isinstance(found, RecsysError):
-                return found
-            found = getattr(found, "cause", None) or found.__cause__
-    return TrainingError(f"A training worker died: {error}. Look into its log, or train with finetune.workers = 1.")
+    if not errors.empty():
+        told = errors.get()
+        assert isinstance(told, RecsysError)
+        return told
+    return TrainingError(
+        f"A training worker died: {error}. Look into its log; run again to go on from the last checkpoint."
+    )

@@ -9,23 +9,31 @@ import numpy as np
 import torch
 
 from recsys.artifacts import digest_of
+from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import Progress
-from recsys.text import lora
+from recsys.schema import LongArray, Progress
+from recsys.text import continual, lora
 from recsys.text.checkpoint import Checkpoints, Look
 from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
-from recsys.text.encoder import TransformerEncoder
+from recsys.text.device import chosen
+from recsys.text.encoder import TextTower, TransformerEncoder
+from recsys.text.origin import Origin
 from recsys.text.pairs import Pairs
+from recsys.text.shard import Shard
 from recsys.text.states import FrozenStates
+from recsys.text.task import Phase, Task, Towers
 from recsys.text.threads import limited
-from recsys.text.training import Phase, Shard, Task, Towers, item_vectors, layer_vectors, train
+from recsys.text.tokens import Tokens
+from recsys.text.training import item_vectors, train
 from recsys.text.user import UserTower
 from recsys.text.validation import Validation
 
 HISTORY = "history.json"
 
 _SCALE = 10.0
+_LEAST_USERS = 2
+_GIB = 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,78 +66,122 @@ def finetune(
     workdir: Path,
     progress: Progress,
     shard: Shard | None = None,
+    start: Path | None = None,
 ) -> Teacher:
     """Train in this process.
 
     Args:
         corpus: what was known at encoder_end.
-        base: folder of a pretrained BERT-family model.
+        base: folder of a pretrained model.
         encoder: how text becomes a vector; its `base` is not read here.
         config: the settings.
         workdir: checkpoints; the same directory resumes an interrupted run, which ends bit-equal.
         progress: called after every step.
         shard: which of several workers this is; the only one by default.
+        start: directory of a teacher to go on from, as `config.continual` says, instead of `base` and `encoder`.
 
     Returns:
         The teacher, as it was at its best look at the validation window, calibrated on that window.
 
     Raises:
-        ArtifactError: the base cannot be read.
-        ConfigError: more layers are to learn than the base has.
+        ArtifactError: base, start or checkpoint cannot be read.
+        ConfigError: more layers are to learn than the base has, or a device that is not there.
         TrainingError: nothing to learn from, or a loss that is not a number.
     """
-    shard = shard or Shard.alone()
-    untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
-    key = digest_of([config.model_dump(mode="json"), untrained.digest, encoder.pooling, corpus.digest])
+    origin = Origin.of_base(base, encoder) if start is None else Origin.of_teacher(start)
+    shaping = config.model_dump(mode="json", exclude={"max_failures"})
+    key = digest_of([shaping, origin.digest, corpus.digest])
     workdir.mkdir(parents=True, exist_ok=True)
-    states_file = workdir / f"states-{shard.index}.npy"
-    try:
-        with limited(config.threads):
-            task = _task(corpus, untrained, config, states_file)
-            looks = _phases(task, Checkpoints(directory=workdir, key=key), shard, progress)
-            lora.merge(task.towers.text)
-            vectors = item_vectors(layer_vectors(task), len(corpus.texts))
-            learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
-    finally:
-        states_file.unlink(missing_ok=True)
+    origin.encoder.tower.to(chosen(config.device))
+    with limited(config.threads):
+        task = _task(corpus, origin, config, shard or Shard.alone(), workdir)
+        phases = _phases(config, origin)
+        looks = _trained(task, phases, Checkpoints(directory=workdir, key=key), progress)
+        vectors = item_vectors(task, phases[-1])
+        lora.merge(task.towers.text)
+    task.towers.to("cpu")
+    learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     interest = task.validation.calibrated(learned, vectors, config.calibration)
-    return Teacher(encoder=untrained, interest=interest, looks=looks)
+    return Teacher(encoder=origin.encoder, interest=interest, looks=looks)
 
 
-def _task(corpus: Corpus, encoder: TransformerEncoder, config: FinetuneConfig, states_file: Path) -> Task:
-    tower = encoder.tower
-    tokens = encoder.tokens(corpus.texts)
-    states = FrozenStates.of(tower, tokens, layers=tower.frozen(config.tune), path=states_file)
+def _task(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shard, workdir: Path) -> Task:
+    tower = origin.encoder.tower
+    tokens = origin.encoder.tokens(corpus.texts)
+    pairs = _pairs(corpus, tokens, config)
+    mine = shard.share(tokens.lengths)
+    states = _states(tower, tokens, np.flatnonzero(mine), config, workdir / f"states-{shard.index}.npy")
     if config.tune == "lora":
         lora.adapt(tower, rank=config.lora_rank, alpha=config.lora_alpha, seed=config.seed)
     with torch.no_grad():
-        pooled = states.pooled(tower, np.arange(len(tokens)))
-        # centring: what all texts of a shop have in common says nothing about any of them
-        tower.head.bias.copy_(-pooled.mean(dim=0))
-    pairs = Pairs.of(corpus.teaching(), tokens.lengths, config)
-    start = InterestModel.zero_shot(encoder.dim, corpus.day, history_items=config.history_items)
+        pooled = shard.gathered(states.pooled(tower, np.flatnonzero(mine)), mine)
+        if origin.interest is None:
+            # centring: what all texts of a shop have in common says nothing about any of them
+            tower.head.bias.copy_(-pooled.mean(dim=0))
+    interest = origin.interest
+    if interest is None:
+        interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
+    towers = Towers(tower, UserTower(interest, scale=_SCALE)).to(tower.head.bias.device)
     return Task(
-        towers=Towers(tower, UserTower(start, scale=_SCALE)),
+        towers=towers,
         states=states,
         pooled=pooled,
         pairs=pairs,
-        correction=config.objective.logq * torch.from_numpy(pairs.log_inclusion()),
         validation=Validation.of(corpus),
         config=config,
-        pooling=encoder.pooling,
+        pooling=origin.encoder.pooling,
+        shard=shard,
+        mine=mine,
+        penalty=None
+        if origin.interest is None
+        else continual.penalty(config.continual, towers, _projected(tower, pooled)),
     )
 
 
-def _phases(task: Task, checkpoints: Checkpoints, shard: Shard, progress: Progress) -> tuple[Look, ...]:
-    phases = (Phase(name="head", steps=task.config.head_steps), Phase(name="layers", steps=task.config.max_steps))
+def _projected(tower: TextTower, pooled: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return tower.head.project(pooled)
+
+
+def _pairs(corpus: Corpus, tokens: Tokens, config: FinetuneConfig) -> Pairs:
+    pairs = Pairs.of(corpus.teaching(), tokens.lengths, config)
+    learners, least = int(np.count_nonzero(np.diff(pairs.moment_rows))), max(_LEAST_USERS, config.workers)
+    if learners < least:
+        raise TrainingError(
+            f"Expected at least {least} users who take something new after their first event, {_LEAST_USERS} and one a "
+            f"worker, found {learners}; bring a longer log or lower finetune.workers, now {config.workers}."
+        )
+    return pairs.since(corpus.earlier[-1][1], replay=config.continual.replay) if corpus.earlier else pairs
+
+
+def _states(tower: TextTower, tokens: Tokens, rows: LongArray, config: FinetuneConfig, path: Path) -> FrozenStates:
+    """Cached on disk if there is anything to save by it, and room; the file's name is gone at once, its bytes later."""
+    layers = tower.frozen(config.tune)
+    needed = int(tokens.lengths[rows].sum()) * tower.dim * 4
+    if layers == 0 or needed > config.cache_gib * _GIB:
+        return FrozenStates(tokens=tokens, layers=layers)
+    try:
+        return FrozenStates.of(tower, tokens, layers=layers, path=path, rows=rows)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _phases(config: FinetuneConfig, origin: Origin) -> tuple[Phase, ...]:
+    if origin.interest is not None:
+        return (Phase(name="layers", steps=config.continual.steps),)
+    return (Phase(name="head", steps=config.head_steps), Phase(name="layers", steps=config.max_steps))
+
+
+def _trained(task: Task, phases: tuple[Phase, ...], checkpoints: Checkpoints, progress: Progress) -> tuple[Look, ...]:
     total = sum(phase.steps for phase in phases)
     looks: tuple[Look, ...] = ()
     done = 0
     for phase in phases:
         own = replace(checkpoints, directory=checkpoints.directory / phase.name)
-        looks += train(task, phase, own, shard, _shifted(progress, done, total))
+        looks += train(task, phase, own, _shifted(progress, done, total))
         done += phase.steps
-    progress(total, total, {"ndcg@10": max(look.ndcg for look in looks)})
+    if task.shard.index == 0:
+        progress(total, total, {"ndcg@10": max(look.ndcg for look in looks)})
     return looks
 
 

@@ -1,215 +1,155 @@
 """The loop: draw users, encode every distinct text once, predict what they took next."""
 
 import math
-from collections.abc import Callable, Iterable
+import time
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recsys.errors import TrainingError
-from recsys.schema import FloatArray, Progress
-from recsys.text import objective
+from recsys.retrieval.interest import InterestModel
+from recsys.schema import FloatArray, IntArray, Progress
 from recsys.text.batch import Batch
 from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
-from recsys.text.config import FinetuneConfig
-from recsys.text.encoder import TextTower
-from recsys.text.lora import learnable
-from recsys.text.pairs import Pairs
-from recsys.text.states import FrozenStates, Vectors
-from recsys.text.user import UserTower
-from recsys.text.validation import Validation
-
-_LEAST_RATE = 0.02
-
-
-class Towers(nn.Module):
-    """What is trained."""
-
-    def __init__(self, text: TextTower, user: UserTower) -> None:
-        super().__init__()
-        self.text = text
-        self.user = user
+from recsys.text.gradients import add_gradients, exchange
+from recsys.text.mining import mine
+from recsys.text.optimiser import Optimiser
+from recsys.text.task import Phase, Task, groups, pooled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Everything a training depends on.
+class Supply:
+    """What draws are made with, as of the last look: a pure function of the weights then.
 
     Attributes:
-        towers: trained in place.
-        states: the corpus' texts after the frozen layers.
-        pooled: float32 (n_texts, D), pooled states of the untrained tower, for the steps of the head alone.
-        pairs: the examples.
+        mined: int32 (u, n), texts near each user; None where no hard negatives are asked for.
         correction: float32 (n_texts,), what the loss subtracts from each text's logit.
-        validation: the judge.
-        config: the settings.
-        pooling: "attention" lets the head's query learn with the layers.
     """
 
-    towers: Towers
-    states: FrozenStates
-    pooled: Tensor
-    pairs: Pairs
+    mined: IntArray | None
     correction: Tensor
-    validation: Validation
-    config: FinetuneConfig
-    pooling: Literal["mean", "attention"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
-    """One of several workers: which examples are its own, and how gradients become those of all.
+class Stride:
+    """What one step did.
 
     Attributes:
-        index: 0 for the one that writes checkpoints and reports progress.
-        average: replaces each parameter's gradient by the mean over the workers.
+        loss: mean over its draws.
+        tokens: of the distinct texts of each draw.
     """
 
-    index: int
-    average: Callable[[Iterable[nn.Parameter]], None]
-
-    @classmethod
-    def alone(cls) -> "Shard":
-        """The only worker."""
-        return cls(index=0, average=lambda _: None)
+    loss: float
+    tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """A stretch of training with its own schedule and early stopping.
-
-    Attributes:
-        name: "head" trains projection and user tower over cached pooled states; "layers" trains the top layers too.
-        steps: most steps.
-    """
-
-    name: Literal["head", "layers"]
-    steps: int
-
-
-def train(task: Task, phase: Phase, checkpoints: Checkpoints, shard: Shard, progress: Progress) -> tuple[Look, ...]:
+def train(task: Task, phase: Phase, checkpoints: Checkpoints, progress: Progress) -> tuple[Look, ...]:
     """Train the task's towers in place, up to the best look of the phase.
 
     Steps are pure functions of (seed, step) and the weights, so a run that was interrupted ends bit-equal.
+
+    Args:
+        task: what is trained.
+        phase: what learns, for how many steps.
+        checkpoints: written by the first worker at every look, read by all of them at the start.
+        progress: called by the first worker after every step with loss, ndcg@10 and, where texts are encoded, tokens/s.
 
     Returns:
         The looks at the validation window, the first one before any step.
 
     Raises:
-        TrainingError: the loss is not a number.
+        TrainingError: a loss, gradient or vector that is not a number; the last checkpoint stays.
+        ArtifactError: a checkpoint that does not fit the model.
     """
-    vectors = _vectors(task, phase)
-    optimiser = _optimiser(task, phase)
+    optimiser = Optimiser.of(groups(task, phase), task.config.optimiser, steps=phase.steps)
     found = checkpoints.read(task.towers, optimiser)
+    vectors = item_vectors(task, phase)
     if found is None:
         standing, best = Standing().judged(_look(task, phase, vectors, Standing())), trained(task.towers)
     else:
         standing, best = found
+    supply = _supply(task, vectors)
     while standing.step < phase.steps and standing.misses < task.config.patience:
-        standing = standing.after(_step(task, phase, vectors, optimiser, standing.step, shard))
+        started = time.perf_counter()
+        stride = _step(task, phase, optimiser, standing.step, supply)
+        rate = stride.tokens / (time.perf_counter() - started)
+        standing = standing.after(stride.loss)
         if standing.step % task.config.evaluate_every == 0 or standing.step == phase.steps:
+            vectors = item_vectors(task, phase)
             standing = standing.judged(_look(task, phase, vectors, standing))
+            supply = _supply(task, vectors) if task.config.hard_negatives else supply
             best = trained(task.towers) if standing.misses == 0 else best
-            if shard.index == 0:
+            if task.shard.index == 0:
                 checkpoints.write(standing, task.towers, best, optimiser)
-        if shard.index == 0:
-            latest = standing.looks[-1]
-            loss = standing.losses[-1] if standing.losses else latest.loss or math.nan
-            progress(standing.step, phase.steps, {"loss": loss, "ndcg@10": latest.ndcg})
+        if task.shard.index == 0:
+            progress(standing.step, phase.steps, _figures(stride, standing, phase, rate))
     restore(task.towers, best)
     return standing.looks
 
 
-def item_vectors(vectors: Vectors, n_texts: int) -> FloatArray:
-    """float32 (n_texts, D): the vectors of all texts, without gradients."""
-    with torch.no_grad():
-        return np.asarray(vectors(np.arange(n_texts)).numpy(), np.float32)
+def _figures(stride: Stride, standing: Standing, phase: Phase, rate: float) -> dict[str, float]:
+    figures = {"loss": stride.loss, "ndcg@10": standing.looks[-1].ndcg}
+    return figures | {"tokens/s": rate} if phase.name == "layers" else figures
 
 
-def _vectors(task: Task, phase: Phase) -> Vectors:
-    text = task.towers.text
-    if phase.name == "head":
-        return lambda rows: text.head.project(task.pooled[torch.from_numpy(rows)])
-    return layer_vectors(task)
+def _step(task: Task, phase: Phase, optimiser: Optimiser, step: int, supply: Supply) -> Stride:
+    """Draws of the step, one after another, their gradients averaged; then the weights follow."""
+    config = task.config
+    place = step if phase.name == "layers" else config.max_steps + step
+    losses, tokens = [], 0
+    for stream in range(place * config.accumulate, (place + 1) * config.accumulate):
+        batch = task.pairs.draw(stream, supply.mined)
+        correction_C = supply.correction[torch.from_numpy(batch.texts)]
+        losses.append(add_gradients(task, phase, batch, correction_C, stream=stream))
+        if not math.isfinite(losses[-1]):
+            raise _not_finite(task, phase, batch, step, f"loss, got {losses[-1]}")
+        tokens += int(task.pairs.lengths[batch.texts].sum())
+    exchange(optimiser.parameters, task.shard)
+    norm = optimiser.step(step)
+    if not math.isfinite(norm):
+        raise _not_finite(task, phase, batch, step, f"gradient, got norm {norm}")
+    return Stride(loss=sum(losses) / len(losses), tokens=tokens)
 
 
-def layer_vectors(task: Task) -> Vectors:
-    """Texts to vectors through the layers that learn, with gradients."""
-    text = task.towers.text
-    return lambda rows: text.head.project(task.states.pooled(text, rows))
-
-
-def _optimiser(task: Task, phase: Phase) -> torch.optim.AdamW:
-    """AdamW over what learns in this phase; everything else is frozen."""
-    config, towers = task.config.optimiser, task.towers
-    towers.requires_grad_(False)
-    user = towers.user
-    small = [user.query, user.age_bias, user.weight_power, user.log_scale, user.log_slope, user.intercept]
-    groups: list[tuple[list[nn.Parameter], float, float]] = [
-        ([towers.text.head.projection, towers.text.head.bias, user.map], config.head_rate, 0.0),
-        (small, config.pooling_rate, 0.0),
-    ]
-    if phase.name == "layers":
-        layers = learnable(towers.text, frozen=task.states.layers)
-        groups.append((layers, config.layer_rate, config.weight_decay))
-        if task.pooling == "attention":
-            groups.append(([towers.text.head.query], config.head_rate, 0.0))
-    for parameters, _, _ in groups:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-    options = [{"params": p, "lr": rate, "rate": rate, "weight_decay": decay} for p, rate, decay in groups]
-    return torch.optim.AdamW(options, betas=(0.9, 0.98), fused=True)
-
-
-def rate_factor(step: int, steps: int, warmup: float) -> float:
-    """Share of the learning rate at a step: linear rise over the warm-up, then linear decay.
-
-    >>> [round(rate_factor(s, 10, 0.2), 2) for s in (0, 1, 5, 9)]
-    [0.5, 1.0, 0.62, 0.12]
-    """
-    rising = warmup * steps
-    if step + 1 <= rising:
-        return (step + 1) / rising
-    return max(_LEAST_RATE, (steps - step) / max(steps - rising, 1))
-
-
-def _step(task: Task, phase: Phase, vectors: Vectors, optimiser: torch.optim.AdamW, step: int, shard: Shard) -> float:
-    for group in optimiser.param_groups:
-        group["lr"] = group["rate"] * rate_factor(step, phase.steps, task.config.optimiser.warmup)
-    stream = step if phase.name == "layers" else task.config.max_steps + step
-    loss = batch_loss(task, vectors, task.pairs.draw(stream))
-    if not math.isfinite(float(loss.detach())):
-        raise TrainingError(
-            f"Expected a finite loss, got {float(loss.detach())} at step {step} of the {phase.name} phase; "
-            "lower finetune.optimiser.layer_rate and head_rate."
-        )
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    shard.average(parameters)
-    nn.utils.clip_grad_norm_(parameters, task.config.optimiser.clip)
-    optimiser.step()
-    return float(loss.detach())
-
-
-def batch_loss(task: Task, vectors: Vectors, batch: Batch) -> Tensor:
-    """Loss of one batch, each of its distinct texts encoded once."""
-    correction = task.correction[torch.from_numpy(batch.texts)]
-    return objective.loss(task.towers.user, vectors(batch.texts), batch, batch, correction, task.config.objective)
-
-
-def _look(task: Task, phase: Phase, vectors: Vectors, standing: Standing) -> Look:
-    corpus = task.pairs.corpus
-    interest = task.towers.user.export(day=corpus.day, history_items=task.config.history_items)
-    quality = task.validation.judge(interest, item_vectors(vectors, len(corpus.texts)))
-    loss = sum(standing.losses) / len(standing.losses) if standing.losses else None
-    return Look(
-        phase=phase.name,
-        step=standing.step,
-        loss=loss,
-        ndcg=float(quality.ndcg.mean()),
-        recall=float(quality.recall.mean()),
+def _not_finite(task: Task, phase: Phase, batch: Batch, step: int, what: str) -> TrainingError:
+    return TrainingError(
+        f"Expected a finite {what} at step {step} of the {phase.name} phase, from {len(batch.own)} users and "
+        f'{len(batch.texts)} texts, the first "{task.pairs.corpus.texts[batch.texts[0]]}"; the last checkpoint stays: '
+        "lower finetune.optimiser.layer_rate and head_rate."
     )
+
+
+def item_vectors(task: Task, phase: Phase) -> FloatArray:
+    """float32 (n_texts, D): the vectors of all texts as the towers stand, each worker encoding its share."""
+    with torch.no_grad():
+        own_ND = task.towers.text.head.project(pooled(task, phase)(np.flatnonzero(task.mine)))
+        return np.asarray(task.shard.gathered(own_ND, task.mine).cpu().numpy(), np.float32)
+
+
+def _interest(task: Task) -> InterestModel:
+    return task.towers.user.export(day=task.pairs.corpus.day, history_items=task.config.history_items)
+
+
+def _supply(task: Task, vectors: FloatArray) -> Supply:
+    pairs, strength = task.pairs, task.config.objective.logq
+    mined = mine(pairs, _interest(task), vectors) if task.config.hard_negatives else None
+    correction = strength * torch.from_numpy(pairs.log_inclusion(mined))
+    return Supply(mined=mined, correction=correction.to(task.device))
+
+
+def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing) -> Look:
+    if not np.isfinite(vectors).all():
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        raise TrainingError(
+            f"Expected finite vectors, got {len(bad)} that are not after step {standing.step} of the {phase.name} "
+            f'phase, the first of "{task.pairs.corpus.texts[bad[0]]}"; the last checkpoint stays: lower '
+            "finetune.optimiser.layer_rate and head_rate."
+        )
+    quality = task.validation.judge(_interest(task), vectors)
+    # the first worker's judgement counts: machines that round differently would stop at different looks
+    own = torch.tensor([quality.ndcg.mean(), quality.recall.mean()], dtype=torch.float64, device=task.device)
+    ndcg, recall = task.shard.total(own if task.shard.index == 0 else torch.zeros_like(own)).tolist()
+    loss = sum(standing.losses) / len(standing.losses) if standing.losses else None
+    return Look(phase=phase.name, step=standing.step, loss=loss, ndcg=ndcg, recall=recall)

@@ -2,20 +2,28 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import nn
 
+from recsys.errors import ArtifactError
 from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
+from recsys.text.config import OptimiserConfig
+from recsys.text.optimiser import Group, Optimiser
 
 
 def look(ndcg):
     return Look(phase="head", step=1, loss=None, ndcg=ndcg, recall=0.0)
 
 
-def stepped(module, optimiser):
-    optimiser.zero_grad()
-    module(torch.ones(1, 3)).sum().backward()
-    optimiser.step()
+def made(module, **settings):
+    config = OptimiserConfig(warmup=0, **settings)
+    return Optimiser.of([Group(parameters=[module.weight], rate=0.1, decay=0.1)], config, steps=4)
+
+
+def stepped(module, optimiser, step):
+    module(torch.ones(1, 3)).square().sum().backward()
+    optimiser.step(step)
 
 
 def test_standing_counts_looks_without_a_better_one():
@@ -28,35 +36,37 @@ def test_standing_counts_looks_without_a_better_one():
     assert standing.losses == ()
 
 
-def test_write_and_read(tmp_path):
+@pytest.mark.parametrize("settings", [{}, {"name": "sgd"}, {"name": "sgd", "momentum": 0.0}])
+def test_write_and_read(tmp_path, settings):
     module = nn.Linear(3, 1)
     module.bias.requires_grad_(False)
-    optimiser = torch.optim.AdamW([module.weight], lr=0.1)
-    stepped(module, optimiser)
+    optimiser = made(module, **settings)
+    stepped(module, optimiser, 0)
     saved, best = trained(module), {"weight": torch.zeros(1, 3)}
     assert set(saved) == {"weight"}
     checkpoints = Checkpoints(directory=tmp_path / "head", key="k")
     standing = Standing().after(0.5).judged(look(0.25)).after(0.125)
     checkpoints.write(standing, module, best, optimiser)
-    stepped(module, optimiser)
+    stepped(module, optimiser, 1)
     after_two = module.weight.detach().clone()
+    assert not torch.equal(after_two, saved["weight"])
 
-    fresh = torch.optim.AdamW([module.weight], lr=0.1)
+    fresh = made(module, **settings)
     found = checkpoints.read(module, fresh)
     assert found is not None
     assert found[0] == standing
     assert torch.equal(found[1]["weight"], best["weight"])
     assert torch.equal(module.weight, saved["weight"])
-    stepped(module, fresh)
+    stepped(module, fresh, 1)
     assert torch.equal(module.weight, after_two)
 
 
 def test_another_key_or_a_damaged_file_is_no_checkpoint(tmp_path):
     module = nn.Linear(3, 1)
-    optimiser = torch.optim.AdamW(module.parameters(), lr=0.1)
+    optimiser = made(module)
     checkpoints = Checkpoints(directory=tmp_path / "head", key="k")
     assert checkpoints.read(module, optimiser) is None
-    stepped(module, optimiser)
+    stepped(module, optimiser, 0)
     checkpoints.write(Standing(), module, trained(module), optimiser)
     assert replace(checkpoints, key="other").read(module, optimiser) is None
     (tmp_path / "head" / "best.safetensors").write_bytes(b"x")
@@ -64,3 +74,23 @@ def test_another_key_or_a_damaged_file_is_no_checkpoint(tmp_path):
     restore(module, {"weight": before + 1})
     assert checkpoints.read(module, optimiser) is None
     assert torch.equal(module.weight, before + 1)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (nn.Linear(4, 1), r"Expected weight of shape \(1, 4\) in the checkpoint .*head, got \(1, 3\): it belongs to"),
+        (
+            nn.Linear(3, 1, bias=False),
+            r"Expected bias of shape none in the checkpoint .*, got \(1,\): .* delete the fold",
+        ),
+    ],
+)
+def test_a_checkpoint_of_another_model_is_told(tmp_path, other, told):
+    module = nn.Linear(3, 1)
+    checkpoints = Checkpoints(directory=tmp_path / "head", key="k")
+    checkpoints.write(Standing(), module, trained(module), made(module))
+    before = other.weight.detach().clone()
+    with pytest.raises(ArtifactError, match=told):
+        checkpoints.read(other, made(other))
+    assert torch.equal(other.weight, before)

@@ -6,22 +6,15 @@ import torch
 from recsys.errors import TrainingError
 from recsys.text.config import EncoderConfig
 from recsys.text.finetune import finetune
-from recsys.text.training import rate_factor
 from tests.tiny import SHORT, silent
-
-
-def test_the_rate_rises_then_falls_to_a_floor():
-    factors = [rate_factor(step, 100, 0.1) for step in range(100)]
-    assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
-    assert factors[55] == pytest.approx(45 / 90)
-    assert factors == sorted(factors[:10]) + sorted(factors[10:], reverse=True)
-    assert min(factors[10:]) == pytest.approx(0.02)
-    assert rate_factor(0, 1, 0.0) == 1
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(corpus, base, quick, tmp_path):
     config = quick(layer_rate=1e30, head_steps=0, max_steps=6, evaluate_every=6)
-    with pytest.raises(TrainingError, match=r"Expected a finite loss, got .* of the layers phase; lower finetune"):
+    with pytest.raises(
+        TrainingError,
+        match=r"Expected a finite loss, got nan at step 1 of the layers phase, from \d+ users and \d+ texts, ",
+    ):
         finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path, progress=silent)
 
 
