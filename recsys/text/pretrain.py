@@ -22,12 +22,12 @@ from recsys.artifacts import atomic_directory, digest_of
 from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
 from recsys.text.checkpoint import restore, trained
-from recsys.text.config import PretrainConfig
+from recsys.text.config import OptimiserConfig, PretrainConfig
 from recsys.text.masked import MaskedModel
 from recsys.text.masking import Masked, Reading
+from recsys.text.optimiser import Group, Optimiser
 from recsys.text.passes import passes
 from recsys.text.threads import limited
-from recsys.text.training import rate_factor
 
 HISTORY = "history.json"
 
@@ -108,7 +108,7 @@ class _Task:
     teach: LongArray
     judge: Masked
     judged: LongArray
-    optimiser: torch.optim.AdamW
+    optimiser: Optimiser
     config: PretrainConfig
 
 
@@ -153,17 +153,15 @@ def _task(texts: Sequence[str], model: MaskedModel, config: PretrainConfig) -> _
     )
 
 
-def _optimiser(model: MaskedModel, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW over layers and head; embeddings too where the settings say so. Everything else is frozen."""
+def _optimiser(model: MaskedModel, config: PretrainConfig) -> Optimiser:
+    """Over layers and head; embeddings too where the settings say so. Everything else is frozen."""
     layers = list(model.layers.parameters()) + (model.embeddings if config.embeddings == "learned" else [])
     model.network.requires_grad_(False)
-    for parameter in (*layers, *model.head):
-        parameter.requires_grad_(True)
     groups = [
-        {"params": layers, "rate": config.rate, "weight_decay": config.weight_decay},
-        {"params": model.head, "rate": config.head_rate, "weight_decay": 0.0},
+        Group(parameters=layers, rate=config.rate, decay=config.weight_decay),
+        Group(parameters=model.head, rate=config.head_rate),
     ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
+    return Optimiser.of(groups, OptimiserConfig(warmup=config.warmup, clip=config.clip), steps=config.steps)
 
 
 def _train(task: _Task, checkpoint: "_Checkpoint", progress: Progress) -> tuple[Look, ...]:
@@ -187,10 +185,7 @@ def _train(task: _Task, checkpoint: "_Checkpoint", progress: Progress) -> tuple[
 
 def _step(task: _Task, rows: LongArray, step: int) -> float:
     config = task.config
-    for group in task.optimiser.param_groups:
-        group["lr"] = group["rate"] * rate_factor(step, config.steps, config.warmup)
     masked = task.reading.masked(rows, config.share, np.random.default_rng([config.seed, _STEP, step]))
-    task.optimiser.zero_grad()
     total = 0.0
     for loss in _losses(task.model, masked, rows):
         loss.backward()  # type: ignore[no-untyped-call]
@@ -199,9 +194,7 @@ def _step(task: _Task, rows: LongArray, step: int) -> float:
         raise TrainingError(
             f"Expected a finite loss, got {total} at step {step} of the pretraining; lower pretrain.rate and head_rate."
         )
-    parameters = [p for group in task.optimiser.param_groups for p in group["params"]]
-    nn.utils.clip_grad_norm_(parameters, config.clip)
-    task.optimiser.step()
+    task.optimiser.step(step)
     return total
 
 
@@ -232,16 +225,14 @@ class _Checkpoint:
     directory: Path
     key: str
 
-    def write(
-        self, standing: Standing, network: nn.Module, best: dict[str, Tensor], optimiser: torch.optim.AdamW
-    ) -> None:
+    def write(self, standing: Standing, network: nn.Module, best: dict[str, Tensor], optimiser: Optimiser) -> None:
         with atomic_directory(self.directory) as work:
             save_file(trained(network), work / "last.safetensors")
             save_file(best, work / "best.safetensors")
-            save_file(_moments(optimiser), work / "optimiser.safetensors")
+            save_file(optimiser.state(), work / "optimiser.safetensors")
             (work / "standing.json").write_text(json.dumps({"key": self.key, **asdict(standing)}))
 
-    def read(self, network: nn.Module, optimiser: torch.optim.AdamW) -> tuple[Standing, dict[str, Tensor]] | None:
+    def read(self, network: nn.Module, optimiser: Optimiser) -> tuple[Standing, dict[str, Tensor]] | None:
         """Restore network and optimiser; None, and nothing touched, where there is no checkpoint of this key."""
         try:
             body = json.loads((self.directory / "standing.json").read_text())
@@ -251,19 +242,6 @@ class _Checkpoint:
         if body.pop("key") != self.key:
             return None
         restore(network, last)
-        _set_moments(optimiser, moments)
+        optimiser.restore(moments)
         looks = tuple(Look(**look) for look in body.pop("looks"))
         return Standing(looks=looks, losses=tuple(body.pop("losses")), **body), best
-
-
-def _moments(optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
-    state = optimiser.state_dict()["state"]
-    return {f"{i}.{name}": value.clone() for i, entry in state.items() for name, value in entry.items()}
-
-
-def _set_moments(optimiser: torch.optim.AdamW, moments: dict[str, Tensor]) -> None:
-    body = optimiser.state_dict()
-    for key, value in moments.items():
-        i, name = key.split(".")
-        body["state"].setdefault(int(i), {})[name] = value
-    optimiser.load_state_dict(body)
