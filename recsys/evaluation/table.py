@@ -1,5 +1,7 @@
 """The result as plain rows for a terminal."""
 
+from collections.abc import Sequence
+
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.wording import figure, label
@@ -24,7 +26,17 @@ def in_order(evaluation: Evaluation) -> list[str]:
 
 def table(evaluation: Evaluation) -> str:
     """The rows as aligned text, a line each."""
-    cells = rows(evaluation)
+    return aligned(rows(evaluation))
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> str:
+    """A head and rows of equally many cells as text, a line each.
+
+    >>> print(aligned([["a", "b"], ["long", "c"]]))
+    a     b
+    ----  -
+    long  c
+    """
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])

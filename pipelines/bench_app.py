@@ -1,0 +1,62 @@
+"""Command line of `recsys bench`; nothing heavy is imported before a command runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="What each option is worth on one's own log.", no_args_is_help=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.command("encoder")
+def encoder(
+    data: Annotated[str, typer.Option(help="A known source or a directory in an input form.")],
+    out: Annotated[Path, typer.Option(help="Where finished trainings are kept; the same directory goes on.")],
+    options: Annotated[str, typer.Option(help="Names of options, with commas between; all by default.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each option; their metrics are averaged.")] = 1,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings, for all.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, for all.")] = None,
+    until: Annotated[str | None, typer.Option(help="Cut the log first: an ISO time or a quantile.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Train the text encoder with one change at a time; nDCG@10 by text alone on the test window, target new."""
+    from pipelines import bench
+
+    names = [name.strip() for name in options.split(",") if name.strip()]
+    order = bench.Order(
+        data=data, out=out, config=config, assignments=set_ or [], until=until, options=names, seeds=seeds
+    )
+    bench.encoder(order, form="json" if json else "table")
+
+
+@app.command("prompts")
+def prompts(
+    data: Annotated[str, typer.Option(help="A known source or a directory in an input form.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    until: Annotated[str | None, typer.Option(help="Cut the log first: an ISO time or a quantile.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask by cloze prompts, without a label and with a few; AUC against negatives that are as popular."""
+    from pipelines import prompts
+
+    prompts.measure(data, assignments=set_ or [], until=until, form="json" if json else "table")
+
+
+@app.command("options")
+def options() -> None:
+    """The options that `bench encoder` knows."""
+    from pipelines import bench
+
+    bench.show_options()
+
+
+@app.command("trial", hidden=True)
+def trial(
+    log: Annotated[Path, typer.Option()], work: Annotated[Path, typer.Option()], out: Annotated[Path, typer.Option()]
+) -> None:
+    """One training, in a process of its own."""
+    from pipelines import tryout
+
+    tryout.run(log, work, out)
