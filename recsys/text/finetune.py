@@ -13,11 +13,13 @@ from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import LongArray, Progress
 from recsys.text import continual, lora
+from recsys.text.card import Card
 from recsys.text.checkpoint import Checkpoints, Look
 from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.device import chosen
 from recsys.text.encoder import TextTower, TransformerEncoder
+from recsys.text.hub import is_name
 from recsys.text.origin import Origin
 from recsys.text.pairs import Pairs
 from recsys.text.shard import Shard
@@ -44,15 +46,17 @@ class Teacher:
         encoder: item text to vector; its digest is that of the base until it is saved and loaded.
         interest: history to user vector, score to probability.
         looks: the curve of both phases.
+        card: what the saved encoder's README tells.
     """
 
     encoder: TransformerEncoder
     interest: InterestModel
     looks: tuple[Look, ...]
+    card: Card
 
     def save(self, directory: Path) -> None:
         """Write what `TransformerEncoder.load` and `InterestModel.load` read, and history.json, the curve."""
-        self.encoder.save(directory)
+        self.encoder.save(directory, self.card)
         self.interest.save(directory)
         (directory / HISTORY).write_text(json.dumps([asdict(look) for look in self.looks], indent=1))
 
@@ -73,7 +77,7 @@ def finetune(
     Args:
         corpus: what was known at encoder_end.
         base: folder of a pretrained model.
-        encoder: how text becomes a vector; its `base` is not read here.
+        encoder: how text becomes a vector; its `base` is but a name here, for the card.
         config: the settings.
         workdir: checkpoints; the same directory resumes an interrupted run, which ends bit-equal.
         progress: called after every step.
@@ -94,7 +98,7 @@ def finetune(
     workdir.mkdir(parents=True, exist_ok=True)
     origin.encoder.tower.to(chosen(config.device))
     with limited(config.threads):
-        task = _task(corpus, origin, config, shard or Shard.alone(), workdir)
+        task = prepared(corpus, origin, config, shard or Shard.alone(), workdir)
         phases = _phases(config, origin)
         looks = _trained(task, phases, Checkpoints(directory=workdir, key=key), progress)
         vectors = item_vectors(task, phases[-1])
@@ -102,10 +106,24 @@ def finetune(
     task.towers.to("cpu")
     learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     interest = task.validation.calibrated(learned, vectors, config.calibration)
-    return Teacher(encoder=origin.encoder, interest=interest, looks=looks)
+    card = _card(corpus, encoder.base, origin.encoder.digest, looks)
+    return Teacher(encoder=origin.encoder, interest=interest, looks=looks, card=card)
 
 
-def _task(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shard, workdir: Path) -> Task:
+def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shard, workdir: Path) -> Task:
+    """What is trained, before the first step.
+
+    Args:
+        corpus: what was known at encoder_end.
+        origin: its tower is on the device that trains, and becomes part of the task.
+        config: the settings.
+        shard: which of several workers this is.
+        workdir: an existing directory for the frozen layers' states.
+
+    Raises:
+        ConfigError: more layers are to learn than there are.
+        TrainingError: too few users with something to learn.
+    """
     tower = origin.encoder.tower
     tokens = origin.encoder.tokens(corpus.texts)
     pairs = _pairs(corpus, tokens, config)
@@ -135,6 +153,17 @@ def _task(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shard, 
         penalty=None
         if origin.interest is None
         else continual.penalty(config.continual, towers, _projected(tower, pooled)),
+    )
+
+
+def _card(corpus: Corpus, base: str, digest: str, looks: tuple[Look, ...]) -> Card:
+    best = max(looks, key=lambda look: look.ndcg)
+    return Card(
+        base=base if is_name(base) else Path(base).name,
+        base_digest=digest,
+        window=(int(corpus.at.min()), corpus.end),
+        texts=len(corpus.texts),
+        metrics={"nDCG@10": best.ndcg, "recall@20": best.recall},
     )
 
 
