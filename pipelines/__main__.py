@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipelines import bench_app, head_app
 from recsys import __version__
 from recsys.errors import RecsysError
 
@@ -20,6 +21,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Sources: list them, fetch one, check a directory.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(bench_app.app, name="bench")
+app.add_typer(head_app.app, name="head")
 
 RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

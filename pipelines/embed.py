@@ -1,19 +1,39 @@
-"""Stage: catalogue + student → item vectors and the FAISS index."""
+"""Stage: catalogue + student → item vectors, what task heads read in the items, and the FAISS index."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.console import err
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from recsys.data.catalog import Catalog
+from recsys.ranking.feature_list import features
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.onnx import OnnxEncoder
+from recsys.retrieval.traits import Trait
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:
     """Make `vectors` and `index`."""
     catalog = Catalog.load(opened.read("catalog"))
     encoder = OnnxEncoder.load(opened.read("student"), threads=opened.settings.threads)
-    vectors = ItemVectors.of(catalog, encoder)
+    vectors = replace(ItemVectors.of(catalog, encoder), traits=_traits(opened.settings.traits.heads, catalog))
     index = ItemIndex.build(vectors.vectors, opened.settings.retrieval.index)
     with opened.make(stage) as out:
         vectors.save(out["vectors"])
         index.save(out["index"])
+
+
+def _traits(heads: Sequence[str], catalog: Catalog) -> tuple[Trait, ...]:
+    if not heads:
+        return ()
+    from recsys.text.traits import trait_of  # torch, for those who have heads
+
+    traits = []
+    for head in heads:
+        err.print(f"  {head} reads the items", markup=False)
+        traits.append(trait_of(Path(head), catalog))
+    features(traits)  # names that stand twice
+    return tuple(traits)

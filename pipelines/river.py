@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.console import err
-from pipelines.run_directory import RunDirectory
+from pipelines.run_directory import HEAD, RunDirectory
 from pipelines.source import locate
-from pipelines.stages import Stage, chosen, named
+from pipelines.stages import chosen, named
 from recsys import settings
+from recsys.artifacts import read_manifest
 from recsys.data.prepare import parse_until
 from recsys.errors import RecsysError
 
@@ -20,10 +21,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class StageError(RecsysError):
-    """A stage's process ended with an error it has already told."""
+    """A process ended with an error it has already told."""
 
-    def __init__(self, stage: str, code: int) -> None:
-        super().__init__(f"stage {stage} ended with exit code {code}; earlier stages are kept.")
+    def __init__(self, name: str, code: int) -> None:
+        super().__init__(f"{name} ended with exit code {code}; what was finished before is kept.")
         self.exit_code = code
 
 
@@ -37,6 +38,8 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
     given = settings.load(config, assignments)
     if until is not None:
         parse_until(until)  # a mistake here should not wait for the first stage
+    for head in given.traits.heads:
+        read_manifest(Path(head), kind=HEAD)
     source, digest = locate(data)
     opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=given)
     opened.save()
@@ -49,7 +52,7 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
                 err.print(f"{label}: up to date", markup=False)
                 continue
             err.print(label, markup=False)
-            _in_own_process(stage, opened)
+            in_own_process([stage.name, "--run", str(directory)], name=f"stage {stage.name}", threads=given.threads)
     except KeyboardInterrupt:
         err.print("recsys: interrupted; finished stages are kept, run the same command again to go on.", markup=False)
         raise
@@ -69,10 +72,14 @@ def run_stage(name: str, directory: Path) -> None:
     importlib.import_module(f"pipelines.{stage.name}").run(opened, stage)
 
 
-def _in_own_process(stage: Stage, opened: RunDirectory) -> None:
-    threads = str(opened.settings.threads)
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads)}
-    command = [sys.executable, "-m", "pipelines", stage.name, "--run", str(opened.path)]
+def in_own_process(arguments: Sequence[str], *, name: str, threads: int) -> None:
+    """`recsys ARGUMENTS` in a process of its own, with that many threads for its libraries.
+
+    Raises:
+        StageError: it failed; it has told why on stderr.
+    """
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    command = [sys.executable, "-m", "pipelines", *arguments]
     # In a session of its own, so that Ctrl-C reaches it once, from here, and not in the midst of tidying up.
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
@@ -84,4 +91,4 @@ def _in_own_process(stage: Stage, opened: RunDirectory) -> None:
     if code == 130 or code == -signal.SIGINT:
         raise KeyboardInterrupt
     if code != 0:
-        raise StageError(stage.name, code if code > 0 else 1)
+        raise StageError(name, code if code > 0 else 1)

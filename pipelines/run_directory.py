@@ -14,6 +14,8 @@ from recsys.errors import ArtifactError, UsageError
 from recsys.settings import Settings, validate
 
 RUN_FILE = "run.json"
+HEAD = "head"
+"""The kind of a task head's manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +97,14 @@ class RunDirectory:
         return config
 
     def parents(self, stage: Stage) -> dict[str, str]:
-        """Digests of what the stage reads.
+        """Digests of what the stage reads, task heads from outside the run among them.
 
         Raises:
             ArtifactError: something it reads has not been made.
         """
-        return {name: read_manifest(self / name, kind=name).digest for name in stage.reads}
+        heads = self.settings.traits.heads if "traits" in stage.sections else ()
+        made = {name: read_manifest(self / name, kind=name).digest for name in stage.reads}
+        return made | {head: read_manifest(Path(head), kind=HEAD).digest for head in heads}
 
     def is_made(self, stage: Stage) -> bool:
         """Whether everything the stage makes is there, from these very inputs and settings."""

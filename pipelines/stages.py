@@ -49,7 +49,12 @@ STAGES: tuple[Stage, ...] = (
         reads=("catalog", "interactions", "teacher"),
         sections=("distill",),
     ),
-    Stage(name="embed", makes=("vectors", "index"), reads=("catalog", "student"), sections=("retrieval", "threads")),
+    Stage(
+        name="embed",
+        makes=("vectors", "index"),
+        reads=("catalog", "student"),
+        sections=("retrieval", "traits", "threads"),
+    ),
     Stage(
         name="train_ranker",
         makes=("ranker",),

@@ -4,7 +4,7 @@ from pipelines.console import err, progress
 from pipelines.parts import Parts
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
-from recsys.ranking.feature_list import TEXT_FEATURES
+from recsys.ranking.feature_list import text_features
 from recsys.ranking.ranker import Ranker
 from recsys.recommender import training_rows
 
@@ -25,7 +25,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     )
     trees, seed, threads = opened.settings.ranking.trees, opened.settings.seed, opened.settings.threads
     with opened.make(stage) as out:
-        for folder, dropped in (("", frozenset[str]()), (ABLATION, TEXT_FEATURES)):
+        for folder, dropped in (("", frozenset[str]()), (ABLATION, text_features(parts.vectors.traits))):
             chosen = [table.drop(dropped) for table in tables]
             label = "ranker" + (f" {folder}" if folder else "")
             with progress(label) as show:

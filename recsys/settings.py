@@ -13,8 +13,8 @@ from recsys.data.config import Config, DataConfig, QualityConfig, SplitConfig, T
 from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
-from recsys.retrieval.config import RetrievalConfig
-from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig, PretrainConfig, PromptConfig
+from recsys.retrieval.config import RetrievalConfig, TraitsConfig
+from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig, HeadConfig, PretrainConfig, PromptConfig
 
 
 class Settings(Config):
@@ -29,6 +29,8 @@ class Settings(Config):
     prompt: PromptConfig = PromptConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distill: DistillConfig = DistillConfig()
+    head: HeadConfig = HeadConfig()
+    traits: TraitsConfig = TraitsConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -1,13 +1,18 @@
 """All features in the order of their columns."""
 
-from recsys.ranking.features import FeatureTable, build
+from collections.abc import Sequence
+
+from recsys.errors import ShapeError
+from recsys.ranking.features import Feature, FeatureTable, build
 from recsys.ranking.item_features import ITEM_FEATURES
 from recsys.ranking.pair_features import PAIR_FEATURES, SOURCE_FEATURES
 from recsys.ranking.pairs import Pairs
+from recsys.ranking.trait_features import trait_features
 from recsys.ranking.user_features import USER_FEATURES
+from recsys.retrieval.traits import Trait
 
 FEATURES = (*USER_FEATURES, *ITEM_FEATURES, *PAIR_FEATURES, *SOURCE_FEATURES)
-"""Every feature; a name stands once."""
+"""Every feature but those of task heads; a name stands once."""
 
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 
@@ -19,6 +24,25 @@ TEXT_FEATURES = frozenset(
 """Features that owe something to the text encoder: an ablation leaves them out."""
 
 
+def features(traits: Sequence[Trait]) -> tuple[Feature, ...]:
+    """Every feature, those of task heads last.
+
+    Raises:
+        ShapeError: a name that stands twice.
+    """
+    every = (*FEATURES, *trait_features(traits))
+    names = [feature.name for feature in every]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ShapeError(f"Expected features of different names, got two {twice!r}; rename the head's folder or label.")
+    return every
+
+
+def text_features(traits: Sequence[Trait]) -> frozenset[str]:
+    """`TEXT_FEATURES` and those of task heads."""
+    return TEXT_FEATURES | {feature.name for feature in trait_features(traits)}
+
+
 def feature_table(pairs: Pairs) -> FeatureTable:
     """All features of pairs."""
-    return build(pairs, FEATURES)
+    return build(pairs, features(pairs.traits))

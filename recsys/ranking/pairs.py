@@ -9,6 +9,8 @@ from recsys.ranking.counters import Counters
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates
 from recsys.retrieval.collaborative import contacts
+from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.traits import Trait
 from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
 
 
@@ -50,6 +52,7 @@ class Pairs:
         by_brand: counters by user and brand.
         likeness: float32 (m, LATEST), text cosine to the user's last items, the last first; NaN where there are fewer.
         interest: float32 (m,).
+        traits: what task heads read in the items' texts.
     """
 
     as_of: Instant
@@ -64,6 +67,7 @@ class Pairs:
     by_brand: Tally
     likeness: FloatArray
     interest: FloatArray
+    traits: tuple[Trait, ...]
 
     @classmethod
     def of(
@@ -72,7 +76,7 @@ class Pairs:
         candidates: Candidates,
         *,
         items: ItemState,
-        vectors: FloatArray,
+        vectors: ItemVectors,
         interest: FloatArray,
         as_of: Instant,
     ) -> "Pairs":
@@ -109,8 +113,9 @@ class Pairs:
             own=tally(taken.item_idx.astype(np.int64), item.astype(np.int64), len(items)),
             by_category=by(items.category),
             by_brand=by(items.brand),
-            likeness=_likeness(taken, candidates, vectors),
+            likeness=_likeness(taken, candidates, vectors.vectors),
             interest=interest,
+            traits=vectors.traits,
         )
 
     def age(self, at: LongArray | DoubleArray) -> DoubleArray:

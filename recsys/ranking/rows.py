@@ -6,7 +6,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.ranking.config import RecommenderConfig
-from recsys.ranking.feature_list import FEATURE_NAMES
+from recsys.ranking.feature_list import features
 from recsys.ranking.features import FeatureTable
 from recsys.ranking.ranker import RankerTable
 from recsys.ranking.snapshot import Snapshot
@@ -49,13 +49,13 @@ def table_of(snapshot: Snapshot, interactions: Interactions, *, label_end: Insta
     histories = interactions.histories(users, as_of=as_of)
     truth = future.histories(users, as_of=label_end)
     parts = [_block(snapshot, histories, truth, rows) for rows in snapshot.blocks(len(users))]
-    features = _stacked([table for table, _, _ in parts])
+    names = tuple(feature.name for feature in features(snapshot.vectors.traits))
     gain = np.concatenate([np.zeros(0, np.float32), *(gain for _, gain, _ in parts)])
     reachable = sum(n for _, _, n in parts)
     return RankerTable(
         as_of=as_of,
         label_end=label_end,
-        features=features,
+        features=_stacked([table for table, _, _ in parts], names),
         gain=gain,
         missed=reachable - int(np.count_nonzero(gain)),
     )
@@ -84,11 +84,11 @@ def _block(
     return table, gains[candidates.rows, candidates.item_idx], int(np.count_nonzero(gains * allowed))
 
 
-def _stacked(tables: list[FeatureTable]) -> FeatureTable:
+def _stacked(tables: list[FeatureTable], names: tuple[str, ...]) -> FeatureTable:
     sizes = [np.diff(table.indptr) for table in tables]
     return FeatureTable(
-        names=FEATURE_NAMES,
-        values=np.concatenate([np.zeros((0, len(FEATURE_NAMES)), np.float32), *(t.values for t in tables)]),
+        names=names,
+        values=np.concatenate([np.zeros((0, len(names)), np.float32), *(t.values for t in tables)]),
         indptr=np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64),
         item_idx=np.concatenate([np.zeros(0, np.int32), *(table.item_idx for table in tables)]),
     )

@@ -85,9 +85,7 @@ class Snapshot:
     def features(self, histories: Histories, candidates: Candidates, *, as_of: Instant) -> FeatureTable:
         """What a ranker may read about these candidates of a block of users."""
         interest = self.retriever.interest.interest(candidates.scores[:, -1])
-        pairs = Pairs.of(
-            histories, candidates, items=self.items, vectors=self.vectors.vectors, interest=interest, as_of=as_of
-        )
+        pairs = Pairs.of(histories, candidates, items=self.items, vectors=self.vectors, interest=interest, as_of=as_of)
         return feature_table(pairs)
 
     def blocks(self, n: int) -> list[slice]:

@@ -54,3 +54,13 @@ class RetrievalConfig(Config):
     block_values: int = Field(1_000_000, ge=1, description="Users are scored in blocks of so many user × item values.")
     behaviour: BehaviourConfig = Field(default_factory=BehaviourConfig, description="The behavioural models.")
     index: IndexConfig = Field(default_factory=IndexConfig, description="The search of item vectors.")
+
+
+class TraitsConfig(Config):
+    """What is read in the items' texts beside their vectors."""
+
+    heads: tuple[str, ...] = Field(
+        (),
+        description="Directories of task heads; what each reads in the items becomes features of the ranker, named by "
+        "the directory.",
+    )

@@ -10,6 +10,7 @@ import numpy as np
 
 from recsys.data.catalog import Catalog
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval.traits import Trait, load_traits, save_traits
 from recsys.schema import FloatArray
 
 
@@ -39,16 +40,23 @@ class ItemVectors:
         vectors: float32 (n_items, dim), unit rows.
         catalog_digest: `Catalog.digest` the rows belong to.
         encoder_digest: `TextEncoder.digest` that made them.
+        traits: what task heads read in the same texts, one row an item; none where no head is set.
     """
 
     vectors: FloatArray
     catalog_digest: str
     encoder_digest: str
+    traits: tuple[Trait, ...] = ()
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
             raise ShapeError(
                 f"ItemVectors: expected float32 (n_items, dim), got {self.vectors.dtype} {self.vectors.shape}."
+            )
+        odd = [trait for trait in self.traits if len(trait) != len(self.vectors)]
+        if odd:
+            raise ShapeError(
+                f"Expected one row of {odd[0].name} an item, got {len(odd[0])} for {len(self.vectors)}; embed again."
             )
 
     @classmethod
@@ -85,7 +93,8 @@ class ItemVectors:
             )
 
     def save(self, directory: Path) -> None:
-        """Write vectors.npy and vectors.json into an existing directory."""
+        """Write vectors.npy, vectors.json and the traits into an existing directory."""
+        save_traits(self.traits, directory)
         np.save(directory / "vectors.npy", self.vectors, allow_pickle=False)
         facts = {
             "catalog_digest": self.catalog_digest,
@@ -108,4 +117,9 @@ class ItemVectors:
                 f"Expected vectors of shape {facts['shape']} in {directory / 'vectors.npy'}, got {vectors.shape}; "
                 "embed the items again."
             )
-        return cls(vectors=vectors, catalog_digest=facts["catalog_digest"], encoder_digest=facts["encoder_digest"])
+        return cls(
+            vectors=vectors,
+            catalog_digest=facts["catalog_digest"],
+            encoder_digest=facts["encoder_digest"],
+            traits=load_traits(directory),
+        )
