@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines import forgetting
 from pipelines.console import err, progress
 from pipelines.reliability import on_validation
 from pipelines.run_directory import RunDirectory
-from pipelines.source import base_folder
+from pipelines.source import base_for
 from pipelines.stages import Stage
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
@@ -28,12 +29,14 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     reliability.json says how far its interest is to be believed.
 
     The teacher starts from `pretrained` where the stage reads it; `zero_shot` is the base as it comes in any case.
+    With finetune.continual.start it goes on from another teacher; forgetting.json says what that kept and gained.
     """
     config, encoder = opened.settings.finetune, opened.settings.encoder
     catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
     interactions, split = Interactions.load(log), TimeSplit.load(log)
-    corpus = Corpus.of(catalog, interactions, split.encoder_end, valid_fraction=config.valid_fraction)
-    base = base_folder(encoder.base)
+    start = forgetting.verified(config.continual.start)
+    corpus = forgetting.prepared(_corpus(catalog, interactions, split, config.valid_fraction), start)
+    base = base_for(encoder, corpus.texts, opened.work(stage))
     with opened.make(stage) as out:
         target = out["teacher"]
         with progress("step") as show:
@@ -45,17 +48,26 @@ def run(opened: RunDirectory, stage: Stage) -> None:
                 workdir=opened.work(stage),
                 out=target,
                 progress=show,
+                start=start,
             )
+        forgetting.write(corpus, start, target)
         err.print("  item vectors", markup=False)
         vectors = ItemVectors.of(catalog, TransformerEncoder.load(target))
         _save(vectors, target / "vectors")
         found = on_validation(corpus, InterestModel.load(target), _of_texts(vectors, catalog, corpus))
         if found is not None:
             found.save(target)
-        untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling="mean")
+        untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
         known = catalog.known_before(split.encoder_end, interactions.before(split.encoder_end).seen_items())
         _save(_centred(ItemVectors.of(catalog, untrained), known), target / "zero_shot")
     shutil.rmtree(opened.work(stage), ignore_errors=True)
+
+
+def _corpus(catalog: Catalog, interactions: Interactions, split: TimeSplit, valid_fraction: float) -> Corpus:
+    corpus = Corpus.of(catalog, interactions, split.encoder_end, valid_fraction=valid_fraction)
+    if corpus.textless:
+        err.print(f"  note: {corpus.textless} positive events of items without text are left out", markup=False)
+    return corpus
 
 
 def _save(vectors: ItemVectors, directory: Path) -> None:

@@ -2,10 +2,23 @@
 
 from pathlib import Path
 
+from recsys.artifacts import verify
 from recsys.evaluation import forgetting
 from recsys.evaluation.forgetting import Change
 from recsys.text import continual
 from recsys.text.corpus import Corpus
+
+
+def verified(start: str) -> Path | None:
+    """The directory of the teacher that finetune.continual.start names, its files checked; None where it names none.
+
+    Raises:
+        ArtifactError: no whole teacher there.
+    """
+    if not start:
+        return None
+    verify(Path(start), kind="teacher")
+    return Path(start)
 
 
 def prepared(corpus: Corpus, start: Path | None) -> Corpus:
