@@ -1,13 +1,17 @@
 """Where a run's log comes from, and what identifies its content."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.console import err
 from recsys.artifacts import digest_of, sha256
 from recsys.data.download import default_cache
 from recsys.data.sources import available, base_encoder
 from recsys.errors import UsageError
+from recsys.text.config import EncoderConfig
 
 KNOWN_BASE = "all-MiniLM-L6-v2"
+SCRATCH = "scratch"
 INPUTS = ("*.parquet", "*.csv", "*.jsonl", "*.inter", "*.item", "filtered.json")
 
 
@@ -28,16 +32,53 @@ def locate(data: str) -> tuple[str, str]:
     return str(directory.resolve()), digest_of({path.name: sha256(path) for path in files})
 
 
-def base_folder(base: str) -> Path:
-    """The folder of a base encoder: fetched if it is the known one, else a folder in transformers' layout.
+def base_folder(base: str, *, revision: str = "main") -> Path:
+    """The folder of a pretrained encoder: the known one, a folder in transformers' layout, or a model on the hub.
+
+    Args:
+        base: `encoder.base`.
+        revision: of a model on the hub.
 
     Raises:
-        UsageError: neither.
+        UsageError: none of these.
         FetchError: it cannot be fetched.
     """
+    from recsys.text import hub
+
     if base == KNOWN_BASE:
         return base_encoder(default_cache())
     folder = Path(base)
-    if not folder.is_dir():
-        raise UsageError(f"Expected encoder.base as {KNOWN_BASE} or the folder of a pretrained model, got {base!r}.")
+    if folder.is_dir():
+        return folder
+    if hub.is_name(base):
+        return hub.fetch(base, revision=revision)
+    raise UsageError(
+        f"Expected encoder.base as {KNOWN_BASE}, the folder of a pretrained model or owner/name on the hub, "
+        f"got {base!r}; check it."
+    )
+
+
+def base_for(encoder: EncoderConfig, texts: Sequence[str], work: Path) -> Path:
+    """The folder of the base for a shop; one from scratch is made of its texts. What does not fit is told on stderr.
+
+    Args:
+        encoder: the settings.
+        texts: of the items known before encoder_end.
+        work: a directory for a base from scratch.
+
+    Raises:
+        UsageError: no such base.
+        FetchError: it cannot be fetched.
+        TrainingError: nothing to make one from.
+    """
+    from recsys.text import scratch
+    from recsys.text.pretrained import base_tokenizer
+    from recsys.text.tokens import unknown_warning
+
+    if encoder.base == SCRATCH:
+        return scratch.build(texts, encoder.scratch, work / SCRATCH)
+    folder = base_folder(encoder.base, revision=encoder.revision)
+    warning = unknown_warning(base_tokenizer(folder), texts)
+    if warning is not None:
+        err.print(f"  warning: {warning}", markup=False)
     return folder

@@ -9,6 +9,22 @@ from recsys.data.config import Config
 Pooling = Literal["mean", "attention", "cls", "last"]
 
 
+class ScratchConfig(Config):
+    """An encoder that no one has pretrained: its tokenizer comes from the shop's text, its weights from a seed."""
+
+    vocabulary: int = Field(8_000, ge=300, description="Most tokens of the vocabulary, 256 bytes among them.")
+    layers: int = Field(4, ge=1, description="Layers.")
+    width: int = Field(256, ge=8, description="Width of states and vectors; the attention heads share it.")
+    heads: int = Field(4, ge=1, description="Attention heads of a layer.")
+    seed: int = Field(0, ge=0, description="Seed of the first weights.")
+
+    @model_validator(mode="after")
+    def _shared_evenly(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"expected width as a multiple of heads, got {self.width} and {self.heads}")
+        return self
+
+
 class EncoderConfig(Config):
     """The model that reads item text."""
 
@@ -24,6 +40,7 @@ class EncoderConfig(Config):
         "token; last is for decoders.",
     )
     max_tokens: int = Field(32, ge=4, description="Text is cut to this many tokens.")
+    scratch: ScratchConfig = ScratchConfig()
 
 
 class ObjectiveConfig(Config):

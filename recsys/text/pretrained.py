@@ -49,6 +49,25 @@ def read_tokenizer(folder: Path, model: nn.Module, max_tokens: int) -> Tokenizer
     """Cuts to `max_tokens`, does not pad, and makes at least one token of any text.
 
     Raises:
+        ArtifactError: there is none, none that can be read, or that of another model.
+    """
+    tokenizer = base_tokenizer(folder)
+    known, embedded = tokenizer.get_vocab_size(), int(model.config.vocab_size)  # type: ignore[union-attr,arg-type]
+    if known > embedded:
+        raise ArtifactError(
+            f"Expected a tokenizer of at most {embedded} tokens, the model's, got {known} at {folder}; it belongs to "
+            "another model, copy both again."
+        )
+    if not tokenizer.encode("").ids:
+        _end_texts(tokenizer, model, folder)
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def base_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a base: neither cuts nor pads.
+
+    Raises:
         ArtifactError: there is none, or none that can be read.
     """
     path = folder / "tokenizer.json"
@@ -60,17 +79,8 @@ def read_tokenizer(folder: Path, model: nn.Module, max_tokens: int) -> Tokenizer
             f"it ({_first_line(error)}); write it by AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER) or "
             "choose another base."
         ) from error
-    known, embedded = tokenizer.get_vocab_size(), int(model.config.vocab_size)  # type: ignore[union-attr,arg-type]
-    if known > embedded:
-        raise ArtifactError(
-            f"Expected a tokenizer of at most {embedded} tokens, the model's, got {known} at {folder}; it belongs to "
-            "another model, copy both again."
-        )
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    if not tokenizer.encode("").ids:
-        _end_texts(tokenizer, model, folder)
-    tokenizer.enable_truncation(max_tokens)
     return tokenizer
 
 

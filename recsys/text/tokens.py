@@ -1,13 +1,46 @@
 """Token ids of many texts, and how they are grouped so that little padding is computed."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from recsys.schema import LongArray
+
+MOST_UNKNOWN = 0.05
+"""Share of unknown tokens above which a base does not fit a shop's language."""
+
+
+def unknown_share(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
+    """Share of the texts' tokens, markers left out, that the tokenizer does not know; byte-level ones know all.
+
+    >>> from tokenizers import models, pre_tokenizers
+    >>> tokenizer = Tokenizer(models.WordLevel({"?": 0, "blue": 1, "mug": 2}, unk_token="?"))
+    >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> unknown_share(tokenizer, ["blue mug", "blue кружка"])
+    0.25
+    """
+    model = json.loads(tokenizer.to_str())["model"]
+    # Unigram models name it by its place
+    unknown = model.get("unk_id") if "unk_id" in model else tokenizer.token_to_id(model.get("unk_token") or "")
+    ids = [i for encoding in tokenizer.encode_batch(list(texts), add_special_tokens=False) for i in encoding.ids]
+    return ids.count(unknown) / max(len(ids), 1) if unknown is not None else 0.0
+
+
+def unknown_warning(tokenizer: Tokenizer, texts: Sequence[str]) -> str | None:
+    """A sentence that says that the base does not fit the texts, and what does; None if it fits."""
+    share = unknown_share(tokenizer, texts)
+    if share <= MOST_UNKNOWN:
+        return None
+    return (
+        f"{share:.0%} of the tokens of the shop's texts are unknown to the base (expected at most {MOST_UNKNOWN:.0%}): "
+        "set encoder.base to a multilingual model such as FacebookAI/xlm-roberta-base, or to scratch, which trains "
+        "tokenizer and encoder on the shop's texts."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,9 @@ def test_training_helps_and_the_teacher_can_be_read(corpus, base, quick, tmp_pat
     assert seen[-1][:2] == (40, 40)
     assert {"loss", "ndcg@10"} <= set(seen[3][2])
     encoder = TransformerEncoder.load(out)
+    readme = (out / "README.md").read_text()
+    assert "| base | all-MiniLM-L6-v2 |" in readme
+    assert f"| nDCG@10 (validation window) | {best.ndcg:.4f} |" in readme
     assert abs(encoder.encode(corpus.texts) - teacher.encoder.encode(corpus.texts)).max() < 1e-6
     assert InterestModel.load(out).calibration == teacher.interest.calibration
     assert not list((tmp_path / "w").glob("states*"))

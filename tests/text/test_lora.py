@@ -9,10 +9,10 @@ from transformers import BertConfig, BertModel
 
 from recsys.errors import ConfigError
 from recsys.text import lora
-from recsys.text.config import FinetuneConfig
+from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.finetune import finetune
-from tests.tiny import SHORT, silent
+from tests.tiny import SHORT, silent, write_decoder
 
 TEXTS = ("red trowel seed", "oven", "", "guitar goes well")
 
@@ -97,6 +97,19 @@ def test_a_teacher_is_trained(corpus, base, quick, tmp_path, tune):
     assert "transformer.encoder.layer.0.attention.self.query.weight" in changed
     assert not [name for name in changed if "embeddings" in name]
     assert ("transformer.encoder.layer.0.attention.output.LayerNorm.weight" in changed) == (tune == "all")
+
+
+def test_a_decoder_learns_by_low_rank_updates(corpus, quick, tmp_path):
+    decoder = write_decoder(tmp_path / "decoder")
+    config = quick(tune="lora", head_steps=0, max_steps=20, evaluate_every=5, layer_rate=3e-3)
+    encoder = EncoderConfig(max_tokens=16, pooling="last")
+    teacher = finetune(corpus, base=decoder, encoder=encoder, config=config, workdir=tmp_path / "work", progress=silent)
+    assert max(look.ndcg for look in teacher.looks) > teacher.looks[0].ndcg + 0.05
+    (tmp_path / "teacher").mkdir()
+    teacher.save(tmp_path / "teacher")
+    again = TransformerEncoder.load(tmp_path / "teacher")
+    assert again.encode(TEXTS) == pytest.approx(teacher.encoder.encode(TEXTS), abs=1e-6)
+    assert again.pooling == "last"
 
 
 def test_what_can_be_tuned(encoder):

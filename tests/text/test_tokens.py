@@ -1,9 +1,11 @@
 """Compressed rows of token ids."""
 
 import numpy as np
+import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from recsys.text.tokens import Tokens
+from recsys.text.tokens import Tokens, unknown_share
 
 TOKENS = Tokens.of([[1, 2, 3], [4], [], [5, 6], [7, 8, 9, 10]])
 
@@ -25,3 +27,22 @@ def test_groups_hold_similar_lengths_within_the_budget():
     assert max(len(g) for g in TOKENS.groups(np.arange(5), tokens=99, most=2)) == 2
     assert sorted(i for g in TOKENS.groups(np.arange(5), tokens=7) for i in g) == [0, 1, 2, 3, 4]
     assert list(TOKENS.groups(np.zeros(0, np.int64), tokens=7)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "share"),
+    [
+        (models.WordPiece({"?": 0, "blue": 1, "##s": 2}, unk_token="?"), 1 / 4),
+        (models.BPE({"?": 0, **{c: i + 1 for i, c in enumerate("blues")}}, [], unk_token="?"), 1 / 10),
+        (models.Unigram([("?", 0.0), ("blue", -1.0), ("s", -2.0)], unk_id=0), 1 / 4),
+    ],
+)
+def test_unknown_tokens_are_counted_without_markers(model, share):
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="? $A ?", special_tokens=[("?", 0)])
+    assert unknown_share(tokenizer, ["blues blue", "ж"]) == pytest.approx(share)
+
+
+def test_no_token_is_none_unknown():
+    assert unknown_share(Tokenizer(models.WordPiece({"?": 0}, unk_token="?")), []) == 0
