@@ -5,15 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import DAY
 from recsys.text import objective
 from recsys.text.config import FinetuneConfig, ObjectiveConfig
+from recsys.text.finetune import finetune
+from recsys.text.impressions import Impressions
 from recsys.text.pairs import Pairs
 from recsys.text.user import UserTower
+from tests.tiny import SHORT, silent
 
 DIM = 8
 
@@ -42,6 +45,7 @@ def gradients(batch, size, config):
     return [whole.detach(), texts.grad, *(torch.zeros_like(p) if p.grad is None else p.grad for p in user.parameters())]
 
 
+@settings(max_examples=30)
 @given(size=st.integers(2, 20), weights=WEIGHTS)
 def test_the_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(batch, size, weights):
     weights |= {"logq": min(1.0, weights["logq"])}
@@ -72,3 +76,24 @@ def test_a_user_who_was_shown_nothing_adds_nothing(batch):
 def test_no_loss_at_all():
     with pytest.raises(ValueError, match="a weight above 0 for softmax, pointwise, pairwise or impressions, all are 0"):
         ObjectiveConfig(softmax=0, pointwise=0)
+
+
+def test_all_losses_and_hard_negatives_at_once_learn_and_resume_bit_equal(corpus, base, quick, tmp_path):
+    shown = np.random.default_rng(0).integers(0, len(corpus.texts), len(corpus.text)).astype(np.int32)
+    told = replace(corpus, impressions=Impressions(user=corpus.user, text=shown, at=corpus.at))
+    mined = {"hard_negatives": 2, "hard_pool": 8, "hard_skip": 2}
+    config = quick(pairwise=0.5, impressions=0.5, head_steps=12, max_steps=6, **mined)
+
+    def train(name, progress=silent):
+        return finetune(told, base=base, encoder=SHORT, config=config, workdir=tmp_path / name, progress=progress)
+
+    def interrupt(done, *_):
+        if done == 15:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train("a", interrupt)
+    again, whole = train("a"), train("b")
+    assert again.looks == whole.looks
+    assert np.array_equal(again.encoder.encode(corpus.texts), whole.encoder.encode(corpus.texts))
+    assert max(look.ndcg for look in whole.looks) > whole.looks[0].ndcg + 0.05
