@@ -21,7 +21,7 @@ def dropped(stack, share, seed):
 
 def test_the_share_is_dropped_and_the_rest_scaled():
     got = dropped(layers(), 0.25, (0, 1, 2))
-    assert set(got.tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert sorted(set(got.tolist())) == pytest.approx([0, 1 / 0.75])
     assert float((got == 0).float().mean()) == pytest.approx(0.25, abs=0.03)
 
 
@@ -49,5 +49,5 @@ def test_nothing_is_left_of_it():
 def test_none_at_zero_and_layers_that_know_none():
     assert torch.equal(dropped(layers(), 0.0, (0,)), torch.ones(4000))
     plain = nn.ModuleList([nn.Linear(2, 2)])
-    with pytest.raises(ConfigError, match="Expected layers with dropout, got Linear without; set finetune.dropout"):
+    with pytest.raises(ConfigError, match=r"Expected layers with dropout, got Linear without; set finetune.dropout"):
         dropped(plain, 0.5, (0,))
