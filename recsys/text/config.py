@@ -237,8 +237,13 @@ class PromptConfig(Config):
     calibration: Literal["none", "contextual"] = Field(
         "contextual", description="contextual: less the score of the same candidate after a history without content."
     )
-    layers: int = Field(2, ge=0, description="How many of the top layers learn from labelled users, beside the head.")
-    epochs: int = Field(5, ge=1, description="Passes over the labelled prompts.")
+    catalogue_pairs: int = Field(
+        1000, ge=0, description="Questions made from the catalogue alone that teach first; 0 leaves them out."
+    )
+    tune: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        "all", description="How many of the top layers learn from labelled prompts, beside the head."
+    )
+    epochs: int = Field(2, ge=1, description="Passes over the prompts of labelled users.")
     tokens_per_step: int = Field(2_048, ge=1, description="Tokens of prompts in one step.")
     rate: float = Field(2e-4, gt=0, description="Learning rate.")
     threads: int = Field(2, ge=1, description="Threads; another number may round differently.")

@@ -55,10 +55,16 @@ class Labelled:
             )
 
 
-def tuned(cloze: Cloze, labelled: Labelled, progress: Progress) -> Cloze:
+def tuned(cloze: Cloze, labelled: Labelled, progress: Progress, *, epochs: int | None = None) -> Cloze:
     """A copy that has learned from labelled pairs; the head and the top layers learn, embeddings stay.
 
     A pure function of its arguments: the order of the pairs is drawn by `seed`, there is no dropout.
+
+    Args:
+        cloze: where learning starts; it stays as it is.
+        labelled: what is learned from.
+        progress: called after every step.
+        epochs: passes over the pairs, where other than those of the settings.
 
     Raises:
         TrainingError: more layers asked for than there are, or a loss that is not a number.
@@ -68,7 +74,7 @@ def tuned(cloze: Cloze, labelled: Labelled, progress: Progress) -> Cloze:
     learner = Cloze(model=model, prompt=cloze.prompt)
     tokens = cloze.prompt.tokens(labelled.histories, labelled.candidates)
     signs = torch.tensor(labelled.labels, dtype=torch.float32) * 2 - 1
-    steps = config.epochs * math.ceil(int(tokens.lengths.sum()) / config.tokens_per_step)
+    steps = (epochs or config.epochs) * math.ceil(int(tokens.lengths.sum()) / config.tokens_per_step)
     with limited(config.threads):
         optimiser = _optimiser(model, config, steps)
         schedule = passes(tokens.lengths, tokens=config.tokens_per_step, seed=config.seed)
@@ -86,9 +92,10 @@ def tuned(cloze: Cloze, labelled: Labelled, progress: Progress) -> Cloze:
 
 def _optimiser(model: MaskedModel, config: PromptConfig, steps: int) -> Optimiser:
     depth = len(model.layers)
-    if config.layers > depth:
-        raise TrainingError(f"Expected at most {depth} layers to learn, the model's, got {config.layers}; lower it.")
-    layers = [p for layer in model.layers[depth - config.layers :] for p in layer.parameters()]
+    top = depth if config.tune == "all" else config.tune
+    if top > depth:
+        raise TrainingError(f"Expected prompt.tune of at most {depth}, the model's layers, got {top}; lower it.")
+    layers = [p for layer in model.layers[depth - top :] for p in layer.parameters()]
     model.network.requires_grad_(False)
     group = Group(parameters=[*layers, *model.head], rate=config.rate, decay=_DECAY)
     return Optimiser.of([group], OptimiserConfig(), steps=steps)

@@ -18,7 +18,7 @@ SETTINGS = {
     "rate": 1e-2,
     "tokens_per_step": 256,
     "title_tokens": 2,
-    "layers": 2,
+    "tune": 2,
     "calibration": "none",
 }
 
@@ -83,8 +83,8 @@ def test_labels_that_are_none_are_refused(labels, sentence):
 
 
 def test_more_layers_than_there_are(cloze):
-    deep = Cloze.of(cloze.model, PromptConfig(**SETTINGS | {"layers": 4}))
-    with pytest.raises(TrainingError, match="Expected at most 3 layers to learn, the model's, got 4"):
+    deep = Cloze.of(cloze.model, PromptConfig(**SETTINGS | {"tune": 4}))
+    with pytest.raises(TrainingError, match="Expected prompt.tune of at most 3, the model's layers, got 4"):
         tuned(deep, questions(8, 0), silent)
 
 
