@@ -49,7 +49,7 @@ class Head(nn.Module):
             return hidden_NTD[:, 0]
         if self.pooling == "last":
             last_N = mask_NT.sum(dim=1).clamp(min=1) - 1
-            return torch.take_along_dim(hidden_NTD, last_N[:, None, None], dim=1)[:, 0]
+            return hidden_NTD[torch.arange(hidden_NTD.shape[0], device=last_N.device), last_N]
         logits_NT = hidden_NTD @ self.query
         logits_NT = logits_NT.masked_fill(~mask_NT, torch.finfo(logits_NT.dtype).min)
         return (torch.softmax(logits_NT, dim=1)[:, :, None] * hidden_NTD).sum(dim=1)

@@ -1,16 +1,19 @@
 """Torch to ONNX."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from recsys.artifacts import sha256
 from recsys.errors import TrainingError
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.text import compress
 from recsys.text.encoder import TransformerEncoder
+from tests.tiny import write_decoder
 
 pytestmark = pytest.mark.slow
 TEXTS = ("red trowel seed", "", "oven", "garden " * 500, "🎸 שלום guitar", "oven")
@@ -69,3 +72,26 @@ def test_a_graph_that_disagrees_is_refused(exported, base, tmp_path, monkeypatch
     monkeypatch.setattr(compress, "PARITY", -1.0)
     with pytest.raises(TrainingError, match=r"Expected the exported encoder in .* within"):
         compress.export_onnx(make(base), tmp_path)
+
+
+def test_a_decoder_is_exported_as_well(tmp_path):
+    folder = write_decoder(tmp_path / "decoder")
+    encoder = TransformerEncoder.of_base(folder, max_tokens=24, pooling="last")
+    compress.export_onnx(encoder, tmp_path)
+    served = OnnxEncoder.load(tmp_path)
+    assert np.abs(served.encode(TEXTS) - encoder.encode(TEXTS)).max() < 1e-5
+    alone = np.concatenate([served.encode([text]) for text in TEXTS])
+    assert (served.encode(TEXTS) * alone).sum(axis=1).min() > 0.99999
+
+
+def test_positions_that_start_behind_the_padding(base, tmp_path):
+    config = XLMRobertaConfig(
+        vocab_size=100, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=40, initializer_range=0.3, pad_token_id=1, type_vocab_size=1,
+    )  # fmt: skip
+    XLMRobertaModel(config).save_pretrained(tmp_path / "base")
+    shutil.copy(base / "tokenizer.json", tmp_path / "base")
+    encoder = TransformerEncoder.of_base(tmp_path / "base", max_tokens=99, pooling="cls")
+    assert encoder.max_tokens == 38
+    compress.export_onnx(encoder, tmp_path)
+    assert np.abs(OnnxEncoder.load(tmp_path).encode(TEXTS) - encoder.encode(TEXTS)).max() < 1e-5
