@@ -45,18 +45,18 @@ def train_classifier(
         tokens = encoder.tokens(examples.texts)
         model = HeadModel(encoder, len(labels), seed=config.seed)
         learning, judging = held_out(len(examples), config)
-
-        def loss(rows: LongArray) -> Tensor:
-            pooled_ND = nn.functional.dropout(model.pooled(*tokens.padded(learning[rows])), config.dropout)
-            logits_NC = model.linear(pooled_ND)
-            return nn.functional.cross_entropy(logits_NC, torch.from_numpy(truth[learning[rows]]))
-
-        def judge() -> float:
-            return float((_probabilities(model, tokens, judging).argmax(axis=1) == truth[judging]).mean())
-
-        lesson = Lesson(lengths=tokens.lengths[learning], loss=loss, judge=judge)
+        lesson = Lesson(
+            lengths=tokens.lengths[learning],
+            loss=lambda rows: _loss(model, tokens, truth, learning[rows], config.dropout),
+            judge=lambda: float((_probabilities(model, tokens, judging).argmax(axis=1) == truth[judging]).mean()),
+        )
         course = learn(model, lesson, config, progress)
     return Head(task="classify", encoder=encoder, model=model.eval(), labels=labels), course
+
+
+def _loss(model: HeadModel, tokens: Tokens, truth: LongArray, rows: LongArray, dropout: float) -> Tensor:
+    logits_NC = model.linear(nn.functional.dropout(model.pooled(*tokens.padded(rows)), dropout))
+    return nn.functional.cross_entropy(logits_NC, torch.from_numpy(truth[rows]))
 
 
 def _classes(examples: Texts, config: HeadConfig) -> tuple[str, ...]:

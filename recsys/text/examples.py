@@ -171,8 +171,6 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _table(path: Path, separator: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    # a TSV's quotes are text: its fields hold no line breaks that they would have to protect
-    quoting = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
     number = 0
 
     def lines() -> Iterator[str]:
@@ -180,7 +178,8 @@ def _table(path: Path, separator: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, line in _lines(path):  # noqa: B007
             yield line
 
-    reader = csv.reader(lines(), delimiter=separator, quoting=quoting)
+    # a TSV's quotes are text: its fields hold no line breaks that they would have to protect
+    reader = csv.reader(lines(), delimiter=separator, quoting=csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE)
     header = next(reader, [])
     for cells in reader:
         if not cells:

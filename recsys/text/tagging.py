@@ -19,6 +19,7 @@ from recsys.text.pieces import Pieces
 from recsys.text.scores import Scores, entity_scores
 from recsys.text.states import TOKENS
 from recsys.text.threads import limited
+from recsys.text.tokens import Tokens
 
 Tags = tuple[tuple[str, ...], ...]
 """One tag a word, sentence by sentence."""
@@ -58,19 +59,20 @@ def train_tagger(
         known = [examples.tags[i] for i in judging]
         judged = [examples.words[i] for i in judging]
         head = Head(task="tag", encoder=encoder, model=model.eval(), labels=labels)
-
-        def loss(rows: LongArray) -> Tensor:
-            places_NT, mask_NT = pieces.tokens.places(rows)
-            target_NT = truth[places_NT].masked_fill(~mask_NT, _IGNORED)
-            states_NTD = nn.functional.dropout(model.states(*pieces.tokens.padded(rows)), config.dropout)
-            logits_NTC = model.linear(states_NTD)
-            return nn.functional.cross_entropy(logits_NTC.flatten(0, 1), target_NT.flatten(), ignore_index=_IGNORED)
-
         lesson = Lesson(
-            lengths=pieces.tokens.lengths, loss=loss, judge=lambda: entity_scores(known, tags(head, judged)).f1
+            lengths=pieces.tokens.lengths,
+            loss=lambda rows: _loss(model, pieces.tokens, truth, rows, config.dropout),
+            judge=lambda: entity_scores(known, tags(head, judged)).f1,
         )
         course = learn(model, lesson, config, progress)
     return head, course
+
+
+def _loss(model: HeadModel, tokens: Tokens, truth: Tensor, rows: LongArray, dropout: float) -> Tensor:
+    places_NT, mask_NT = tokens.places(rows)
+    target_NT = truth[places_NT].masked_fill(~mask_NT, _IGNORED)
+    logits_NTC = model.linear(nn.functional.dropout(model.states(*tokens.padded(rows)), dropout))
+    return nn.functional.cross_entropy(logits_NTC.flatten(0, 1), target_NT.flatten(), ignore_index=_IGNORED)
 
 
 def _types(examples: Sentences, config: HeadConfig) -> tuple[str, ...]:
