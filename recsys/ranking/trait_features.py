@@ -36,9 +36,10 @@ def overlap(pairs: Pairs, trait: int) -> DoubleArray:
     at = np.searchsorted(keys, wanted)
     known = np.append(keys, -1)[at] == wanted
     m = len(pairs.rows)
-    part = np.bincount(pair, value * np.where(known, kept[at], 0), minlength=m)
+    part = np.bincount(pair, value * np.where(known, kept[at], 0), minlength=m).astype(np.float64)
+    whole = np.bincount(pair, value, minlength=m).astype(np.float64)
     some = np.diff(taken.indptr)[pairs.rows] > 0
-    return np.where(some, share(part, np.bincount(pair, value, minlength=m)), np.nan)
+    return np.where(some, share(part, whole), np.nan)
 
 
 def _entries(presence: csr_array, items: IntArray) -> tuple[LongArray, LongArray, DoubleArray]:
