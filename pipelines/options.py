@@ -74,11 +74,27 @@ OPTIONS: tuple[Option, ...] = (
     _option("pretrained", "masked-language-model training on the shop's text first", "pretrain.steps=200"),
     # the model
     _option("attention-pooling", "a learned query weighs the tokens", "encoder.pooling=attention"),
+    _option("first-token", "the first token alone (CLS)", "encoder.pooling=cls"),
+    _option(
+        "from-scratch", "tokenizer and encoder from the shop's text alone", "encoder.base=scratch", "finetune.tune=all"
+    ),
     _option("16-tokens", "half the text", "encoder.max_tokens=16"),
     _option("64-tokens", "twice the text", "encoder.max_tokens=64"),
     _option("short-history", "the latest 10 events of a user", "finetune.history_items=10"),
     _option("long-history", "the latest 200 events of a user", "finetune.history_items=200"),
     # steps
+    _option(
+        "sgd",
+        "momentum in place of AdamW, with rates of its own",
+        "finetune.optimiser.name=sgd",
+        "finetune.optimiser.layer_rate=0.02",
+        "finetune.optimiser.head_rate=0.1",
+        "finetune.optimiser.pooling_rate=1",
+    ),
+    _option("cosine", "cosine decay of the rates", "finetune.optimiser.schedule=cosine"),
+    _option("dropout", "a tenth of states and attention dropped", "finetune.dropout=0.1"),
+    _option("bf16", "the layers' arithmetic in 16 bits", "finetune.precision=bf16"),
+    _option("accumulated", "two draws of users a step", "finetune.accumulate=2"),
     _option("one-target", "one item to be predicted a user and step", "finetune.targets_per_user=1"),
     _option("narrow-steps", "half the tokens a step", "finetune.tokens_per_step=10000"),
     _option("wide-steps", "twice the tokens a step", "finetune.tokens_per_step=40000", "finetune.users_per_step=1024"),

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.baselines import Baselines
 from pipelines.console import progress
 from pipelines.run_directory import RunDirectory
-from pipelines.source import base_folder
+from pipelines.source import base_for
 from pipelines.trial import KIND, config
 from recsys.artifacts import publish
 from recsys.data.catalog import Catalog
@@ -64,7 +64,7 @@ def run(log: Path, work: Path, out: Path) -> None:
 
 
 def _train(corpus: Corpus, settings: Settings, work: Path) -> Teacher:
-    base = base_folder(settings.encoder.base)
+    base = base_for(settings.encoder, corpus.texts, work)
     with progress("step") as show:
         if settings.pretrain.steps:
             folder = work / "pretraining"
