@@ -174,7 +174,10 @@ def test_hard_negatives_join_the_step_and_its_inclusion():
 def test_the_share_replayed_has_old_moments_and_the_rest_new_ones(corpus):
     lengths = np.full(len(corpus.texts), 6)
     made = Pairs.of(corpus, lengths, FinetuneConfig(users_per_step=20))
-    start = int(np.quantile(corpus.at, 0.8))
+    start = int(np.quantile(corpus.at[made.before], 0.8, method="nearest"))
+    row = np.repeat(np.arange(len(made.users)), np.diff(made.moment_rows))
+    new = np.arange(len(row)) >= made.since(start, replay=0.5).fresh[row]
+    assert new.tolist() == (corpus.at[made.before] >= start).tolist()
     for replay, expected in ((0.0, 0), (0.25, 5), (1.0, 20)):
         chosen = made.since(start, replay=replay)
         for step in range(5):
