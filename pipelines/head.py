@@ -56,7 +56,7 @@ def train(order: Order, *, form: Form) -> None:
     if order.out.exists() and not (order.out.is_dir() and _holds_head(order.out)):
         raise UsageError(f"{order.out} exists and holds no head; choose another --out.")
     chosen = settings.load(order.config, order.assignments)
-    start = order.teacher or base_folder(chosen.encoder.base)
+    start = order.teacher or base_folder(chosen.encoder.base, revision=chosen.encoder.revision)
     with progress("step") as show:
         if order.task == "classify":
             texts = read_texts(order.data, labelled=True)

@@ -4,7 +4,7 @@ import shutil
 
 from pipelines.console import err, progress
 from pipelines.run_directory import RunDirectory
-from pipelines.source import SCRATCH, base_for
+from pipelines.source import base_for, pretraining
 from pipelines.stages import Stage
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
@@ -19,13 +19,11 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     catalog, log = Catalog.load(opened.read("catalog")), opened.read("interactions")
     end = TimeSplit.load(log).encoder_end
     corpus = Corpus.of(catalog, Interactions.load(log), end, valid_fraction=settings.finetune.valid_fraction)
-    workdir, config = opened.work(stage), settings.pretrain
+    workdir = opened.work(stage)
     base = base_for(settings.encoder, corpus.texts, workdir)
-    if settings.encoder.base == SCRATCH:
-        config = config.model_copy(update={"embeddings": "learned"})
     with opened.make(stage) as out:
         with progress("step") as show:
-            done = pretrain(corpus.texts, base=base, config=config, workdir=workdir, progress=show)
+            done = pretrain(corpus.texts, base=base, config=pretraining(settings), workdir=workdir, progress=show)
         done.save(out["pretrained"])
     shutil.rmtree(workdir, ignore_errors=True)
     first, best = done.looks[0].perplexity, min(look.perplexity for look in done.looks)

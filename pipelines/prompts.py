@@ -87,7 +87,8 @@ def _rows(survey: Survey) -> Iterator[Row]:
 
 def _model(survey: Survey) -> MaskedModel:
     """The base with its head, after pretraining where the settings ask for it."""
-    base, config = base_folder(survey.settings.encoder.base), survey.settings.pretrain
+    encoder, config = survey.settings.encoder, survey.settings.pretrain
+    base = base_folder(encoder.base, revision=encoder.revision)
     if config.steps == 0:
         return MaskedModel.of_base(base)
     with tempfile.TemporaryDirectory() as work, progress("pretraining") as show:

@@ -8,7 +8,8 @@ from recsys.artifacts import digest_of, sha256
 from recsys.data.download import default_cache
 from recsys.data.sources import available, base_encoder
 from recsys.errors import UsageError
-from recsys.text.config import EncoderConfig
+from recsys.settings import Settings
+from recsys.text.config import EncoderConfig, PretrainConfig
 
 KNOWN_BASE = "all-MiniLM-L6-v2"
 SCRATCH = "scratch"
@@ -52,10 +53,21 @@ def base_folder(base: str, *, revision: str = "main") -> Path:
         return folder
     if hub.is_name(base):
         return hub.fetch(base, revision=revision)
+    if base == SCRATCH:
+        raise UsageError(
+            "A base from scratch is made by recsys run, of a shop's texts; "
+            "give this command a folder or a model on the hub."
+        )
     raise UsageError(
         f"Expected encoder.base as {KNOWN_BASE}, the folder of a pretrained model or owner/name on the hub, "
         f"got {base!r}; check it."
     )
+
+
+def pretraining(settings: Settings) -> PretrainConfig:
+    """The settings of the pretraining; embeddings learn where they start at random."""
+    learned = {"embeddings": "learned"} if settings.encoder.base == SCRATCH else {}
+    return settings.pretrain.model_copy(update=learned)
 
 
 def base_for(encoder: EncoderConfig, texts: Sequence[str], work: Path) -> Path:

@@ -100,7 +100,8 @@ class Survey:
 
 
 def _base_vectors(catalog: Catalog, known: BoolArray, encoder: EncoderConfig) -> FloatArray:
-    base = TransformerEncoder.of_base(base_folder(encoder.base), max_tokens=encoder.max_tokens, pooling="mean")
+    folder = base_folder(encoder.base, revision=encoder.revision)
+    base = TransformerEncoder.of_base(folder, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
     vectors = ItemVectors.of(catalog, base).vectors
     centred = vectors - vectors[known].mean(axis=0)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.baselines import Baselines
 from pipelines.console import progress
 from pipelines.run_directory import RunDirectory
-from pipelines.source import base_for
+from pipelines.source import base_for, pretraining
 from pipelines.trial import KIND, config
 from recsys.artifacts import publish
 from recsys.data.catalog import Catalog
@@ -68,7 +68,7 @@ def _train(corpus: Corpus, settings: Settings, work: Path) -> Teacher:
     with progress("step") as show:
         if settings.pretrain.steps:
             folder = work / "pretraining"
-            done = pretrain(corpus.texts, base=base, config=settings.pretrain, workdir=folder, progress=show)
+            done = pretrain(corpus.texts, base=base, config=pretraining(settings), workdir=folder, progress=show)
             base = work / "pretrained"
             base.mkdir(exist_ok=True)
             done.save(base)

@@ -107,7 +107,7 @@ class FinetuneConfig(Config):
         "all layers. Word embeddings stay as they are.",
     )
     lora_rank: int = Field(8, ge=1, description="Rank of the low-rank updates.")
-    lora_alpha: float = Field(16.0, gt=0, description="Low-rank updates count lora_alpha / lora_rank times.")
+    lora_alpha: int = Field(16, ge=1, description="Low-rank updates count lora_alpha / lora_rank times.")
     history_items: int = Field(50, ge=1, description="How many of a user's latest positive events are read.")
     head_steps: int = Field(
         60, ge=0, description="Steps for the projection and the user's pooling alone, before any layer learns."
@@ -123,7 +123,7 @@ class FinetuneConfig(Config):
         8, ge=1, description="Most texts a user was shown and left, the latest, in a step; for objective.impressions."
     )
     hard_negatives: int = Field(
-        0, ge=0, description="Texts near each user that the user does not take, drawn into each step; mined at each look."
+        0, ge=0, description="Texts near each user, not taken by the user, drawn into each step; mined at each look."
     )
     hard_pool: int = Field(50, ge=1, description="How many of the nearest texts hard negatives are drawn from.")
     hard_skip: int = Field(
@@ -187,7 +187,7 @@ class HeadConfig(Config):
         "all", description="What learns beside the head: the top n layers, all of them, or low-rank updates of them."
     )
     lora_rank: int = Field(16, ge=1, description="Rank of the low-rank updates.")
-    lora_alpha: float = Field(128.0, gt=0, description="Low-rank updates count lora_alpha / lora_rank times.")
+    lora_alpha: int = Field(128, ge=1, description="Low-rank updates count lora_alpha / lora_rank times.")
     epochs: int = Field(4, ge=1, description="Passes over the examples.")
     batch_size: int = Field(32, ge=1, description="Examples in one step.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of the head's inputs left out at random in a step.")

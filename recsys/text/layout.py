@@ -30,7 +30,7 @@ def write_transformer(directory: Path, model: nn.Module, tokenizer: Tokenizer, m
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     padding = tokenizer.id_to_token(getattr(model.config, "pad_token_id", None) or 0)
     # padding is masked wherever it is used, so any token will do
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=Tokenizer.from_str(tokenizer.to_str()), pad_token=padding, model_max_length=max_tokens
     ).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))

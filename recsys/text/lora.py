@@ -13,7 +13,7 @@ from recsys.text.encoder import TextTower
 _MARK = "lora_"
 
 
-def adapt(tower: TextTower, *, rank: int, alpha: float, seed: int) -> None:
+def adapt(tower: TextTower, *, rank: int, alpha: int, seed: int) -> None:
     """Add low-rank updates to all linear maps of the tower's layers, in place; everything else is frozen.
 
     Args:
@@ -34,7 +34,7 @@ def merge(tower: TextTower) -> None:
     """Add the updates to the weights, in place: the tower is an ordinary one again, and computes the same."""
     for name, module in list(tower.transformer.named_modules()):
         if isinstance(module, LoraLayer):
-            module.merge()  # type: ignore[attr-defined]
+            module.merge()
             tower.transformer.set_submodule(name, module.get_base_layer())
     if hasattr(tower.transformer, "peft_config"):
         del tower.transformer.peft_config

@@ -146,5 +146,4 @@ def _end_texts(tokenizer: Tokenizer, model: nn.Module, folder: Path) -> None:
             f"Expected an empty text to have a token, the tokenizer at {folder} gives it none and config.json names no "
             "eos_token_id; add one or choose another base."
         )
-    template = {"single": ["$A", token], "special_tokens": [(token, number)]}
-    tokenizer.post_processor = processors.TemplateProcessing(**template)
+    tokenizer.post_processor = processors.TemplateProcessing(single=["$A", token], special_tokens=[(token, number)])

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines import source
 from recsys.errors import FetchError, UsageError
+from recsys.settings import Settings
 from recsys.text import hub
 from recsys.text.config import EncoderConfig, ScratchConfig
 from recsys.text.encoder import TransformerEncoder
@@ -45,6 +46,11 @@ def test_no_such_base(tmp_path, monkeypatch):
         source.base_folder("no/such")
 
 
+def test_a_base_from_scratch_needs_texts():
+    with pytest.raises(UsageError, match=r"A base from scratch is made by recsys run, .* give this command a folder"):
+        source.base_folder("scratch")
+
+
 def test_a_base_that_fits_is_not_remarked_upon(base, tmp_path, capsys):
     assert source.base_for(EncoderConfig(base=str(base)), TEXTS, tmp_path) == base
     assert capsys.readouterr().err == ""
@@ -64,4 +70,6 @@ def test_from_scratch_it_is_made_of_the_texts(tmp_path):
     config = EncoderConfig(base="scratch", scratch=ScratchConfig(vocabulary=300, layers=1, width=16, heads=2))
     folder = source.base_for(config, TEXTS, tmp_path)
     assert folder.parent == tmp_path
+    assert source.pretraining(Settings(encoder=config)).embeddings == "learned"
+    assert source.pretraining(Settings()).embeddings == "frozen"
     assert TransformerEncoder.of_base(folder, max_tokens=8, pooling="mean").dim == 16

@@ -71,7 +71,8 @@ def test_the_tokenizer_is_the_same_to_transformers(tmp_path):
     folder.mkdir()
     encoder = saved(write_decoder(tmp_path / "decoder"), folder, "last")
     theirs = AutoTokenizer.from_pretrained(folder / "transformer", local_files_only=True)
-    assert theirs(list(TEXTS), truncation=True)["input_ids"] == [e.ids for e in encoder.tokenizer.encode_batch(list(TEXTS))]
+    ours = [encoding.ids for encoding in encoder.tokenizer.encode_batch(list(TEXTS))]
+    assert theirs(list(TEXTS), truncation=True)["input_ids"] == ours
     assert (theirs.pad_token_id, theirs.model_max_length) == (0, 16)
 
 
