@@ -186,4 +186,6 @@ def bins(x: DoubleArray, weight: DoubleArray, most: int) -> LongArray:
     order = np.argsort(x, kind="stable")
     place = np.cumsum(weight[order]) - weight[order] / 2
     edges = x[order][np.searchsorted(place, place[-1] * np.arange(1, most) / most)]
-    return np.asarray(np.unique(np.searchsorted(np.unique(edges), x, side="right"), return_inverse=True)[1], np.int64)
+    part = np.searchsorted(np.unique(edges), x, side="right")
+    filled = np.bincount(part) > 0
+    return np.asarray((np.cumsum(filled) - 1)[part], np.int64)
