@@ -4,8 +4,6 @@ Hu et al. 2021, arXiv 2106.09685. B starts at zero, so that an adapted tower beg
 """
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from recsys.text.encoder import TextTower
@@ -22,6 +20,8 @@ def adapt(tower: TextTower, *, rank: int, alpha: int, seed: int) -> None:
         alpha: the updates count alpha / rank times.
         seed: of the A matrices.
     """
+    from peft import LoraConfig, inject_adapter_in_model  # its import alone makes a folder of torch's compiler
+
     linear = {id(module) for module in tower.layers.modules() if isinstance(module, nn.Linear)}
     names = [name for name, module in tower.transformer.named_modules() if id(module) in linear]
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, bias="none", target_modules=names)
@@ -31,13 +31,16 @@ def adapt(tower: TextTower, *, rank: int, alpha: int, seed: int) -> None:
 
 
 def merge(tower: TextTower) -> None:
-    """Add the updates to the weights, in place: the tower is an ordinary one again, and computes the same."""
+    """Add the updates, if there are any, to the weights, in place: an ordinary tower that computes the same."""
+    if not hasattr(tower.transformer, "peft_config"):
+        return
+    from peft.tuners.lora import LoraLayer
+
     for name, module in list(tower.transformer.named_modules()):
         if isinstance(module, LoraLayer):
             module.merge()
             tower.transformer.set_submodule(name, module.get_base_layer())
-    if hasattr(tower.transformer, "peft_config"):
-        del tower.transformer.peft_config
+    del tower.transformer.peft_config
 
 
 def learnable(tower: TextTower, *, frozen: int) -> list[nn.Parameter]:
