@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recsys.errors import SchemaError, ShapeError
+from recsys.text import classification
 from recsys.text.classification import probabilities, score_classifier, train_classifier
 from recsys.text.config import OptimiserConfig
 from recsys.text.tagging import tags
@@ -47,6 +48,15 @@ def test_they_are_the_softmax_of_a_linear_map_of_the_mean_state(base):
         mean = model(ids).last_hidden_state[0].mean(dim=0)
         logits = head.model.linear.weight @ mean + head.model.linear.bias
     assert probabilities(head, ["trowel hedge"])[0] == pytest.approx(torch.softmax(logits, 0).numpy(), abs=1e-4)
+
+
+def test_what_is_minimised_is_the_cross_entropy_of_what_is_predicted(head):
+    tokens, truth = head.encoder.tokens(TASTES.texts), np.array([NAMES.index(label) for label in TASTES.labels])
+    rows = np.array([3, 5, 8])
+    with torch.no_grad():
+        loss = float(classification._loss(head.model, tokens, truth, rows, dropout=0.0))
+    found = probabilities(head, [TASTES.texts[i] for i in rows])
+    assert loss == pytest.approx(-np.log(found[np.arange(3), truth[rows]]).mean(), rel=1e-4)
 
 
 def test_classes_may_be_declared(base):

@@ -9,7 +9,8 @@ import torch
 from recsys.errors import TrainingError
 from recsys.text.classification import probabilities, train_classifier
 from recsys.text.config import HeadConfig, OptimiserConfig
-from recsys.text.head_training import _batches, held_out
+from recsys.text.head_training import Lesson, _batches, held_out, learn
+from recsys.text.heads import HeadModel, starting_encoder
 from tests.text.shop_texts import QUICK, TASTES
 from tests.tiny import silent
 
@@ -39,7 +40,7 @@ def test_a_pass_holds_every_row_once_in_batches_of_like_length():
 
 
 def test_the_best_look_is_kept_and_patience_ends_it(base):
-    config = QUICK.model_copy(update={"epochs": 60, "patience": 12})
+    config = QUICK.model_copy(update={"epochs": 30, "patience": 12})
     head, course = train_classifier(TASTES, start=base, config=config, progress=silent)
     figures = [look.figure for look in course.looks]
     assert course.best.figure == max(figures)
@@ -51,6 +52,22 @@ def test_the_best_look_is_kept_and_patience_ends_it(base):
     found = probabilities(head, [TASTES.texts[i] for i in judging]).argmax(axis=1)
     assert (found == own).mean() == course.best.figure
     assert head.labels == ("garden", "kitchen", "stationery", "toys")
+
+
+def test_the_weights_of_the_best_look_come_back(base):
+    figures, weights = [0.1, 0.5, 0.2, 0.5, 0.3], []
+    model = HeadModel(starting_encoder(base, QUICK), 2, seed=0)
+
+    def judge():
+        weights.append(model.linear.weight.detach().clone())
+        return figures[len(weights) - 1]
+
+    lesson = Lesson(lengths=np.full(16, 4), loss=lambda rows: model.linear.weight.square().sum(), judge=judge)
+    course = learn(model, lesson, QUICK.model_copy(update={"epochs": 9, "looks": 1, "patience": 3}), silent)
+    assert [look.figure for look in course.looks] == figures  # three in a row are no better than the second
+    assert (course.best.step, course.best.figure) == (2, 0.5)
+    assert torch.equal(model.linear.weight, weights[1])
+    assert not torch.equal(weights[1], weights[-1])
 
 
 def test_the_same_seed_gives_the_same_bits(base):

@@ -20,6 +20,12 @@ def test_classes_by_hand():
     assert scores.macro_f1 == pytest.approx((0.8 + 2 * (1 / 3) * (1 / 2) / (1 / 3 + 1 / 2) + 0) / 3)
 
 
+def test_a_class_that_is_only_found_counts_too():
+    scores = class_scores(["a", "a"], ["a", "b"])
+    assert [(s.label, s.precision, s.recall, s.support) for s in scores.labels] == [("a", 1, 0.5, 2), ("b", 0, 0, 0)]
+    assert scores.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_classes_by_scikit_learn(seed):
     rng = np.random.default_rng(seed)
