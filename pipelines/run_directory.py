@@ -97,14 +97,16 @@ class RunDirectory:
         return config
 
     def parents(self, stage: Stage) -> dict[str, str]:
-        """Digests of what the stage reads, task heads from outside the run among them.
+        """Digests of what the stage reads; task heads and a teacher to go on from lie outside the run.
 
         Raises:
             ArtifactError: something it reads has not been made.
         """
         heads = self.settings.traits.heads if "traits" in stage.sections else ()
+        last = self.settings.finetune.continual.start if "finetune" in stage.sections else ""
+        outside = dict.fromkeys(heads, HEAD) | ({last: "teacher"} if last else {})
         made = {name: read_manifest(self / name, kind=name).digest for name in stage.reads}
-        return made | {head: read_manifest(Path(head), kind=HEAD).digest for head in heads}
+        return made | {path: read_manifest(Path(path), kind=kind).digest for path, kind in outside.items()}
 
     def is_made(self, stage: Stage) -> bool:
         """Whether everything the stage makes is there, from these very inputs and settings."""

@@ -8,6 +8,7 @@ from pipelines import forgetting
 from pipelines.river import run_stage
 from pipelines.run_directory import RunDirectory
 from pipelines.source import locate
+from recsys.artifacts import read_manifest
 from recsys.data.synthetic import make_world
 from recsys.errors import ArtifactError, TrainingError
 from recsys.evaluation.forgetting import load
@@ -68,6 +69,7 @@ def test_a_run_goes_on_from_the_teacher_of_another_and_says_what_it_kept(places)
     assert [changes["old"].start, changes["old"].end] == window
     assert changes["new"].start >= window[1]
     assert changes["old"].before.n > 5
+    assert read_manifest(new, kind="teacher").parents[str(old)] == read_manifest(old, kind="teacher").digest
     assert {look["phase"] for look in json.loads((new / "history.json").read_text())} == {"layers"}
     with pytest.raises(TrainingError, match="Expected a log that goes on after"):
         taught(places, "same", until="0.7", start=str(old))
