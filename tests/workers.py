@@ -1,6 +1,8 @@
 """Several workers on one machine without Ray: as threads that meet, or as processes joined by gloo."""
 
+import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -60,3 +62,63 @@ def join_and_finetune(index: int, size: int, port: int, corpus: Corpus, base: Pa
         (out / "teacher").mkdir()
         teacher.save(out / "teacher")
     dist.destroy_process_group()
+
+
+def finetune_by_ray(corpus: Corpus, base: Path, config: FinetuneConfig, out: Path, steps: object) -> None:
+    """A driver in a process of its own; tells `steps`, a queue, of every step and writes the teacher to `out`."""
+    from recsys.text import distributed
+
+    (out / "teacher").mkdir(parents=True, exist_ok=True)
+    distributed.run(
+        corpus,
+        base=base,
+        encoder=SHORT,
+        config=config,
+        workdir=out / "work",
+        out=out / "teacher",
+        progress=lambda done, *_: steps.put(done),
+    )
+
+
+def finetune_alone(corpus: Corpus, base: Path, config: FinetuneConfig, out: Path, steps: object) -> None:
+    """The same without Ray."""
+    (out / "teacher").mkdir(parents=True, exist_ok=True)
+    teacher = finetune(
+        corpus, base=base, encoder=SHORT, config=config, workdir=out / "work", progress=lambda done, *_: steps.put(done)
+    )
+    teacher.save(out / "teacher")
+
+
+def killed_at(step: int, target: Callable[..., None], *arguments: object) -> None:
+    """Run target(*arguments, steps) in a process and kill it with SIGKILL once it has told of the step."""
+    spawn = multiprocessing.get_context("spawn")
+    steps = spawn.SimpleQueue()
+    process = spawn.Process(target=target, args=(*arguments, steps))
+    process.start()
+    while steps.get() < step:
+        pass
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+def train_workers() -> list[int]:
+    """Process ids of Ray Train's workers that descend from this process."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.joinpath("cmdline").read_bytes().startswith(b"ray::RayTrainWorker") and _is_ours(
+                int(folder.name)
+            ):
+                found.append(int(folder.name))
+        except OSError:  # it ended while we looked
+            continue
+    return found
+
+
+def _is_ours(pid: int) -> bool:
+    while pid > 1:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        if pid == os.getpid():
+            return True
+    return False

@@ -29,6 +29,7 @@ from recsys.text.finetune import finetune
 from recsys.text.shard import Shard
 
 _POLL_SECONDS = 0.2
+_REASON = 160
 _RESOURCES = {"cpu": {"CPU": 1.0}, "cuda": {"CPU": 1.0, "GPU": 1.0}}
 
 
@@ -201,6 +202,8 @@ def _cause(errors: Queue, error: TrainingFailedError) -> RecsysError:
         told = errors.get()
         assert isinstance(told, RecsysError)
         return told
+    reason = str(error).strip().splitlines()[-1][:_REASON]
     return TrainingError(
-        f"A training worker died: {error}. Look into its log; run again to go on from the last checkpoint."
+        f"Training workers died more often than finetune.max_failures allows, the last one of: {reason}… "
+        "Look into Ray's log; run again to go on from the last checkpoint."
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from recsys.artifacts import digest_of
 from recsys.errors import TrainingError
@@ -24,7 +25,7 @@ from recsys.text.origin import Origin
 from recsys.text.pairs import Pairs
 from recsys.text.shard import Shard
 from recsys.text.states import FrozenStates
-from recsys.text.task import Phase, Task, Towers
+from recsys.text.task import Penalty, Phase, Task, Towers
 from recsys.text.threads import limited
 from recsys.text.tokens import Tokens
 from recsys.text.training import item_vectors, train
@@ -133,13 +134,7 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
         lora.adapt(tower, rank=config.lora_rank, alpha=config.lora_alpha, seed=config.seed)
     with torch.no_grad():
         pooled = shard.gathered(states.pooled(tower, np.flatnonzero(mine)), mine)
-        if origin.interest is None:
-            # centring: what all texts of a shop have in common says nothing about any of them
-            tower.head.bias.copy_(-pooled.mean(dim=0))
-    interest = origin.interest
-    if interest is None:
-        interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
-    towers = Towers(tower, UserTower(interest, scale=_SCALE)).to(tower.head.bias.device)
+    towers = _towers(origin, pooled, corpus, config)
     return Task(
         towers=towers,
         states=states,
@@ -150,10 +145,26 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
         pooling=origin.encoder.pooling,
         shard=shard,
         mine=mine,
-        penalty=None
-        if origin.interest is None
-        else continual.penalty(config.continual, towers, _projected(tower, pooled)),
+        penalty=_penalty(origin, towers, pooled, config),
     )
+
+
+def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConfig) -> Towers:
+    tower, interest = origin.encoder.tower, origin.interest
+    if interest is None:
+        # centring: what all texts of a shop have in common says nothing about any of them
+        with torch.no_grad():
+            tower.head.bias.copy_(-pooled.mean(dim=0))
+        interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
+    return Towers(tower, UserTower(interest, scale=_SCALE)).to(pooled.device)
+
+
+def _penalty(origin: Origin, towers: Towers, pooled: Tensor, config: FinetuneConfig) -> Penalty | None:
+    """What keeps the knowledge of a teacher that is gone on from."""
+    if origin.interest is None:
+        return None
+    with torch.no_grad():
+        return continual.penalty(config.continual, towers, towers.text.head.project(pooled))
 
 
 def _card(corpus: Corpus, base: str, digest: str, looks: tuple[Look, ...]) -> Card:
@@ -165,11 +176,6 @@ def _card(corpus: Corpus, base: str, digest: str, looks: tuple[Look, ...]) -> Ca
         texts=len(corpus.texts),
         metrics={"nDCG@10": best.ndcg, "recall@20": best.recall},
     )
-
-
-def _projected(tower: TextTower, pooled: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return tower.head.project(pooled)
 
 
 def _pairs(corpus: Corpus, tokens: Tokens, config: FinetuneConfig) -> Pairs:

@@ -62,5 +62,5 @@ def exchange(parameters: Iterable[nn.Parameter], shard: Shard) -> None:
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
     # one message for all of them
     total = shard.total(torch.cat([gradient.flatten() for gradient in gradients]))
-    for parameter, gradient in zip(parameters, total.split([p.numel() for p in parameters]), strict=True):
+    for parameter, gradient in zip(parameters, torch.split(total, [p.numel() for p in parameters]), strict=True):
         parameter.grad = gradient.view_as(parameter)

@@ -1,8 +1,14 @@
 """Ray Train runs the same loop."""
 
+import os
+import random
+import signal
+import time
+
 import pytest
 
 from tests.tiny import SHORT, silent
+from tests.workers import finetune_alone, finetune_by_ray, killed_at, train_workers
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -45,4 +51,74 @@ def test_two_workers_agree_and_an_error_keeps_its_sentence(corpus, base, quick, 
     distributed.run(corpus, config=quick(workers=2), workdir=tmp_path / "w", **where)
     assert TransformerEncoder.load(out).dim == 32
     with pytest.raises(TrainingError, match="Expected users who take something new after their first event"):
-        distributed.run(corpus.until(0), config=quick(), workdir=tmp_path / "v", **where)
+        distributed.run(corpus.until(0), config=quick(workers=2), workdir=tmp_path / "v", **where)
+
+
+class Heard:
+    """A queue for one process."""
+
+    def __init__(self):
+        self.steps = []
+
+    def put(self, step):
+        self.steps.append(step)
+
+
+def test_a_killed_worker_costs_at_most_the_steps_since_the_last_checkpoint(corpus, base, quick, tmp_path):
+    config, undisturbed = quick(max_steps=12, workers=2), Heard()
+    finetune_by_ray(corpus, base, config, tmp_path / "a", undisturbed)
+
+    class Killer(Heard):
+        def put(self, step):
+            if step == 11 and step not in self.steps:
+                workers = train_workers()
+                assert len(workers) == 2
+                os.kill(workers[-1], signal.SIGKILL)
+            super().put(step)
+
+    killer = Killer()
+    finetune_by_ray(corpus, base, config, tmp_path / "b", killer)
+    assert files(tmp_path / "a" / "teacher") == files(tmp_path / "b" / "teacher")
+    assert undisturbed.steps == [*range(1, 17), 16]
+    # taken back by up to evaluate_every steps and those done before the death was felt, and no further
+    back = [(a, b) for a, b in zip(killer.steps, killer.steps[1:], strict=False) if b <= a and a != 16]
+    assert len(back) == 1
+    assert 0 <= back[0][0] - back[0][1] < 2 + 2
+
+
+def test_workers_that_go_on_dying_are_told(corpus, base, quick, tmp_path):
+    from recsys.errors import TrainingError
+
+    class Killer(Heard):
+        def put(self, step):
+            for worker in train_workers():
+                os.kill(worker, signal.SIGKILL)
+
+    with pytest.raises(
+        TrainingError, match=r"workers died more often than finetune.max_failures allows, .* run again to go"
+    ):
+        finetune_by_ray(corpus, base, quick(max_failures=0), tmp_path, Killer())
+
+
+def test_a_killed_driver_resumes_bit_equal(corpus, base, quick, tmp_path):
+    config = quick(max_steps=12)
+    finetune_by_ray(corpus, base, config, tmp_path / "a", Heard())
+    killed_at(9, finetune_by_ray, corpus, base, config, tmp_path / "b")
+    time.sleep(2)  # until the workers have noticed
+    resumed = Heard()
+    finetune_by_ray(corpus, base, config, tmp_path / "b", resumed)
+    assert resumed.steps[0] > 8
+    assert files(tmp_path / "a" / "teacher") == files(tmp_path / "b" / "teacher")
+
+
+@pytest.mark.prove
+def test_killed_at_any_moment_it_resumes_bit_equal(corpus, base, quick, tmp_path):
+    config, rng = quick(max_steps=12, dropout=0.1, hard_negatives=2, hard_pool=8, accumulate=2), random.Random(0)
+    finetune_alone(corpus, base, config, tmp_path / "whole", Heard())
+    for trial in range(12):
+        out = tmp_path / str(trial)
+        for _ in range(2):
+            step = rng.randrange(1, 16)
+            killed_at(step, finetune_alone, corpus, base, config, out)
+        finetune_alone(corpus, base, config, out, Heard())
+        assert files(tmp_path / "whole" / "teacher") == files(out / "teacher")
