@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.console import err, progress
 from pipelines.source import base_folder
 from recsys import settings
+from recsys.artifacts import read_manifest
 from recsys.errors import ArtifactError, UsageError
 from recsys.text.bio import entities
 from recsys.text.classification import probabilities, score_classifier, train_classifier
@@ -53,8 +54,7 @@ def train(order: Order, *, form: Form) -> None:
         SchemaError: examples that nothing can be learned from.
         TrainingError: a loss that is not a number.
     """
-    if order.out.exists() and not (order.out.is_dir() and _holds_head(order.out)):
-        raise UsageError(f"{order.out} exists and holds no head; choose another --out.")
+    _check_out(order.out)
     chosen = settings.load(order.config, order.assignments)
     start = order.teacher or base_folder(chosen.encoder.base, revision=chosen.encoder.revision)
     with progress("step") as show:
@@ -78,9 +78,13 @@ def train(order: Order, *, form: Form) -> None:
     print(json.dumps(facts, indent=1) if form == "json" else _lines(facts))
 
 
-def _holds_head(directory: Path) -> bool:
-    manifest = directory / "manifest.json"
-    return not any(directory.iterdir()) or (manifest.is_file() and f'"kind": "{KIND}"' in manifest.read_text())
+def _check_out(out: Path) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        read_manifest(out, kind=KIND)
+    except ArtifactError as error:
+        raise UsageError(f"{out} exists and holds no head; choose another --out.") from error
 
 
 def predict(directory: Path, data: Path, out: Path) -> None:

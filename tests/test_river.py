@@ -20,6 +20,7 @@ from recsys.bundle import Bundle
 from recsys.data.synthetic import make_world
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.segments import OVERALL
+from recsys.ranking.ranker import Ranker
 from serving.app import create_app
 from tests.tiny import ASKING, write_base
 
@@ -187,15 +188,46 @@ def interrupt(arguments: list[str], run: Path, stage: str, *, after: float) -> N
 
 
 def test_batch_single_and_endpoint_agree_for_200_users(finished, tmp_path):
-    root, out = finished[0] / "bundles", tmp_path / "lists"
+    agree(finished[0] / "bundles", tmp_path / "lists", users=200)
+
+
+def test_a_task_head_named_in_the_settings_gives_the_ranker_features(places, finished, tmp_path):
+    items = pl.read_parquet(places[0] / "items.parquet").rename({"title": "text", "category": "label"})
+    items.select("text", "label").write_parquet(tmp_path / "labelled.parquet")
+    head = [
+        "head",
+        "train",
+        "--task",
+        "classify",
+        "--data",
+        str(tmp_path / "labelled.parquet"),
+        "--base",
+        str(places[1]),
+    ]
+    for setting in ("epochs=20", "threads=1", "optimiser.layer_rate=5e-3"):
+        head += ["--set", f"head.{setting}"]
+    assert recsys([sys.executable, "-m", "pipelines", *head, "--out", str(tmp_path / "topic")]).returncode == 0
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run, symlinks=True)
+    done = recsys(command(places[0], run, places[1], **{"traits.heads": json.dumps([str(tmp_path / "topic")])}))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("up to date") == len(STAGES) - 4  # embed, train_ranker, evaluate, release
+    features = Bundle.load(run / "bundles" / "current").recommender.ranker.features
+    assert {"topic_garden", "topic_overlap"} <= set(features)
+    assert "topic_overlap" not in Ranker.load(run / "ranker" / "without_encoder", threads=1).features
+    agree(run / "bundles", tmp_path / "lists", users=20)
+
+
+def agree(root: Path, out: Path, *, users: int) -> None:
+    """Batch, single and endpoint give the same lists."""
     arguments = ["recommend", "--bundle", str(root / "current"), "--out", str(out), "--k", "10"]
     assert recsys([sys.executable, "-m", "pipelines", *arguments]).returncode == 0
     lists = pl.read_parquet(out / "*.parquet")
     bundle = Bundle.load(root / "current")
-    users = bundle.users.ids[:200]
-    assert len(users) == 200
+    some = bundle.users.ids[:users]
+    assert len(some) == users
     with TestClient(create_app(root, clock=lambda end: end)) as client:
-        for user in users:
+        for user in some:
             batch = lists.filter(pl.col("user_id") == user)
             alone = bundle.recommender.recommend(bundle.histories([user]), k=10, as_of=bundle.end)
             assert bundle.catalog.vocabulary.decode(alone.item_idx) == batch["item_id"].to_list()

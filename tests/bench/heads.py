@@ -28,8 +28,8 @@ RATES = OptimiserConfig(layer_rate=2e-4)
 SETTINGS = {
     "sst2-all": HeadConfig(threads=1, epochs=3, optimiser=RATES),
     "sst2-lora": HeadConfig(threads=1, epochs=3, optimiser=RATES, tune="lora"),
-    "conll2003-all": HeadConfig(threads=1, epochs=3, looks=1, optimiser=RATES),
-    "conll2003-lora": HeadConfig(threads=1, epochs=3, looks=1, optimiser=RATES, tune="lora"),
+    "conll2003-all": HeadConfig(threads=1, epochs=2, looks=1, optimiser=RATES),
+    "conll2003-lora": HeadConfig(threads=1, epochs=2, looks=1, optimiser=RATES, tune="lora"),
 }
 """Chosen on dev; all training sentences are used."""
 
