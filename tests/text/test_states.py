@@ -33,3 +33,33 @@ def test_encoding_once_and_gathering_has_the_gradient_of_encoding_each_time(enco
     each = torch.cat([states.pooled(encoder.tower, np.array([[3, 8, 9][p]])) for p in places])
     (naive,) = torch.autograd.grad((each * weights).sum(), weight)
     assert torch.allclose(once, naive, atol=1e-4)
+
+
+def test_states_that_are_not_kept_give_the_same_vectors_and_gradients(encoder, corpus, tmp_path):
+    tokens, rows = encoder.tokens(corpus.texts), np.array([1, 4, 5, 17])
+    found = []
+    for states in (
+        FrozenStates.of(encoder.tower, tokens, layers=2, path=tmp_path / "all.npy"),
+        FrozenStates.of(encoder.tower, tokens, layers=2, path=tmp_path / "some.npy", rows=rows),
+        FrozenStates(tokens=tokens, layers=2),
+    ):
+        pooled = states.pooled(encoder.tower, rows)
+        weight = encoder.tower.layers[2].output.dense.weight
+        (gradient,) = torch.autograd.grad(pooled[:, 0].sum(), weight)
+        found.append((pooled.detach(), gradient))
+    for pooled, gradient in found[1:]:
+        assert torch.allclose(pooled, found[0][0], atol=1e-6)
+        assert torch.allclose(gradient, found[0][1], atol=1e-5)
+
+
+def test_a_file_takes_no_room_for_rows_of_others(encoder, corpus, tmp_path):
+    tokens = encoder.tokens(corpus.texts * 50)
+    path = tmp_path / "s.npy"
+    FrozenStates.of(encoder.tower, tokens, layers=1, path=path, rows=np.arange(3))
+    assert path.stat().st_size > len(tokens.ids) * encoder.tower.dim * 4
+    assert path.stat().st_blocks * 512 < path.stat().st_size / 10
+
+
+def test_no_rows_are_no_vectors(encoder, corpus):
+    states = FrozenStates(tokens=encoder.tokens(corpus.texts), layers=1)
+    assert states.pooled(encoder.tower, np.zeros(0, np.int64)).shape == (0, encoder.dim)
