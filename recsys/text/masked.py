@@ -77,7 +77,7 @@ class MaskedModel:
     @property
     def embeddings(self) -> list[nn.Parameter]:
         """Of words and positions; the words' are the head's output weights too."""
-        return list(self.network.base_model.embeddings.parameters())  # type: ignore[union-attr,arg-type]
+        return list(self.network.base_model.embeddings.parameters())  # type: ignore[union-attr]
 
     @property
     def head(self) -> list[nn.Parameter]:

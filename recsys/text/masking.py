@@ -55,7 +55,8 @@ class Reading:
         model.tokenizer.no_truncation()
         tokens = Tokens.of([text.ids for text in read])
         frame = np.fromiter((s for text in read for s in text.special_tokens_mask), np.bool_, len(tokens.ids))
-        unknown = [model.tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>")]
+        names = (model.tokenizer.token_to_id(token) for token in ("[UNK]", "<unk>"))
+        unknown = [name for name in names if name is not None]
         size = model.tokenizer.get_vocab_size()
         return cls(tokens=tokens, maskable=~frame & ~np.isin(tokens.ids, unknown), mask=model.mask, vocabulary=size)
 

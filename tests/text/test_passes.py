@@ -15,6 +15,8 @@ def test_every_pass_has_every_text_once_within_the_tokens_of_a_step():
     seen = np.concatenate(steps)
     for start in range(0, len(seen) - len(LENGTHS), len(LENGTHS)):
         assert sorted(seen[start : start + len(LENGTHS)]) == list(range(len(LENGTHS)))
+    of_pass = [{tuple(step) for step in steps[n : n + 4]} for n in (0, 4, 8)]
+    assert len(set(map(frozenset, of_pass))) > 1  # in another order
     # a step ends with the text that reaches its share of the running total
     assert max(LENGTHS[step].sum() for step in steps) <= 12 + LENGTHS.max() - 1
     assert all((np.diff(step) > 0).all() for step in steps)

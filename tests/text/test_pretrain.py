@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from recsys.errors import TrainingError
 from recsys.text.config import PretrainConfig
@@ -96,6 +97,10 @@ def test_it_stops_when_nothing_gets_better_and_keeps_the_best(corpus, masking_ba
     held_out = [look.held_out for look in done.looks]
     assert int(np.argmin(held_out)) == len(held_out) - 3
     assert done.looks[-1].step < 200
+    best, last = (load_file(tmp_path / "masked" / f"{name}.safetensors") for name in ("best", "last"))
+    end = done.model.network.state_dict()
+    assert all(torch.equal(end[name], value) for name, value in best.items())
+    assert not all(torch.equal(best[name], value) for name, value in last.items())
 
 
 def test_the_texts_that_judge_do_not_teach(corpus, masking_base, tmp_path):
@@ -110,6 +115,13 @@ def test_the_texts_that_judge_do_not_teach(corpus, masking_base, tmp_path):
         ends.append(pretrain(read, base=masking_base, config=config, workdir=tmp_path / name, progress=silent))
     assert ends[0].looks[-1].loss == pytest.approx(ends[1].looks[-1].loss, abs=1e-6)
     assert ends[0].looks[-1].held_out != ends[1].looks[-1].held_out
+
+
+def test_each_step_hides_other_tokens(corpus, masking_base, tmp_path):
+    still = settings(steps=3, evaluate_every=1, tokens_per_step=10**6, rate=1e-12, head_rate=1e-12)
+    done = pretrain(corpus.texts, base=masking_base, config=still, workdir=tmp_path, progress=silent)
+    assert len({look.held_out for look in done.looks}) == 1
+    assert len({look.loss for look in done.looks[1:]}) == 3
 
 
 def test_a_loss_that_is_no_number_stops_at_the_step(corpus, masking_base, tmp_path):
