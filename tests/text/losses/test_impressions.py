@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from recsys.text.losses.impressions import impressions_loss
 
@@ -24,3 +26,30 @@ def test_shown_nothing():
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
+
+
+def test_it_learns_what_attracts_whatever_is_shown_most():
+    """Items are shown by an exposure that has nothing to do with what attracts; one of five that are shown is taken."""
+    rng = np.random.default_rng(0)
+    attraction, exposure = rng.normal(size=40), rng.permutation(np.arange(2, 42) ** -1.5)
+    logits = torch.zeros(40, requires_grad=True)
+    optimiser = torch.optim.Adam([logits], lr=0.05)
+    taken = np.zeros(40)
+    for _ in range(300):
+        shown = np.array([rng.choice(40, 5, replace=False, p=exposure / exposure.sum()) for _ in range(32)])
+        noise = rng.gumbel(size=shown.shape)
+        target = np.argmax(attraction[shown] + noise, axis=1)[:, None]
+        taken[np.take_along_axis(shown, target, axis=1)] += 1
+        left = np.arange(5)[None, :] != target
+        loss = impressions_loss(
+            logits.expand(32, -1),
+            torch.from_numpy(shown),
+            torch.from_numpy(left),
+            torch.from_numpy(np.take_along_axis(shown, target, axis=1)),
+            torch.full((32, 1), 1 / 32),
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert spearmanr(logits.detach().numpy(), attraction).statistic > 0.9
+    assert spearmanr(taken, attraction).statistic < 0.7
