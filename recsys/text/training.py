@@ -65,12 +65,13 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints, progress: Progress
     """
     optimiser = Optimiser.of(groups(task, phase), task.config.optimiser, steps=phase.steps)
     found = checkpoints.read(task.towers, optimiser)
-    vectors = item_vectors(task, phase)
     if found is None:
+        vectors = item_vectors(task, phase)
         standing, best = Standing().judged(_look(task, phase, vectors, Standing())), trained(task.towers)
+        supply = _supply(task, vectors)
     else:
         standing, best = found
-    supply = _supply(task, vectors)
+        supply = _supply(task, item_vectors(task, phase) if task.config.hard_negatives else None)
     while standing.step < phase.steps and standing.misses < task.config.patience:
         started = time.perf_counter()
         stride = _step(task, phase, optimiser, standing.step, supply)
@@ -132,9 +133,9 @@ def _interest(task: Task) -> InterestModel:
     return task.towers.user.export(day=task.pairs.corpus.day, history_items=task.config.history_items)
 
 
-def _supply(task: Task, vectors: FloatArray) -> Supply:
+def _supply(task: Task, vectors: FloatArray | None) -> Supply:
     pairs, strength = task.pairs, task.config.objective.logq
-    mined = mine(pairs, _interest(task), vectors) if task.config.hard_negatives else None
+    mined = mine(pairs, _interest(task), vectors) if task.config.hard_negatives and vectors is not None else None
     correction = strength * torch.from_numpy(pairs.log_inclusion(mined))
     return Supply(mined=mined, correction=correction.to(task.device))
 
