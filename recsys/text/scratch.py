@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel
+from torch import nn
+from transformers import AutoModel, BertConfig
 
 from recsys.artifacts import atomic_directory
 from recsys.errors import TrainingError
@@ -44,7 +45,7 @@ def build(texts: Sequence[str], config: ScratchConfig, folder: Path) -> Path:
     tokenizer = learned_tokenizer(texts, config.vocabulary)
     model = fresh_model(tokenizer.get_vocab_size(), config)
     with atomic_directory(folder) as work:
-        model.config.save_pretrained(work)
+        model.config.save_pretrained(work)  # type: ignore[union-attr,operator]
         save_file(model.state_dict(), work / "model.safetensors", metadata={"format": "pt"})
         tokenizer.save(str(work / "tokenizer.json"))
     return folder
@@ -71,7 +72,7 @@ def learned_tokenizer(texts: Sequence[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def fresh_model(vocabulary: int, config: ScratchConfig) -> BertModel:
+def fresh_model(vocabulary: int, config: ScratchConfig) -> nn.Module:
     """A BERT whose weights are drawn by the seed alone."""
     shape = BertConfig(
         vocab_size=vocabulary,
@@ -84,4 +85,6 @@ def fresh_model(vocabulary: int, config: ScratchConfig) -> BertModel:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return BertModel(shape, add_pooling_layer=False)
+        model = AutoModel.from_config(shape, add_pooling_layer=False)  # type: ignore[no-untyped-call]
+    assert isinstance(model, nn.Module)
+    return model
