@@ -44,6 +44,22 @@ def prompts(
     prompts.measure(data, assignments=set_ or [], until=until, form="json" if json else "table")
 
 
+@app.command("cross-encoder")
+def cross_encoder(
+    run: Annotated[Path, typer.Option(help="A run with a teacher.")],
+    out: Annotated[Path | None, typer.Option(help="Where the cross-encoder is kept; nowhere by default.")] = None,
+    users: Annotated[int, typer.Option(min=1, help="Most users it is judged by.")] = 500,
+    k: Annotated[int, typer.Option(min=2, help="Candidates a user, by the run's teacher.")] = 50,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="cross_encoder.key=value; may be repeated.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Train a model that reads history and candidate together, and let it reorder the teacher's best candidates."""
+    from pipelines import cross_encoder
+
+    order = cross_encoder.Order(run=run, out=out, users=users, k=k, assignments=set_ or [])
+    cross_encoder.measure(order, form="json" if json else "table")
+
+
 @app.command("options")
 def options() -> None:
     """The options that `bench encoder` knows."""

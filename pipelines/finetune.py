@@ -17,7 +17,7 @@ from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray, FloatArray
+from recsys.schema import BoolArray
 from recsys.text import distributed
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
@@ -54,7 +54,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         err.print("  item vectors", markup=False)
         vectors = ItemVectors.of(catalog, TransformerEncoder.load(target))
         _save(vectors, target / "vectors")
-        found = on_validation(corpus, InterestModel.load(target), _of_texts(vectors, catalog, corpus))
+        found = on_validation(corpus, InterestModel.load(target), vectors.of_texts(catalog, corpus.texts))
         if found is not None:
             found.save(target)
         untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
@@ -73,12 +73,6 @@ def _corpus(catalog: Catalog, interactions: Interactions, split: TimeSplit, vali
 def _save(vectors: ItemVectors, directory: Path) -> None:
     directory.mkdir()
     vectors.save(directory)
-
-
-def _of_texts(vectors: ItemVectors, catalog: Catalog, corpus: Corpus) -> FloatArray:
-    """float32 (n_texts, d): the vector of an item for each text."""
-    item = {text: row for row, text in enumerate(catalog.texts)}
-    return vectors.vectors[[item[text] for text in corpus.texts]]
 
 
 def _centred(vectors: ItemVectors, known: BoolArray) -> ItemVectors:

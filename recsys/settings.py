@@ -14,7 +14,15 @@ from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
-from recsys.text.config import DistillConfig, EncoderConfig, FinetuneConfig, HeadConfig, PretrainConfig, PromptConfig
+from recsys.text.config import (
+    CrossEncoderConfig,
+    DistillConfig,
+    EncoderConfig,
+    FinetuneConfig,
+    HeadConfig,
+    PretrainConfig,
+    PromptConfig,
+)
 
 
 class Settings(Config):
@@ -29,6 +37,7 @@ class Settings(Config):
     prompt: PromptConfig = PromptConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distill: DistillConfig = DistillConfig()
+    cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     head: HeadConfig = HeadConfig()
     traits: TraitsConfig = TraitsConfig()
     retrieval: RetrievalConfig = RetrievalConfig()

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys.errors import ArtifactError, ShapeError
 from recsys.evaluation.compare import TAILS, Estimate
-from recsys.retrieval.calibration import balance, bins
+from recsys.retrieval.balance import balance, bins
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 
 BINS = 10

@@ -16,7 +16,8 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 
 from recsys.errors import ShapeError
-from recsys.schema import DoubleArray, FloatArray, LongArray
+from recsys.retrieval.balance import balance, bins
+from recsys.schema import DoubleArray, FloatArray
 
 KNOTS = 32
 """Most knots of an isotonic curve."""
@@ -138,12 +139,6 @@ def fit(kind: Kind, taken: FloatArray, others: FloatArray) -> Calibration:
     return _platt(x, y) if kind == Platt.kind else _isotonic(x, y)
 
 
-def balance(taken: DoubleArray) -> DoubleArray:
-    """The weight of each pair, from 1 where taken and 0 where not: both kinds weigh 1/2 in all."""
-    count = taken.sum()
-    return np.asarray(np.where(taken > 0, 0.5 / max(count, 1), 0.5 / max(len(taken) - count, 1)), np.float64)
-
-
 def _platt(x: DoubleArray, y: DoubleArray) -> Platt:
     """Logistic regression by Newton's method.
 
@@ -179,13 +174,3 @@ def _isotonic(x: DoubleArray, y: DoubleArray) -> Isotonic:
     places = np.bincount(block, score) / np.bincount(block, mass)
     values = found.x[found.blocks[:-1]]
     return Isotonic(scores=tuple(places.tolist()), values=tuple(values.tolist()))
-
-
-def bins(x: DoubleArray, weight: DoubleArray, most: int) -> LongArray:
-    """The bin of each value, int64 from 0 on: about equal weight, equal values together, none empty, ascending."""
-    order = np.argsort(x, kind="stable")
-    place = np.cumsum(weight[order]) - weight[order] / 2
-    edges = x[order][np.searchsorted(place, place[-1] * np.arange(1, most) / most)]
-    part = np.searchsorted(np.unique(edges), x, side="right")
-    filled = np.bincount(part) > 0
-    return np.asarray((np.cumsum(filled) - 1)[part], np.int64)

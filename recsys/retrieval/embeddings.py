@@ -92,6 +92,16 @@ class ItemVectors:
                 f"{catalog.digest[:12]}…; embed the items again."
             )
 
+    def of_texts(self, catalog: Catalog, texts: Sequence[str]) -> FloatArray:
+        """float32 (len(texts), dim): the vector of an item for each of some texts of the catalogue.
+
+        Raises:
+            ShapeError: another catalogue.
+        """
+        self.check(catalog)
+        item = {text: row for row, text in enumerate(catalog.texts)}
+        return self.vectors[[item[text] for text in texts]]
+
     def save(self, directory: Path) -> None:
         """Write vectors.npy, vectors.json and the traits into an existing directory."""
         save_traits(self.traits, directory)

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.errors import TrainingError
-from recsys.retrieval.interest import InterestModel
-from recsys.schema import FloatArray, LongArray, Progress
+from recsys.schema import LongArray, Progress
 from recsys.text.checkpoint import restore, trained
 from recsys.text.config import CrossEncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
@@ -25,6 +24,7 @@ from recsys.text.pairs import Pairs
 from recsys.text.slates import Near, Slate, Slates
 from recsys.text.states import TOKENS
 from recsys.text.threads import limited
+from recsys.text.two_tower import TwoTower
 from recsys.text.validation import Validation
 
 
@@ -43,19 +43,6 @@ class CrossLook:
     loss: float | None
     judged: float
     first: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TwoTower:
-    """A teacher that says which candidates are hard.
-
-    Attributes:
-        interest: its user tower.
-        vectors: float32 (n_texts, d), of the corpus' texts.
-    """
-
-    interest: InterestModel
-    vectors: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +119,7 @@ def train_cross_encoder(
 def _near(pairs: Pairs, two_tower: TwoTower | None) -> Near | None:
     if two_tower is None:
         return None
-    interest, vectors = two_tower.interest, two_tower.vectors
-    return Near(teaching=mine(pairs, interest, vectors), interest=interest, vectors=vectors)
+    return Near(teaching=mine(pairs, two_tower.interest, two_tower.vectors), two_tower=two_tower)
 
 
 def _learn(course: _Course, progress: Progress) -> tuple[CrossLook, ...]:

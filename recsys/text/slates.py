@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.errors import TrainingError
-from recsys.retrieval.interest import InterestModel
-from recsys.schema import FloatArray, IntArray
+from recsys.schema import IntArray, LongArray
 from recsys.text.config import CrossEncoderConfig
 from recsys.text.corpus import Corpus
 from recsys.text.pairs import Pairs
+from recsys.text.two_tower import TwoTower
 from recsys.text.validation import Validation
 
 _JUDGING = 1_000_003
@@ -35,13 +35,11 @@ class Near:
 
     Attributes:
         teaching: int32 (u, n), a row for each of the examples' users, -1 where there are none; see `mining.mine`.
-        interest: the teacher's user tower.
-        vectors: float32 (n_texts, d), the teacher's.
+        two_tower: the teacher.
     """
 
     teaching: IntArray
-    interest: InterestModel
-    vectors: FloatArray
+    two_tower: TwoTower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +74,9 @@ class Slates:
         return Slate(histories=tuple(histories), candidates=np.array(candidates, np.int32))
 
     def judging(self, validation: Validation, n: int) -> Slate:
-        """At most n of the validation window's users, evenly spread, one of the texts each takes there."""
+        """At most n of the validation window's users, those of `spread`, one of the texts each takes there."""
         rng = np.random.default_rng([self.config.seed, _JUDGING])
-        rows = np.linspace(0, len(validation.histories) - 1, min(n, len(validation.histories))).astype(np.int64)
+        rows = spread(len(validation.histories), n)
         near = self._near(validation)
         histories, candidates = [], []
         for row in rows.tolist():
@@ -98,8 +96,13 @@ class Slates:
         """int32 (n, m), all texts by the two-tower teacher, nearest first; m = 0 without one."""
         if self.near is None:
             return np.zeros((len(validation.histories), 0), np.int32)
-        scores = validation.scores(self.near.interest, self.near.vectors)
+        scores = validation.scores(self.near.two_tower.interest, self.near.two_tower.vectors)
         return np.argsort(-scores, axis=1, kind="stable").astype(np.int32)
+
+
+def spread(n: int, most: int) -> LongArray:
+    """int64, at most `most` of 0 … n - 1, evenly spread."""
+    return np.linspace(0, n - 1, min(most, n)).astype(np.int64)
 
 
 def _others(

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +71,11 @@ def test_a_vector_file_of_another_shape_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "vectors.npy", np.zeros((3, 2), np.float32))
     with pytest.raises(ArtifactError, match=r"Expected vectors of shape \[2, 2\]"):
         ItemVectors.load(tmp_path)
+
+
+def test_vectors_of_texts_are_those_of_their_items(shop, recommender):
+    vectors, texts = recommender.vectors, shop.catalog.texts
+    found = vectors.of_texts(shop.catalog, [texts[5], texts[2]])
+    assert np.array_equal(found, vectors.vectors[[5, 2]])
+    with pytest.raises(ShapeError, match="embed the items again"):
+        replace(vectors, catalog_digest="x").of_texts(shop.catalog, texts[:1])

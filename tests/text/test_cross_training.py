@@ -7,7 +7,8 @@ import torch
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
 from recsys.text.config import CrossEncoderConfig
-from recsys.text.cross_training import TwoTower, slate_loss, train_cross_encoder
+from recsys.text.cross_training import slate_loss, train_cross_encoder
+from recsys.text.two_tower import TwoTower
 from tests.tiny import silent
 
 

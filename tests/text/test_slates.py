@@ -8,6 +8,7 @@ from recsys.retrieval.interest import InterestModel
 from recsys.text.config import CrossEncoderConfig, FinetuneConfig
 from recsys.text.pairs import Pairs
 from recsys.text.slates import Near, Slates
+from recsys.text.two_tower import TwoTower
 from recsys.text.validation import Validation
 
 
@@ -25,7 +26,7 @@ def near_of(corpus, text):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     teaching = np.full((len(users), 3), -1, np.int32)
     teaching[:, 0] = text
-    return Near(teaching=teaching, interest=InterestModel.zero_shot(8, corpus.day), vectors=vectors)
+    return Near(teaching=teaching, two_tower=TwoTower(interest=InterestModel.zero_shot(8, corpus.day), vectors=vectors))
 
 
 def events_of(corpus):
@@ -101,7 +102,7 @@ def test_judging_users_take_the_first_and_have_taken_none(corpus):
 def test_hard_candidates_of_judging_users_are_their_nearest(corpus):
     validation, near = Validation.of(corpus), near_of(corpus, 0)
     slate = slates(corpus, near, hard=3, candidates=4).judging(validation, 1)
-    scores = validation.scores(near.interest, near.vectors)[0]
+    scores = validation.scores(near.two_tower.interest, near.two_tower.vectors)[0]
     scores[(validation.truth.toarray() + validation.taken.toarray())[0] > 0] = -np.inf
     assert set(slate.candidates[0, 1:]) == set(np.argsort(-scores)[:3])
 
