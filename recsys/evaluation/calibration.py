@@ -13,7 +13,7 @@ _READING = (
     "Interest is the probability that a user takes an item, among pairs of which as many are taken as not: .5 is a "
     "pair as typical of one as of the other; its odds times taken ÷ not taken are the odds among all pairs. Where it "
     "keeps its word, dots lie on the line. The expected calibration error (ECE) is their mean distance from it; "
-    "“by chance” is what an interest without fault would show on so few pairs. Validation: the window before the "
+    "“by chance” is what an interest without fault would show on as many pairs. Validation: the window before the "
     "encoder's end, half of the users judged by a calibration fitted on the other half."
 )
 
