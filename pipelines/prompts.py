@@ -100,9 +100,7 @@ def _taught(survey: Survey, cloze: Cloze) -> Cloze:
     config, known = survey.settings.prompt, np.flatnonzero(survey.known)
     titles = {survey.titles[i]: i for i in known.tolist()}
     vectors = survey.vectors[list(titles.values())]
-    asked = catalogue_pairs(
-        list(titles), vectors, n=config.catalogue_pairs, history_items=config.history_items, seed=config.seed
-    )
+    asked = catalogue_pairs(list(titles), vectors, n=config.catalogue_pairs, seed=config.seed)
     with progress("catalogue") as show:
         return tuned(cloze, asked, show, epochs=1)
 

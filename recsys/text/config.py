@@ -238,14 +238,14 @@ class PromptConfig(Config):
         "contextual", description="contextual: less the score of the same candidate after a history without content."
     )
     catalogue_pairs: int = Field(
-        1000, ge=0, description="Questions made from the catalogue alone that teach first; 0 leaves them out."
+        1500, ge=0, description="Questions made from the catalogue alone that teach first; 0 leaves them out."
     )
     tune: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
         "all", description="How many of the top layers learn from labelled prompts, beside the head."
     )
     epochs: int = Field(2, ge=1, description="Passes over the prompts of labelled users.")
     tokens_per_step: int = Field(2_048, ge=1, description="Tokens of prompts in one step.")
-    rate: float = Field(2e-4, gt=0, description="Learning rate.")
+    rate: float = Field(3e-4, gt=0, description="Learning rate.")
     threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
     seed: int = Field(0, ge=0, description="Seed of the order of the labelled prompts.")
 
