@@ -25,6 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--python", type=Path, required=True, help="of the environment with sentence-transformers")
     parser.add_argument("--budget", type=float, default=1200, help="seconds of training for theirs")
+    parser.add_argument("--looks", type=int, default=12, help="evaluations of theirs, evenly spread over the budget")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, nargs="+", default=[16, 32, 64, 128])
@@ -37,7 +38,7 @@ def main() -> None:
     print(f"theirs: batch {batch}, learning rate {rate:g}, {arguments.budget:.0f} s; {arguments.threads} threads")
     print(LINE.format("round", "theirs: best recall@20", "at s", "ours: best", "there at s", "ratio", "of budget"))
     for number in range(arguments.rounds):
-        theirs = their_curve(arguments, base, batch, rate, seconds=arguments.budget, seed=number)
+        theirs = their_curve(arguments, base, batch, rate, seconds=arguments.budget, seed=number, looks=arguments.looks)
         print(row(str(number), theirs, our_curve(arguments, base, seed=number)), flush=True)
 
 
@@ -74,7 +75,7 @@ def chosen(arguments: argparse.Namespace, base: Path) -> tuple[int, float]:
 
 
 def their_curve(
-    arguments: argparse.Namespace, base: Path, batch: int, rate: float, *, seconds: float, seed: int, looks: int = 20
+    arguments: argparse.Namespace, base: Path, batch: int, rate: float, *, seconds: float, seed: int, looks: int
 ) -> list[dict]:
     out = arguments.work / f"theirs-{batch}-{rate:g}-{seconds:.0f}s-{arguments.threads}t-{seed}.json"
     options = {"pairs": arguments.work, "base": base, "budget": seconds, "batch": batch, "rate": rate, "looks": looks}
