@@ -191,6 +191,7 @@ class HeadConfig(Config):
     epochs: int = Field(4, ge=1, description="Passes over the examples.")
     batch_size: int = Field(32, ge=1, description="Examples in one step.")
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of the head's inputs left out at random in a step.")
+    layer_dropout: float = Field(0.1, ge=0, lt=1, description="Share of states and attention learning layers drop.")
     valid_fraction: float = Field(0.1, gt=0, lt=1, description="Share of the examples, drawn at random, that judge.")
     looks: int = Field(2, ge=1, description="Looks at the judging examples in one pass.")
     patience: int = Field(4, ge=1, description="Looks without a better figure after which training stops.")

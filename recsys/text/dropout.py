@@ -25,7 +25,8 @@ def dropping(layers: nn.ModuleList, share: float, *, seed: Sequence[int], device
         return
     if not places:
         raise ConfigError(
-            f"Expected layers with dropout, got {type(layers[0]).__name__} without; set finetune.dropout = 0."
+            f"Expected layers with dropout, got {type(layers[0]).__name__} without; set finetune.dropout or "
+            "head.layer_dropout to 0."
         )
     for place in places:
         place.p = share

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
 from recsys.text.checkpoint import restore, trained
 from recsys.text.config import HeadConfig
+from recsys.text.dropout import dropping
 from recsys.text.heads import HeadModel
 from recsys.text.lora import adapt, learnable, merge
 from recsys.text.optimiser import Group, Optimiser
@@ -92,11 +93,12 @@ def learn(model: HeadModel, lesson: Lesson, config: HeadConfig, progress: Progre
     """
     per_epoch = math.ceil(len(lesson.lengths) / config.batch_size)
     steps, every = per_epoch * config.epochs, max(1, per_epoch // config.looks)
-    optimiser = _optimiser(model, config, steps=steps)
+    learning = _learning(model, config)
+    optimiser = _optimiser(model, learning, config, steps=steps)
     looks, losses = list[HeadLook](), list[float]()
     best, misses = trained(model), 0
     for step, rows in enumerate(itertools.islice(_batches(lesson.lengths, config), steps)):
-        losses.append(_step(lesson, rows, optimiser, step, config.seed))
+        losses.append(_step(lesson, rows, optimiser, step, learning, config))
         if (step + 1) % every == 0 or step + 1 == steps:
             look = HeadLook(step=step + 1, loss=sum(losses) / len(losses), figure=lesson.judge())
             better = all(look.figure > earlier.figure for earlier in looks)
@@ -112,17 +114,24 @@ def learn(model: HeadModel, lesson: Lesson, config: HeadConfig, progress: Progre
     return HeadCourse(looks=tuple(looks), share=share)
 
 
-def _optimiser(model: HeadModel, config: HeadConfig, *, steps: int) -> Optimiser:
-    """Over what learns; embeddings stay as they are."""
-    tower, depth = model.tower, len(model.tower.layers)
+def _learning(model: HeadModel, config: HeadConfig) -> nn.ModuleList:
+    """The layers that learn, themselves or by low-rank updates."""
+    depth = len(model.tower.layers)
     top = config.tune if isinstance(config.tune, int) else depth
     if top > depth:
         raise TrainingError(f"Expected head.tune of at most {depth}, the encoder's layers, got {top}; lower it.")
+    return model.tower.layers[depth - top :]
+
+
+def _optimiser(model: HeadModel, learning: nn.ModuleList, config: HeadConfig, *, steps: int) -> Optimiser:
+    """Over what learns; embeddings stay as they are."""
+    tower = model.tower
     tower.requires_grad_(False)
     if config.tune == "lora":
         adapt(tower, rank=config.lora_rank, alpha=config.lora_alpha, seed=config.seed)
     rates = config.optimiser
-    layers = Group(parameters=learnable(tower, frozen=depth - top), rate=rates.layer_rate, decay=rates.weight_decay)
+    frozen = len(tower.layers) - len(learning)
+    layers = Group(parameters=learnable(tower, frozen=frozen), rate=rates.layer_rate, decay=rates.weight_decay)
     head = [*model.linear.parameters(), *([tower.head.query] if config.pooling == "attention" else [])]
     groups = [layers, Group(parameters=head, rate=rates.head_rate)]
     return Optimiser.of([group for group in groups if group.parameters], rates, steps=steps)
@@ -140,10 +149,13 @@ def _batches(lengths: LongArray, config: HeadConfig) -> Iterator[LongArray]:
         yield from (batches[i] for i in rng.permutation(len(batches)))
 
 
-def _step(lesson: Lesson, rows: LongArray, optimiser: Optimiser, step: int, seed: int) -> float:
+def _step(
+    lesson: Lesson, rows: LongArray, optimiser: Optimiser, step: int, learning: nn.ModuleList, config: HeadConfig
+) -> float:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.random.default_rng([seed, step, 2]).integers(2**31)))
-        loss = lesson.loss(rows)
+        torch.manual_seed(int(np.random.default_rng([config.seed, step, 2]).integers(2**31)))
+        with dropping(learning, config.layer_dropout, seed=[config.seed, step, 3], device=torch.device("cpu")):
+            loss = lesson.loss(rows)
     loss.backward()  # type: ignore[no-untyped-call]
     if not math.isfinite(optimiser.step(step)) or not math.isfinite(float(loss.detach())):
         raise TrainingError(

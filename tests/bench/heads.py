@@ -24,12 +24,17 @@ from recsys.text.heads import Head
 from recsys.text.scores import Scores
 from recsys.text.tagging import score_tagger, train_tagger
 
-RATES = OptimiserConfig(layer_rate=2e-4)
+SST2 = HeadConfig(
+    threads=1, epochs=3, layer_dropout=0.1, valid_fraction=0.05, optimiser=OptimiserConfig(layer_rate=1e-4)
+)
+CONLL = HeadConfig(
+    threads=1, epochs=2, layer_dropout=0, valid_fraction=0.1, looks=1, optimiser=OptimiserConfig(layer_rate=2e-4)
+)
 SETTINGS = {
-    "sst2-all": HeadConfig(threads=1, epochs=3, optimiser=RATES),
-    "sst2-lora": HeadConfig(threads=1, epochs=3, optimiser=RATES, tune="lora"),
-    "conll2003-all": HeadConfig(threads=1, epochs=2, looks=1, optimiser=RATES),
-    "conll2003-lora": HeadConfig(threads=1, epochs=2, looks=1, optimiser=RATES, tune="lora"),
+    "sst2-all": SST2,
+    "sst2-lora": SST2.model_copy(update={"tune": "lora"}),
+    "conll2003-all": CONLL,
+    "conll2003-lora": CONLL.model_copy(update={"tune": "lora"}),
 }
 """Chosen on dev; all training sentences are used."""
 

@@ -15,6 +15,7 @@ QUICK = HeadConfig(
     max_tokens=16,
     valid_fraction=0.2,
     patience=12,
+    layer_dropout=0,
 )
 """A training of a second."""
 

@@ -82,6 +82,23 @@ def test_the_same_seed_gives_the_same_bits(base):
     assert not torch.equal(one.model.linear.weight, third.model.linear.weight)
 
 
+def test_only_layers_that_learn_drop_and_only_while_they_learn(base):
+    config = QUICK.model_copy(update={"tune": 1, "epochs": 1, "looks": 1, "layer_dropout": 0.5})
+    model = HeadModel(starting_encoder(base, config), 2, seed=0)
+    noted = []
+
+    def loss(rows):
+        noted.append([layer.training for layer in model.tower.layers])
+        return model.linear.weight.square().sum()
+
+    def judge():
+        noted.append([layer.training for layer in model.tower.layers])
+        return 0.0
+
+    learn(model, Lesson(lengths=np.full(16, 4), loss=loss, judge=judge), config, silent)
+    assert noted == [[False, False, True], [False, False, False]]
+
+
 @pytest.mark.parametrize(("tune", "moved"), [("all", [0, 1, 2]), (1, [2]), (0, []), ("lora", [0, 1, 2])])
 def test_what_is_tuned_is_what_moves(base, tune, moved):
     config = QUICK.model_copy(update={"epochs": 1, "looks": 1, "tune": tune, "lora_rank": 2})
