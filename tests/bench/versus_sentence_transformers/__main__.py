@@ -66,7 +66,7 @@ def chosen(arguments: argparse.Namespace, base: Path) -> tuple[int, float]:
     def best(options: list[tuple[int, float]]) -> tuple[int, float]:
         for option in options if len(options) > 1 else []:
             curve = their_curve(arguments, base, *option, seconds=arguments.trial, seed=0, looks=2)
-            tried[option] = max(point["recall"] for point in curve)
+            tried[option] = max(point["recall"] for point in curve[1:])  # the first is of the untrained model
             print(f"  tried batch {option[0]}, rate {option[1]:g}: recall@20 {tried[option]:.4f}", file=sys.stderr)
         return max(options, key=lambda option: tried.get(option, 0.0))
 
