@@ -21,6 +21,7 @@ def test_metrics_json_is_plain_and_free_of_clock_readings(evaluation, tmp_path):
         "mean": 0.30, "low": 0.30 - 0.01, "high": 0.30 + 0.01, "n": 500,
     }  # fmt: skip
     assert body["differences"]["EASE"]["cold items"]["ndcg@10"]["low"] is None
+    assert body["reliability"]["student, test window"]["ece"] == {"mean": 0.0625, "low": 0.05, "high": 0.075, "n": 321}
     assert "measured" not in body
     assert json.loads((tmp_path / "measured.json").read_text())["stage_seconds"] == {"finetune": 412.0}
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from recsys.data.interactions import Histories
+from recsys.retrieval.calibration import Isotonic
 from recsys.retrieval.interest import AGE_KNOTS, InterestModel
 from recsys.schema import DAY
 from recsys.text.user import UserTower
@@ -54,3 +55,11 @@ def test_padding_does_not_count():
     assert torch.equal(short, padded)
     padded.sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in tower.parameters() if p.grad is not None)
+
+
+def test_a_start_with_an_isotonic_curve_learns_on_from_the_nearest_logistic_one():
+    curve = Isotonic(scores=(-0.5, 0.0, 0.5), values=(0.1, 0.5, 0.9))
+    tower = UserTower(InterestModel.zero_shot(4, DAY).with_calibration(curve), scale=10.0)
+    found = tower.export(day=DAY, history_items=9).calibration
+    assert found.slope == pytest.approx(2 * np.log(9))
+    assert found.intercept == pytest.approx(0, abs=1e-6)
