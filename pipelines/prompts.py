@@ -96,13 +96,13 @@ def _model(survey: Survey) -> MaskedModel:
 
 
 def _taught(survey: Survey, cloze: Cloze) -> Cloze:
-    """After one pass over the catalogue's own questions."""
+    """After the catalogue's own questions."""
     config, known = survey.settings.prompt, np.flatnonzero(survey.known)
     titles = {survey.titles[i]: i for i in known.tolist()}
     vectors = survey.vectors[list(titles.values())]
     asked = catalogue_pairs(list(titles), vectors, n=config.catalogue_pairs, seed=config.seed)
     with progress("catalogue") as show:
-        return tuned(cloze, asked, show, epochs=1)
+        return tuned(cloze, asked, config.catalogue, show)
 
 
 def _few_shot(survey: Survey, cloze: Cloze, name: str, k: int) -> Row:
@@ -115,7 +115,7 @@ def _few_shot(survey: Survey, cloze: Cloze, name: str, k: int) -> Row:
         labels = [1] * len(pairs) + [0] * len(pairs)
         with progress("step") as show:
             told = Labelled(histories=histories, candidates=candidates, labels=labels)
-            frames.append(_auc(survey, tuned(cloze, told, show)))
+            frames.append(_auc(survey, tuned(cloze, told, survey.settings.prompt.labelled, show)))
     mean = pl.concat(frames).group_by(USER).agg(pl.col("auc").mean()).sort(USER)
     seeds = tuple(float(np.mean(frame["auc"].to_numpy())) for frame in frames)
     return Row(name=name, labelled=k, auc=_estimate(mean), seeds=seeds)

@@ -221,6 +221,17 @@ class PretrainConfig(Config):
     seed: int = Field(0, ge=0, description="Seed of a fresh head, the order of texts and the masks.")
 
 
+class TuningConfig(Config):
+    """How prompts learn from answers."""
+
+    tune: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
+        "all", description="How many of the top layers learn, beside the head."
+    )
+    epochs: int = Field(1, ge=1, description="Passes over the prompts.")
+    tokens_per_step: int = Field(2_048, ge=1, description="Tokens of prompts in one step.")
+    rate: float = Field(3e-4, gt=0, description="Learning rate.")
+
+
 class PromptConfig(Config):
     """How interest is asked for in words."""
 
@@ -236,19 +247,15 @@ class PromptConfig(Config):
     title_tokens: int = Field(16, ge=1, description="A title is cut to this many tokens.")
     max_tokens: int = Field(96, ge=8, description="Longest prompt in tokens.")
     calibration: Literal["none", "contextual"] = Field(
-        "contextual", description="contextual: less the score of the same candidate after a history without content."
+        "none", description="contextual: less the score of the same candidate after a history without content."
     )
     catalogue_pairs: int = Field(
         1500, ge=0, description="Questions made from the catalogue alone that teach first; 0 leaves them out."
     )
-    tune: Annotated[int, Field(ge=0)] | Literal["all"] = Field(
-        "all", description="How many of the top layers learn from labelled prompts, beside the head."
-    )
-    epochs: int = Field(2, ge=1, description="Passes over the prompts of labelled users.")
-    tokens_per_step: int = Field(2_048, ge=1, description="Tokens of prompts in one step.")
-    rate: float = Field(3e-4, gt=0, description="Learning rate.")
+    catalogue: TuningConfig = TuningConfig()
+    labelled: TuningConfig = TuningConfig(tune=0, rate=2e-4)
     threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
-    seed: int = Field(0, ge=0, description="Seed of the order of the labelled prompts.")
+    seed: int = Field(0, ge=0, description="Seed of the questions made from the catalogue and of the order of all.")
 
     @field_validator("template")
     @classmethod

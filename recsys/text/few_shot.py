@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 
 from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
-from recsys.text.config import OptimiserConfig, PromptConfig
+from recsys.text.config import OptimiserConfig, TuningConfig
 from recsys.text.masked import MaskedModel
 from recsys.text.optimiser import Group, Optimiser
 from recsys.text.passes import passes
@@ -55,7 +55,7 @@ class Labelled:
             )
 
 
-def tuned(cloze: Cloze, labelled: Labelled, progress: Progress, *, epochs: int | None = None) -> Cloze:
+def tuned(cloze: Cloze, labelled: Labelled, config: TuningConfig, progress: Progress) -> Cloze:
     """A copy that has learned from labelled pairs; the head and the top layers learn, embeddings stay.
 
     A pure function of its arguments: the order of the pairs is drawn by `seed`, there is no dropout.
@@ -63,21 +63,20 @@ def tuned(cloze: Cloze, labelled: Labelled, progress: Progress, *, epochs: int |
     Args:
         cloze: where learning starts; it stays as it is.
         labelled: what is learned from.
+        config: what learns, how long, how fast.
         progress: called after every step.
-        epochs: passes over the pairs, where other than those of the settings.
 
     Raises:
         TrainingError: more layers asked for than there are, or a loss that is not a number.
     """
-    config = cloze.prompt.config
     model = replace(cloze.model, network=copy.deepcopy(cloze.model.network))
     learner = Cloze(model=model, prompt=cloze.prompt)
     tokens = cloze.prompt.tokens(labelled.histories, labelled.candidates)
     signs = torch.tensor(labelled.labels, dtype=torch.float32) * 2 - 1
-    steps = (epochs or config.epochs) * math.ceil(int(tokens.lengths.sum()) / config.tokens_per_step)
-    with limited(config.threads):
+    steps = config.epochs * math.ceil(int(tokens.lengths.sum()) / config.tokens_per_step)
+    with limited(cloze.prompt.config.threads):
         optimiser = _optimiser(model, config, steps)
-        schedule = passes(tokens.lengths, tokens=config.tokens_per_step, seed=config.seed)
+        schedule = passes(tokens.lengths, tokens=config.tokens_per_step, seed=cloze.prompt.config.seed)
         for step, rows in enumerate(itertools.islice(schedule, steps)):
             loss = _gradients(learner, tokens, rows, signs)
             if not math.isfinite(loss):
@@ -90,11 +89,11 @@ def tuned(cloze: Cloze, labelled: Labelled, progress: Progress, *, epochs: int |
     return learner
 
 
-def _optimiser(model: MaskedModel, config: PromptConfig, steps: int) -> Optimiser:
+def _optimiser(model: MaskedModel, config: TuningConfig, steps: int) -> Optimiser:
     depth = len(model.layers)
     top = depth if config.tune == "all" else config.tune
     if top > depth:
-        raise TrainingError(f"Expected prompt.tune of at most {depth}, the model's layers, got {top}; lower it.")
+        raise TrainingError(f"Expected tune of at most {depth}, the model's layers, got {top}; lower it.")
     layers = [p for layer in model.layers[depth - top :] for p in layer.parameters()]
     model.network.requires_grad_(False)
     group = Group(parameters=[*layers, *model.head], rate=config.rate, decay=_DECAY)

@@ -25,7 +25,6 @@ def sets(base, **changes):
         "pretrain.steps": 4,
         "pretrain.threads": 1,
         "prompt.threads": 1,
-        "prompt.epochs": 1,
         "prompt.catalogue_pairs": 20,
         "prompt.max_tokens": 32,
     }
@@ -51,7 +50,7 @@ def test_every_score_is_told_with_its_interval(places, capsys):
 def test_the_table_has_a_line_a_score(places, capsys):
     measure(
         str(places[0]),
-        assignments=sets(places[1], **{"prompt.tune": 0, "prompt.catalogue_pairs": 0}),
+        assignments=sets(places[1], **{"prompt.labelled.tune": 1, "prompt.catalogue_pairs": 0}),
         until=None,
         form="table",
     )

@@ -6,26 +6,23 @@ import torch
 
 from recsys.data.synthetic import WORDS
 from recsys.errors import TrainingError
-from recsys.text.config import PromptConfig
+from recsys.text.config import PromptConfig, TuningConfig
 from recsys.text.few_shot import Labelled, tuned
 from recsys.text.masked import MaskedModel
 from recsys.text.prompt import Cloze
 from tests.tiny import silent
 
-SETTINGS = {
-    "threads": 1,
-    "epochs": 3,
-    "rate": 1e-2,
-    "tokens_per_step": 256,
-    "title_tokens": 2,
-    "tune": 2,
-    "calibration": "none",
-}
+SETTINGS = PromptConfig(threads=1, title_tokens=2)
+QUICK = TuningConfig(tune=2, epochs=3, rate=1e-2, tokens_per_step=256)
+
+
+def changed(**changes):
+    return QUICK.model_copy(update=changes)
 
 
 @pytest.fixture(scope="module")
 def cloze(masking_base):
-    return Cloze.of(MaskedModel.starting(masking_base, seed=3), PromptConfig(**SETTINGS))
+    return Cloze.of(MaskedModel.starting(masking_base, seed=3), SETTINGS)
 
 
 def questions(n, seed):
@@ -43,15 +40,14 @@ def accuracy(cloze, asked):
 
 def test_labelled_users_teach_what_others_want(cloze):
     told, unseen = questions(64, 0), questions(200, 1)
-    patient = Cloze.of(cloze.model, PromptConfig(**SETTINGS | {"epochs": 20}))
-    assert accuracy(tuned(patient, told, silent), unseen) > 0.85
+    assert accuracy(tuned(cloze, told, changed(epochs=20), silent), unseen) > 0.85
     assert accuracy(cloze, unseen) < 0.7
 
 
 def test_what_is_tuned_is_a_copy_and_embeddings_stay(cloze):
     before = {name: value.clone() for name, value in cloze.model.network.state_dict().items()}
     seen = []
-    learned = tuned(cloze, questions(8, 0), lambda *told: seen.append(told))
+    learned = tuned(cloze, questions(8, 0), QUICK, lambda *told: seen.append(told))
     after = learned.model.network.state_dict()
     assert all(torch.equal(before[name], value) for name, value in cloze.model.network.state_dict().items())
     moved = {name for name in before if not torch.equal(before[name], after[name])}
@@ -63,10 +59,10 @@ def test_what_is_tuned_is_a_copy_and_embeddings_stay(cloze):
 
 def test_the_same_labels_teach_the_same_and_the_seed_orders_them(cloze):
     told = questions(32, 0)
-    one, again = (tuned(cloze, told, silent).scores(told.histories, told.candidates) for _ in range(2))
+    one, again = (tuned(cloze, told, QUICK, silent).scores(told.histories, told.candidates) for _ in range(2))
     assert np.array_equal(one, again)
-    other = Cloze.of(cloze.model, PromptConfig(**SETTINGS, seed=1))
-    assert not np.array_equal(tuned(other, told, silent).scores(told.histories, told.candidates), one)
+    other = Cloze.of(cloze.model, SETTINGS.model_copy(update={"seed": 1}))
+    assert not np.array_equal(tuned(other, told, QUICK, silent).scores(told.histories, told.candidates), one)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +79,10 @@ def test_labels_that_are_none_are_refused(labels, sentence):
 
 
 def test_more_layers_than_there_are(cloze):
-    deep = Cloze.of(cloze.model, PromptConfig(**SETTINGS | {"tune": 4}))
-    with pytest.raises(TrainingError, match="Expected prompt.tune of at most 3, the model's layers, got 4"):
-        tuned(deep, questions(8, 0), silent)
+    with pytest.raises(TrainingError, match="Expected tune of at most 3, the model's layers, got 4"):
+        tuned(cloze, questions(8, 0), changed(tune=4), silent)
 
 
 def test_a_loss_that_is_no_number_stops(cloze):
-    wild = Cloze.of(cloze.model, PromptConfig(**SETTINGS | {"rate": 1e30}))
     with pytest.raises(TrainingError, match=r"Expected a finite loss, got (nan|inf) at step \d+"):
-        tuned(wild, questions(64, 0), silent)
+        tuned(cloze, questions(64, 0), changed(rate=1e30), silent)

@@ -85,7 +85,7 @@ def test_scores_are_log_odds_of_the_two_words(model):
 
 
 def test_calibration_leaves_nothing_of_a_candidate_without_history(model):
-    cloze = Cloze.of(model, PromptConfig(threads=1))
+    cloze = Cloze.of(model, PromptConfig(threads=1, calibration="contextual"))
     raw = Cloze.of(model, PromptConfig(threads=1, calibration="none"))
     candidates = ["kite", "hedge", "kite"]
     assert np.abs(cloze.scores([()] * 3, candidates)).max() < 1e-6
