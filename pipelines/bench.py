@@ -186,8 +186,8 @@ def _prepared(order: Order, settings: Settings) -> RunDirectory:
         until=order.until,
         settings=settings,
     )
+    opened.save()
     if not opened.is_made(stage):
-        opened.save()
         in_own_process(["prepare", "--run", str(opened.path)], name="stage prepare", threads=settings.threads)
     return opened
 

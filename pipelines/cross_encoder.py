@@ -23,9 +23,9 @@ from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import DoubleArray
 from recsys.text.corpus import Corpus
-from recsys.text.cross_training import train_cross_encoder
-from recsys.text.reranking import Reranking, rerank
-from recsys.text.two_tower import TwoTower
+from recsys.text.cross.reranking import Reranking, rerank
+from recsys.text.cross.training import train_cross_encoder
+from recsys.text.cross.two_tower import TwoTower
 
 METRIC = "ndcg@10"
 

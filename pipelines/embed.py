@@ -29,7 +29,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
 def _traits(heads: Sequence[str], catalog: Catalog) -> tuple[Trait, ...]:
     if not heads:
         return ()
-    from recsys.text.traits import trait_of  # torch, for those who have heads
+    from recsys.text.heads.traits import trait_of  # torch, for those who have heads
 
     traits = []
     for head in heads:

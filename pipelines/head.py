@@ -15,12 +15,12 @@ from pipelines.source import base_folder
 from recsys import settings
 from recsys.artifacts import read_manifest
 from recsys.errors import ArtifactError, UsageError
-from recsys.text.bio import entities
-from recsys.text.classification import probabilities, score_classifier, train_classifier
-from recsys.text.examples import read_sentences, read_texts
-from recsys.text.heads import KIND, Head, Task
-from recsys.text.scores import Scores
-from recsys.text.tagging import score_tagger, tags, train_tagger
+from recsys.text.heads.bio import entities
+from recsys.text.heads.classification import probabilities, score_classifier, train_classifier
+from recsys.text.heads.examples import read_sentences, read_texts
+from recsys.text.heads.head import KIND, Head, Task
+from recsys.text.heads.scores import Scores
+from recsys.text.heads.tagging import score_tagger, tags, train_tagger
 
 Form = Literal["json", "table"]
 

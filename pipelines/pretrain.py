@@ -10,7 +10,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.text.corpus import Corpus
-from recsys.text.pretrain import pretrain
+from recsys.text.masked.pretrain import pretrain
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:

@@ -26,11 +26,11 @@ from recsys.evaluation.table import aligned
 from recsys.evaluation.wording import figure
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray
-from recsys.text.catalogue_pairs import catalogue_pairs
-from recsys.text.few_shot import Labelled, tuned
-from recsys.text.masked import MaskedModel
-from recsys.text.pretrain import pretrain
-from recsys.text.prompt import Cloze
+from recsys.text.masked.catalogue_pairs import catalogue_pairs
+from recsys.text.masked.few_shot import Labelled, tuned
+from recsys.text.masked.model import MaskedModel
+from recsys.text.masked.pretrain import pretrain
+from recsys.text.masked.prompt import Cloze
 
 DEFAULTS = ("pretrain.steps=200", "pretrain.tokens_per_step=2048")
 """Settings of this command where nothing else is said: the base known by name has no head of its own."""

@@ -44,7 +44,7 @@ def base_folder(base: str, *, revision: str = "main") -> Path:
         UsageError: none of these.
         FetchError: it cannot be fetched.
     """
-    from recsys.text import hub
+    from recsys.text.bases import hub
 
     if base == KNOWN_BASE:
         return base_encoder(default_cache())
@@ -83,8 +83,8 @@ def base_for(encoder: EncoderConfig, texts: Sequence[str], work: Path) -> Path:
         FetchError: it cannot be fetched.
         TrainingError: nothing to make one from.
     """
-    from recsys.text import scratch
-    from recsys.text.pretrained import base_tokenizer
+    from recsys.text.bases import scratch
+    from recsys.text.bases.pretrained import base_tokenizer
     from recsys.text.tokens import unknown_warning
 
     if encoder.base == SCRATCH:

@@ -25,7 +25,7 @@ from recsys.retrieval.embeddings import ItemVectors
 from recsys.settings import Settings
 from recsys.text.corpus import Corpus
 from recsys.text.finetune import Teacher, finetune
-from recsys.text.pretrain import pretrain
+from recsys.text.masked.pretrain import pretrain
 
 _K = 20
 

@@ -243,9 +243,7 @@ class PromptConfig(Config):
     )
     yes: str = Field("yes", description="The word, one token, that stands for interest.")
     no: str = Field("no", description="The word, one token, that stands for none.")
-    history_items: int = Field(
-        4, ge=1, description="How many of the latest titles are read, if there is room."
-    )
+    history_items: int = Field(4, ge=1, description="How many of the latest titles are read, if there is room.")
     title_tokens: int = Field(16, ge=1, description="A title is cut to this many tokens.")
     max_tokens: int = Field(96, ge=8, description="Longest prompt in tokens.")
     calibration: Literal["none", "contextual"] = Field(
@@ -276,8 +274,10 @@ class CrossEncoderConfig(Config):
     candidate_tokens: int = Field(24, ge=1, description="A candidate's text is cut to this many tokens.")
     candidates: int = Field(8, ge=2, description="Texts a user is to choose from in a step, the one taken included.")
     hard: int = Field(
-        3, ge=0, description="How many of them are near the user by the two-tower teacher, where one is given; the "
-        "others go by popularity."
+        3,
+        ge=0,
+        description="How many of them are near the user by the two-tower teacher, where one is given; the "
+        "others go by popularity.",
     )
     loss: Literal["softmax", "pointwise"] = Field(
         "softmax", description="softmax over a user's candidates, or taken or not for each by itself."

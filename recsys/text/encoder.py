@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from recsys.artifacts import sha256
 from recsys.errors import ArtifactError, ConfigError
 from recsys.schema import FloatArray
-from recsys.text import card as model_card
-from recsys.text import layout
-from recsys.text.backbone import Backbone, backbone_of
-from recsys.text.card import Card
+from recsys.text.bases import card as model_card
+from recsys.text.bases import layout
+from recsys.text.bases.backbone import Backbone, backbone_of
+from recsys.text.bases.card import Card
+from recsys.text.bases.layout import TRANSFORMER
+from recsys.text.bases.pretrained import digest, read_tokenizer, read_transformer
 from recsys.text.config import Pooling
-from recsys.text.layout import TRANSFORMER
-from recsys.text.pretrained import digest, read_tokenizer, read_transformer
 from recsys.text.tokens import Tokens
 
 SETTINGS = "encoder.json"

@@ -13,14 +13,15 @@ from recsys.artifacts import digest_of
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import LongArray, Progress
-from recsys.text import continual, lora
-from recsys.text.card import Card
+from recsys.text import continual
+from recsys.text.bases import lora
+from recsys.text.bases.card import Card
+from recsys.text.bases.hub import is_name
 from recsys.text.checkpoint import Checkpoints, Look
 from recsys.text.config import EncoderConfig, FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.device import chosen
 from recsys.text.encoder import TextTower, TransformerEncoder
-from recsys.text.hub import is_name
 from recsys.text.origin import Origin
 from recsys.text.pairs import Pairs
 from recsys.text.shard import Shard

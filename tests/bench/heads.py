@@ -19,13 +19,13 @@ import numpy as np
 
 from recsys.data.download import default_cache
 from recsys.data.sources import base_encoder
-from recsys.text.bio import entities
-from recsys.text.classification import probabilities, train_classifier
 from recsys.text.config import HeadConfig, OptimiserConfig
-from recsys.text.examples import Sentences, Texts, read_sentences, read_texts
-from recsys.text.heads import Head
-from recsys.text.scores import Scores, class_scores, entity_scores
-from recsys.text.tagging import tags, train_tagger
+from recsys.text.heads.bio import entities
+from recsys.text.heads.classification import probabilities, train_classifier
+from recsys.text.heads.examples import Sentences, Texts, read_sentences, read_texts
+from recsys.text.heads.head import Head
+from recsys.text.heads.scores import Scores, class_scores, entity_scores
+from recsys.text.heads.tagging import tags, train_tagger
 
 SST2 = HeadConfig(
     threads=1, epochs=3, layer_dropout=0.1, valid_fraction=0.05, optimiser=OptimiserConfig(layer_rate=1e-4)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from pipelines.__main__ import app
 from pipelines.cross_encoder import rows
 from recsys.errors import ConfigError, UsageError
-from recsys.text.reranking import Reranking
+from recsys.text.cross.reranking import Reranking
 
 
 def test_rows_are_paired_with_the_two_towers():

@@ -11,7 +11,7 @@ from recsys import settings
 from recsys.artifacts import publish, read_manifest
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.embeddings import ItemVectors
-from recsys.text.classification import train_classifier
+from recsys.text.heads.classification import train_classifier
 from tests.text.shop_texts import QUICK, TASTES
 from tests.tiny import silent, write_base
 

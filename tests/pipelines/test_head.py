@@ -9,7 +9,7 @@ import pytest
 from pipelines import head
 from pipelines.head import Order
 from recsys.errors import SchemaError, UsageError
-from recsys.text.heads import Head
+from recsys.text.heads.head import Head
 from tests.pipelines.test_main import recsys
 from tests.text.shop_texts import TASTES, THINGS
 from tests.tiny import write_base

@@ -7,7 +7,7 @@ import pytest
 from pipelines import source
 from recsys.errors import FetchError, UsageError
 from recsys.settings import Settings
-from recsys.text import hub
+from recsys.text.bases import hub
 from recsys.text.config import EncoderConfig, ScratchConfig
 from recsys.text.encoder import TransformerEncoder
 from tests.tiny import write_base

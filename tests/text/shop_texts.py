@@ -4,7 +4,7 @@ import numpy as np
 
 from recsys.data.synthetic import WORDS
 from recsys.text.config import HeadConfig, OptimiserConfig
-from recsys.text.examples import Sentences, Texts
+from recsys.text.heads.examples import Sentences, Texts
 
 QUICK = HeadConfig(
     epochs=6,

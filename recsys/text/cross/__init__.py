@@ -1,0 +1,1 @@
+"""The cross-encoder: history and candidate read together."""

@@ -1,0 +1,1 @@
+"""Masked language models: the base encoder learns the shop's words, and answers prompts."""
