@@ -9,7 +9,8 @@ from recsys.data.download import default_cache
 from recsys.data.sources import available, base_encoder
 from recsys.errors import UsageError
 from recsys.settings import Settings
-from recsys.text.config import EncoderConfig, PretrainConfig
+from recsys.text.bases.config import EncoderConfig
+from recsys.text.masked.config import PretrainConfig
 
 KNOWN_BASE = "all-MiniLM-L6-v2"
 SCRATCH = "scratch"

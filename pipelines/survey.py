@@ -18,7 +18,7 @@ from recsys.evaluation.matched import MatchedPairs
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray
 from recsys.settings import Settings
-from recsys.text.config import EncoderConfig
+from recsys.text.bases.config import EncoderConfig
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
 

@@ -14,15 +14,11 @@ from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
-from recsys.text.config import (
-    CrossEncoderConfig,
-    DistillConfig,
-    EncoderConfig,
-    FinetuneConfig,
-    HeadConfig,
-    PretrainConfig,
-    PromptConfig,
-)
+from recsys.text.bases.config import EncoderConfig
+from recsys.text.config import DistillConfig, FinetuneConfig
+from recsys.text.cross.config import CrossEncoderConfig
+from recsys.text.heads.config import HeadConfig
+from recsys.text.masked.config import PretrainConfig, PromptConfig
 
 
 class Settings(Config):

@@ -7,7 +7,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertModel, Qwen3Config, Qwen3Model
 
 from recsys.data.synthetic import WORDS
-from recsys.text.config import EncoderConfig
+from recsys.text.bases.config import EncoderConfig
 
 SHORT = EncoderConfig(max_tokens=16)
 ASKING = ("[MASK]", "yes", "no", "a", "customer", "who", "bought", "is", "interested", "in", "?", ".", ",", "nothing")

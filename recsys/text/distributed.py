@@ -22,7 +22,8 @@ from torch import Tensor
 
 from recsys.errors import RecsysError, TrainingError
 from recsys.schema import Progress
-from recsys.text.config import EncoderConfig, FinetuneConfig
+from recsys.text.bases.config import EncoderConfig
+from recsys.text.config import FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.device import chosen
 from recsys.text.finetune import finetune

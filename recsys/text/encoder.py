@@ -19,9 +19,9 @@ from recsys.text.bases import card as model_card
 from recsys.text.bases import layout
 from recsys.text.bases.backbone import Backbone, backbone_of
 from recsys.text.bases.card import Card
+from recsys.text.bases.config import Pooling
 from recsys.text.bases.layout import TRANSFORMER
 from recsys.text.bases.pretrained import digest, read_tokenizer, read_transformer
-from recsys.text.config import Pooling
 from recsys.text.tokens import Tokens
 
 SETTINGS = "encoder.json"

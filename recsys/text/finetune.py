@@ -16,9 +16,10 @@ from recsys.schema import LongArray, Progress
 from recsys.text import continual
 from recsys.text.bases import lora
 from recsys.text.bases.card import Card
+from recsys.text.bases.config import EncoderConfig
 from recsys.text.bases.hub import is_name
 from recsys.text.checkpoint import Checkpoints, Look
-from recsys.text.config import EncoderConfig, FinetuneConfig
+from recsys.text.config import FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.device import chosen
 from recsys.text.encoder import TextTower, TransformerEncoder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recsys.artifacts import digest_of
 from recsys.retrieval.interest import InterestModel
-from recsys.text.config import EncoderConfig
+from recsys.text.bases.config import EncoderConfig
 from recsys.text.encoder import TransformerEncoder
 
 

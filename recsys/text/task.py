@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from recsys.schema import BoolArray, LongArray
+from recsys.text.bases.config import Pooling
 from recsys.text.bases.lora import learnable
-from recsys.text.config import FinetuneConfig, Pooling
+from recsys.text.config import FinetuneConfig
 from recsys.text.encoder import TextTower
 from recsys.text.optimiser import Group
 from recsys.text.pairs import Pairs

@@ -19,9 +19,10 @@ import numpy as np
 
 from recsys.data.download import default_cache
 from recsys.data.sources import base_encoder
-from recsys.text.config import HeadConfig, OptimiserConfig
+from recsys.text.config import OptimiserConfig
 from recsys.text.heads.bio import entities
 from recsys.text.heads.classification import probabilities, train_classifier
+from recsys.text.heads.config import HeadConfig
 from recsys.text.heads.examples import Sentences, Texts, read_sentences, read_texts
 from recsys.text.heads.head import Head
 from recsys.text.heads.scores import Scores, class_scores, entity_scores

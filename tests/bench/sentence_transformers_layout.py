@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recsys.text.config import Pooling
+from recsys.text.bases.config import Pooling
 from recsys.text.encoder import TransformerEncoder
 from tests.tiny import write_base, write_decoder
 

@@ -8,7 +8,7 @@ from pipelines import source
 from recsys.errors import FetchError, UsageError
 from recsys.settings import Settings
 from recsys.text.bases import hub
-from recsys.text.config import EncoderConfig, ScratchConfig
+from recsys.text.bases.config import EncoderConfig, ScratchConfig
 from recsys.text.encoder import TransformerEncoder
 from tests.tiny import write_base
 

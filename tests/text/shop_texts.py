@@ -3,7 +3,8 @@
 import numpy as np
 
 from recsys.data.synthetic import WORDS
-from recsys.text.config import HeadConfig, OptimiserConfig
+from recsys.text.config import OptimiserConfig
+from recsys.text.heads.config import HeadConfig
 from recsys.text.heads.examples import Sentences, Texts
 
 QUICK = HeadConfig(

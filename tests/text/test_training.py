@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from recsys.errors import ConfigError, TrainingError
-from recsys.text.config import EncoderConfig
+from recsys.text.bases.config import EncoderConfig
 from recsys.text.finetune import finetune
 from tests.tiny import SHORT, silent
 

@@ -16,7 +16,7 @@ from transformers import AutoModel, BertConfig
 
 from recsys.artifacts import atomic_directory
 from recsys.errors import TrainingError
-from recsys.text.config import ScratchConfig
+from recsys.text.bases.config import ScratchConfig
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

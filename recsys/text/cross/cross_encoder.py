@@ -20,7 +20,7 @@ from recsys.artifacts import publish, read_manifest, verify
 from recsys.errors import ArtifactError, ShapeError
 from recsys.schema import FloatArray
 from recsys.text.bases.layout import TRANSFORMER
-from recsys.text.config import CrossEncoderConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.joint import Joint, Reader
 from recsys.text.encoder import SETTINGS, TextTower, TransformerEncoder
 from recsys.text.states import TOKENS

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from recsys.schema import LongArray
-from recsys.text.config import CrossEncoderConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.tokens import Tokens
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from recsys.errors import TrainingError
 from recsys.schema import IntArray, LongArray
-from recsys.text.config import CrossEncoderConfig
 from recsys.text.corpus import Corpus
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.two_tower import TwoTower
 from recsys.text.pairs import Pairs
 from recsys.text.validation import Validation

@@ -14,8 +14,9 @@ from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
 from recsys.text.bases.lora import learnable
 from recsys.text.checkpoint import restore, trained
-from recsys.text.config import CrossEncoderConfig, FinetuneConfig
+from recsys.text.config import FinetuneConfig
 from recsys.text.corpus import Corpus
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.cross_encoder import CrossEncoder, CrossTower
 from recsys.text.cross.joint import Joint, Reader
 from recsys.text.cross.slates import Near, Slate, Slates

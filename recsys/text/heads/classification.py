@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from recsys.errors import SchemaError
 from recsys.schema import FloatArray, LongArray, Progress
-from recsys.text.config import HeadConfig
+from recsys.text.heads.config import HeadConfig
 from recsys.text.heads.examples import Texts
 from recsys.text.heads.head import Head, HeadModel, starting_encoder
 from recsys.text.heads.scores import Scores, class_scores

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from recsys.artifacts import publish, read_manifest, verify
 from recsys.errors import ArtifactError, ShapeError
 from recsys.text.bases.layout import TRANSFORMER
-from recsys.text.config import HeadConfig
 from recsys.text.encoder import TransformerEncoder
+from recsys.text.heads.config import HeadConfig
 
 KIND = "head"
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from recsys.errors import SchemaError
 from recsys.schema import LongArray, Progress
-from recsys.text.config import HeadConfig
 from recsys.text.heads.bio import OUTSIDE, entities, tags_of, types_of
+from recsys.text.heads.config import HeadConfig
 from recsys.text.heads.examples import Sentences
 from recsys.text.heads.head import Head, HeadModel, starting_encoder
 from recsys.text.heads.pieces import Pieces

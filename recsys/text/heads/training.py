@@ -13,8 +13,8 @@ from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
 from recsys.text.bases.lora import adapt, learnable, merge
 from recsys.text.checkpoint import restore, trained
-from recsys.text.config import HeadConfig
 from recsys.text.dropout import dropping
+from recsys.text.heads.config import HeadConfig
 from recsys.text.heads.head import HeadModel
 from recsys.text.optimiser import Group, Optimiser
 

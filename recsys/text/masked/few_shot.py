@@ -16,7 +16,8 @@ from torch.nn.functional import softplus
 
 from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
-from recsys.text.config import OptimiserConfig, TuningConfig
+from recsys.text.config import OptimiserConfig
+from recsys.text.masked.config import TuningConfig
 from recsys.text.masked.model import MaskedModel
 from recsys.text.masked.prompt import Cloze
 from recsys.text.optimiser import Group, Optimiser

@@ -22,7 +22,8 @@ from recsys.artifacts import atomic_directory, digest_of
 from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
 from recsys.text.checkpoint import restore, trained
-from recsys.text.config import OptimiserConfig, PretrainConfig
+from recsys.text.config import OptimiserConfig
+from recsys.text.masked.config import PretrainConfig
 from recsys.text.masked.masking import Masked, Reading
 from recsys.text.masked.model import MaskedModel
 from recsys.text.optimiser import Group, Optimiser

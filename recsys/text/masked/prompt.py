@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recsys.errors import ConfigError, ShapeError
 from recsys.schema import FloatArray, LongArray
-from recsys.text.config import PromptConfig
+from recsys.text.masked.config import PromptConfig
 from recsys.text.masked.model import MaskedModel
 from recsys.text.threads import limited
 from recsys.text.tokens import Tokens

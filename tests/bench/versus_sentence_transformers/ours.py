@@ -20,7 +20,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
-    from recsys.text.config import EncoderConfig, FinetuneConfig
+    from recsys.text.bases.config import EncoderConfig
+    from recsys.text.config import FinetuneConfig
     from recsys.text.finetune import finetune
     from tests.bench.versus_sentence_transformers.pairs import corpus_of
 

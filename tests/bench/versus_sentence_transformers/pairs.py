@@ -22,7 +22,8 @@ from recsys.data.prepare import prepare
 from recsys.data.quality import clean
 from recsys.data.sources import open_log
 from recsys.data.split import TimeSplit
-from recsys.text.config import EncoderConfig, FinetuneConfig
+from recsys.text.bases.config import EncoderConfig
+from recsys.text.config import FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.validation import Validation
 

@@ -9,7 +9,8 @@ from transformers import BertConfig, BertModel
 
 from recsys.errors import ConfigError
 from recsys.text.bases import lora
-from recsys.text.config import EncoderConfig, FinetuneConfig
+from recsys.text.bases.config import EncoderConfig
+from recsys.text.config import FinetuneConfig
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.finetune import finetune
 from tests.tiny import SHORT, silent, write_decoder

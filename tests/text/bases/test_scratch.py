@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from recsys.artifacts import sha256
 from recsys.errors import TrainingError
 from recsys.text.bases import scratch
-from recsys.text.config import EncoderConfig, PretrainConfig, ScratchConfig
+from recsys.text.bases.config import EncoderConfig, ScratchConfig
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.finetune import finetune
+from recsys.text.masked.config import PretrainConfig
 from recsys.text.masked.pretrain import pretrain
 from recsys.text.tokens import unknown_share
 from tests.tiny import silent

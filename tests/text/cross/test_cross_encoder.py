@@ -6,7 +6,7 @@ import torch
 
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.interest import InterestModel
-from recsys.text.config import CrossEncoderConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.cross_encoder import CrossEncoder
 from recsys.text.encoder import TransformerEncoder
 

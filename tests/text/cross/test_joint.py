@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from recsys.text.config import CrossEncoderConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.joint import Reader
 
 WORDS = ["[UNK]", "[CLS]", "[SEP]", ",", "a", "b", "c", "d", "e", "f"]

@@ -5,7 +5,7 @@ import pytest
 
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.text.config import CrossEncoderConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.cross_encoder import CrossEncoder
 from recsys.text.cross.reranking import _ndcg, rerank
 from recsys.text.cross.slates import spread

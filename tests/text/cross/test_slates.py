@@ -5,7 +5,8 @@ import pytest
 
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.text.config import CrossEncoderConfig, FinetuneConfig
+from recsys.text.config import FinetuneConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.slates import Near, Slates
 from recsys.text.cross.two_tower import TwoTower
 from recsys.text.pairs import Pairs

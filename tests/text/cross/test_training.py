@@ -6,7 +6,7 @@ import torch
 
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.text.config import CrossEncoderConfig
+from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.cross.training import slate_loss, train_cross_encoder
 from recsys.text.cross.two_tower import TwoTower
 from tests.tiny import silent

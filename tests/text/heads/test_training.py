@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from recsys.errors import TrainingError
-from recsys.text.config import HeadConfig, OptimiserConfig
+from recsys.text.config import OptimiserConfig
 from recsys.text.heads.classification import probabilities, train_classifier
+from recsys.text.heads.config import HeadConfig
 from recsys.text.heads.head import HeadModel, starting_encoder
 from recsys.text.heads.training import Lesson, _batches, held_out, learn
 from tests.text.shop_texts import QUICK, TASTES

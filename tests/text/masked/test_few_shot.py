@@ -6,7 +6,7 @@ import torch
 
 from recsys.data.synthetic import WORDS
 from recsys.errors import TrainingError
-from recsys.text.config import PromptConfig, TuningConfig
+from recsys.text.masked.config import PromptConfig, TuningConfig
 from recsys.text.masked.few_shot import Labelled, tuned
 from recsys.text.masked.model import MaskedModel
 from recsys.text.masked.prompt import Cloze

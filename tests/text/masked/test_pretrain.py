@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from recsys.errors import TrainingError
-from recsys.text.config import PretrainConfig
+from recsys.text.masked.config import PretrainConfig
 from recsys.text.masked.model import MaskedModel
 from recsys.text.masked.pretrain import pretrain
 from tests.tiny import silent

@@ -6,7 +6,7 @@ import torch
 
 from recsys.errors import ArtifactError, ConfigError, ShapeError
 from recsys.settings import validate
-from recsys.text.config import PromptConfig
+from recsys.text.masked.config import PromptConfig
 from recsys.text.masked.model import MaskedModel
 from recsys.text.masked.prompt import Cloze, Prompt
 
