@@ -112,7 +112,6 @@ def _read(folder: Path, *, seed: int) -> tuple[MaskedModel, set[str]]:
     require_files(folder)
     try:
         with quiet(), torch.random.fork_rng():
-            torch.manual_seed(seed)
             network, found = AutoModelForMaskedLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
@@ -128,8 +127,28 @@ def _read(folder: Path, *, seed: int) -> tuple[MaskedModel, set[str]]:
     tokenizer = read_tokenizer(folder, network, network.config.max_position_embeddings)
     tokenizer.no_truncation()
     mask = _mask(tokenizer, folder)
+    absent = {name for name in found["missing_keys"] if not name.startswith(f"{network.base_model_prefix}.")}
+    _draw(network, absent, seed)
     model = MaskedModel(network=network.float().eval(), tokenizer=tokenizer, mask=mask, folder=folder)
-    return model, {name for name in found["missing_keys"] if not name.startswith(f"{network.base_model_prefix}.")}
+    return model, absent
+
+
+def _draw(network: nn.Module, names: set[str], seed: int) -> None:
+    """New values for the named parameters and for those left without one, as BERT's are: maps from a normal
+    distribution, norms 1, biases 0. What is tied is tied again: loading does not always do it where both are missing.
+    """
+    drawing = torch.Generator().manual_seed(seed)
+    spread = float(network.config.initializer_range)  # type: ignore[union-attr,arg-type]
+    for name, old in sorted(network.named_parameters()):
+        if name not in names and not old.is_meta:
+            continue
+        if old.ndim > 1:
+            new = torch.normal(0.0, spread, old.shape, generator=drawing)
+        else:
+            new = torch.ones(old.shape) if name.endswith("weight") else torch.zeros(old.shape)
+        owner, _, leaf = name.rpartition(".")
+        network.get_submodule(owner).register_parameter(leaf, nn.Parameter(new))
+    network.tie_weights()  # type: ignore[operator]
 
 
 def _head(network: nn.Module) -> nn.Module:

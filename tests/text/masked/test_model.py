@@ -5,6 +5,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 from transformers import (
+    AutoModelForMaskedLM,
     BertConfig,
     BertForMaskedLM,
     ElectraConfig,
@@ -37,6 +38,20 @@ def test_a_fresh_head_is_drawn_by_the_seed_and_nothing_else(masking_base):
     assert all(torch.equal(first[name], again[name]) for name in first)
     differing = {name for name in first if not torch.equal(first[name], other[name])}
     assert differing == {"cls.predictions.transform.dense.weight"}
+
+
+def test_a_head_that_loading_leaves_without_values_gets_some(masking_base, monkeypatch):
+    load = AutoModelForMaskedLM.from_pretrained
+
+    def half_done(*args, **settings):
+        network, found = load(*args, **settings)
+        network.cls.predictions.decoder.bias = torch.nn.Parameter(network.cls.predictions.bias.to("meta"))
+        return network, found
+
+    expected = weights(MaskedModel.starting(masking_base, seed=1))
+    monkeypatch.setattr(AutoModelForMaskedLM, "from_pretrained", half_done)
+    found = weights(MaskedModel.starting(masking_base, seed=1))
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
 def test_what_is_saved_reads_as_a_base_and_with_its_head(masking_base, tmp_path):
