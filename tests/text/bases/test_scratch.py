@@ -26,7 +26,7 @@ CODE = """
 import sys
 from pathlib import Path
 from recsys.text.bases import scratch
-from tests.text.test_scratch import CHINESE, TINY
+from tests.text.bases.test_scratch import CHINESE, TINY
 scratch.build(CHINESE, TINY, Path(sys.argv[1]))
 """
 
