@@ -11,7 +11,7 @@ from recsys.retrieval.interest import InterestModel
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.text.compress import export_onnx
 from recsys.text.corpus import Corpus
-from recsys.text.distill import distill
+from recsys.text.distill.distillation import distill
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.measure import Measured, measure, write_measured
 

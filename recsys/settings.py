@@ -15,8 +15,9 @@ from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import RankingConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
 from recsys.text.bases.config import EncoderConfig
-from recsys.text.config import DistillConfig, FinetuneConfig
+from recsys.text.config import FinetuneConfig
 from recsys.text.cross.config import CrossEncoderConfig
+from recsys.text.distill.config import DistillConfig
 from recsys.text.heads.config import HeadConfig
 from recsys.text.masked.config import PretrainConfig, PromptConfig
 

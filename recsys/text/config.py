@@ -2,9 +2,19 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from recsys.data.config import Config
+
+
+def _falling(dims: tuple[int, ...]) -> tuple[int, ...]:
+    if list(dims) != sorted(set(dims), reverse=True):
+        raise ValueError(f"expected falling widths such as [256, 128, 64], got {list(dims)}")
+    return dims
+
+
+Dims = Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_falling)]
+"""Widths of vectors, falling."""
 
 
 class ObjectiveConfig(Config):
@@ -18,6 +28,10 @@ class ObjectiveConfig(Config):
     pairwise: float = Field(0.0, ge=0, description="Weight of the pairwise ranking loss over the step's items (BPR).")
     impressions: float = Field(
         0.0, ge=0, description="Weight of the softmax against what the same user was shown and did not take."
+    )
+    dims: Dims = Field(
+        (),
+        description="Narrower widths at which the first numbers of the vectors learn too, each as much as the whole.",
     )
 
     @model_validator(mode="after")
@@ -122,19 +136,3 @@ class FinetuneConfig(Config):
     workers: int = Field(1, ge=1, description="Processes that share the work of each step; they learn what one would.")
     max_failures: int = Field(3, ge=0, description="How often workers that died are started again.")
     seed: int = Field(0, ge=0, description="Seed of the users drawn in each step.")
-
-
-class DistillConfig(Config):
-    """How the student learns from the teacher."""
-
-    layers: int = Field(3, ge=1, description="Layers of the student, copied from the teacher's at even distances.")
-    frozen_layers: int = Field(1, ge=0, description="How many of the student's lowest layers stay as copied.")
-    max_steps: int = Field(100, ge=0, description="Steps.")
-    tokens_per_step: int = Field(4_096, ge=1, description="Tokens of texts in one step, the cost of a step.")
-    rate: float = Field(3e-4, gt=0, description="Learning rate.")
-    warmup: float = Field(0.05, ge=0, le=1, description="Fraction of the steps over which the learning rate rises.")
-    users_per_step: int = Field(64, ge=0, description="Users whose score distributions are matched in one step.")
-    scores: float = Field(0.5, ge=0, description="Weight of the score distributions beside the vectors.")
-    temperature: float = Field(0.1, gt=0, description="Temperature of the score distributions.")
-    threads: int = Field(2, ge=1, description="Threads; another number may round differently.")
-    seed: int = Field(0, ge=0, description="Seed of the order of texts and users.")

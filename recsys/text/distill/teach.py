@@ -1,9 +1,7 @@
-"""From the teacher to a student of fewer layers that gives the same vectors and ranks alike."""
+"""A tower of any shape, shallow, narrow or pruned, learns from the teacher."""
 
-import copy
 import itertools
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from recsys.errors import TrainingError
-from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray, LongArray, Progress
-from recsys.text.config import DistillConfig
-from recsys.text.corpus import Corpus
+from recsys.text.distill.config import DistillConfig
+from recsys.text.distill.lesson import Lesson
+from recsys.text.distill.student import Student
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.losses.distribution import distribution_loss
 from recsys.text.losses.vector import vector_loss
@@ -25,38 +23,12 @@ from recsys.text.threads import limited
 from recsys.text.validation import Validation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Student:
-    """What distillation leaves.
-
-    Attributes:
-        encoder: fewer layers; its digest is the teacher's, the export gives it its own.
-        interest: the teacher's user tower, calibrated anew on the student's vectors.
-    """
-
-    encoder: TransformerEncoder
-    interest: InterestModel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
-    """What the student is to match.
-
-    Attributes:
-        vectors: float32 (n_texts, D), the teacher's.
-        users: float32 (n_users, D), the teacher's user vectors as of encoder_end; no zero rows.
-    """
-
-    vectors: Tensor
-    users: Tensor
-
-
-def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress) -> Student:
-    """Train a student on texts known before encoder_end.
+def teach(tower: TextTower, lesson: Lesson, *, config: DistillConfig, progress: Progress) -> Student:
+    """Train a tower, in place, on the texts known before encoder_end.
 
     Args:
-        teacher: directory of the teacher's encoder and interest model.
-        corpus: what was known at encoder_end.
+        tower: reads the tokens of the teacher's tokenizer and gives vectors of the teacher's width.
+        lesson: what it is to match.
         config: the settings.
         progress: called after every step.
 
@@ -64,45 +36,23 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         The student, calibrated on the corpus' validation window by a curve of the teacher's kind.
 
     Raises:
-        TrainingError: more layers asked for than the teacher has, or a loss that is not a number.
+        TrainingError: a loss that is not a number.
     """
-    encoder, interest = TransformerEncoder.load(teacher), InterestModel.load(teacher)
-    tower = shallow(encoder.tower, config.layers)
+    teacher = lesson.encoder
     with limited(config.threads), tempfile.TemporaryDirectory() as work:
-        lesson = _lesson(encoder, interest, corpus)
-        tokens = encoder.tokens(corpus.texts)
-        states = FrozenStates.of(tower, tokens, layers=config.frozen_layers, path=Path(work) / "states.npy")
+        path = Path(work) / "states.npy"
+        states = FrozenStates.of(tower, lesson.tokens, layers=config.frozen_layers, path=path)
         vectors = _learn(tower, states, lesson, config, progress)
-        calibrated = Validation.of(corpus).calibrated(interest, vectors, interest.calibration.kind)
-    student = TransformerEncoder(
+        validation = Validation.of(lesson.corpus)
+        calibrated = validation.calibrated(lesson.interest, vectors, lesson.interest.calibration.kind)
+    encoder = TransformerEncoder(
         tower=tower.eval(),
-        tokenizer=encoder.tokenizer,
-        max_tokens=encoder.max_tokens,
-        pooling=encoder.pooling,
-        digest=encoder.digest,
+        tokenizer=teacher.tokenizer,
+        max_tokens=teacher.max_tokens,
+        pooling=teacher.pooling,
+        digest=teacher.digest,
     )
-    return Student(encoder=student, interest=calibrated)
-
-
-def shallow(teacher: TextTower, layers: int) -> TextTower:
-    """A copy that keeps `layers` of the layers, at even distances, the lowest and the highest among them.
-
-    Raises:
-        TrainingError: the teacher has fewer layers.
-    """
-    depth = len(teacher.layers)
-    if layers > depth:
-        raise TrainingError(f"Expected at most {depth} layers, the teacher's, got distill.layers = {layers}; lower it.")
-    kept = np.linspace(depth - 1, 0, layers).astype(int)[::-1] if layers > 1 else np.array([depth - 1])
-    tower = copy.deepcopy(teacher)
-    tower.backbone.keep([int(i) for i in kept])
-    return tower
-
-
-def _lesson(encoder: TransformerEncoder, interest: InterestModel, corpus: Corpus) -> Lesson:
-    vectors = encoder.encode(corpus.texts)
-    users = interest.user_vectors(corpus.histories(np.unique(corpus.user)), vectors, as_of=corpus.end)
-    return Lesson(vectors=torch.from_numpy(vectors), users=torch.from_numpy(users))
+    return Student(encoder=encoder, interest=calibrated)
 
 
 def _learn(

@@ -6,8 +6,9 @@ import torch
 
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.text.config import DistillConfig
-from recsys.text.distill import distill, shallow
+from recsys.text.distill.config import DistillConfig
+from recsys.text.distill.distillation import distill
+from recsys.text.distill.student import shallow
 from recsys.text.encoder import TransformerEncoder
 
 

@@ -1,0 +1,1 @@
+"""From the teacher to a student that is small enough to serve."""

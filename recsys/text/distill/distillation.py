@@ -1,0 +1,30 @@
+"""From the teacher to a smaller encoder that gives the same vectors and ranks alike."""
+
+from pathlib import Path
+
+from recsys.schema import Progress
+from recsys.text.corpus import Corpus
+from recsys.text.distill.config import DistillConfig
+from recsys.text.distill.lesson import Lesson
+from recsys.text.distill.student import Student, initial
+from recsys.text.distill.teach import teach
+
+
+def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress) -> Student:
+    """Train a student on texts known before encoder_end.
+
+    Args:
+        teacher: directory of the teacher's encoder and interest model.
+        corpus: what was known at encoder_end.
+        config: the settings.
+        progress: called after every step.
+
+    Returns:
+        The student, calibrated on the corpus' validation window by a curve of the teacher's kind.
+
+    Raises:
+        ArtifactError: there is no teacher.
+        TrainingError: more layers asked for than the teacher has, or a loss that is not a number.
+    """
+    lesson = Lesson.of(teacher, corpus, config)
+    return teach(initial(lesson.encoder.tower, config), lesson, config=config, progress=progress)
