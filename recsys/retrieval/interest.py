@@ -126,6 +126,15 @@ class InterestModel:
         """The same vectors with another calibration of their scores."""
         return replace(self, calibration=calibration)
 
+    def cut(self, dim: int) -> "InterestModel":
+        """For the first `dim` numbers of the item vectors, at length 1; the calibration is to be fitted anew.
+
+        Raises:
+            ShapeError: wider than the vectors.
+        """
+        check_width(dim, self.dim)
+        return replace(self, query=self.query[:dim].copy(), map=self.map[:dim, :dim].copy())
+
     def save(self, directory: Path) -> None:
         """Write interest.safetensors and interest.json into an existing directory."""
         save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}, _tensors(directory))
@@ -150,6 +159,18 @@ class InterestModel:
             raise ArtifactError(
                 f"Expected an interest model in {directory}, could not read it ({error}); make it again."
             ) from error
+
+
+def check_width(dim: int, most: int) -> None:
+    """Whether vectors of width `most` can be cut to `dim`.
+
+    Raises:
+        ShapeError: they cannot.
+    """
+    if not 1 <= dim <= most:
+        raise ShapeError(
+            f"Expected vectors to be cut to 1 to {most} numbers, as many as they have, got {dim}; lower it."
+        )
 
 
 def _tensors(directory: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,14 +12,16 @@ from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from recsys.artifacts import sha256
+from recsys.artifacts import digest_of, sha256
 from recsys.errors import ArtifactError, ConfigError
+from recsys.retrieval.interest import check_width
 from recsys.schema import FloatArray
 from recsys.text.bases import card as model_card
 from recsys.text.bases import layout
 from recsys.text.bases.backbone import Backbone, backbone_of
 from recsys.text.bases.card import Card
 from recsys.text.bases.config import Pooling
+from recsys.text.bases.head import Head
 from recsys.text.bases.layout import TRANSFORMER
 from recsys.text.bases.pretrained import digest, read_tokenizer, read_transformer
 from recsys.text.tokens import Tokens
@@ -27,36 +29,6 @@ from recsys.text.tokens import Tokens
 SETTINGS = "encoder.json"
 
 _TOKENS = 8192
-
-
-class Head(nn.Module):
-    """Token states to a unit vector: pooling, then projection and bias.
-
-    Attention pooling is softmax_t(query · h_t); it starts as the mean of the tokens, and mean pooling is a query that
-    stays zero. The others take the state of the first or of the last token.
-    """
-
-    def __init__(self, dim: int, pooling: Pooling = "mean") -> None:
-        super().__init__()
-        self.pooling = pooling
-        self.query = nn.Parameter(torch.zeros(dim))
-        self.projection = nn.Parameter(torch.eye(dim))
-        self.bias = nn.Parameter(torch.zeros(dim))
-
-    def pool(self, hidden_NTD: Tensor, mask_NT: Tensor) -> Tensor:
-        """(N, D): one state a text, padding left out."""
-        if self.pooling == "cls":
-            return hidden_NTD[:, 0]
-        if self.pooling == "last":
-            last_N = mask_NT.sum(dim=1).clamp(min=1) - 1
-            return hidden_NTD[torch.arange(hidden_NTD.shape[0], device=last_N.device), last_N]
-        logits_NT = hidden_NTD @ self.query
-        logits_NT = logits_NT.masked_fill(~mask_NT, torch.finfo(logits_NT.dtype).min)
-        return (torch.softmax(logits_NT, dim=1)[:, :, None] * hidden_NTD).sum(dim=1)
-
-    def project(self, pooled_ND: Tensor) -> Tensor:
-        """(N, D) of length 1."""
-        return nn.functional.normalize(pooled_ND @ self.projection.T + self.bias, dim=1)
 
 
 class TextTower(nn.Module):
@@ -70,7 +42,7 @@ class TextTower(nn.Module):
     def __init__(self, transformer: nn.Module, pooling: Pooling = "mean") -> None:
         super().__init__()
         self.transformer = transformer
-        self.head = Head(self.dim, pooling)
+        self.head = Head(self.width, self.width, pooling)
 
     @property
     def backbone(self) -> Backbone:
@@ -78,9 +50,14 @@ class TextTower(nn.Module):
         return backbone_of(self.transformer)
 
     @property
-    def dim(self) -> int:
-        """Width of states and vectors."""
+    def width(self) -> int:
+        """Width of the states."""
         return int(self.transformer.config.hidden_size)  # type: ignore[union-attr,arg-type]
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors; a narrow tower may have wider ones, a cut one has narrower ones."""
+        return self.head.dim
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -177,13 +154,18 @@ class TransformerEncoder:
         try:
             settings = json.loads((directory / SETTINGS).read_text())
             limit, pooling = int(settings["max_tokens"]), settings["pooling"]
-            head = layout.read_head(directory, pooling)
+            head = Head.of(layout.read_head(directory, pooling), pooling)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise ArtifactError(
                 f"Expected an encoder in {directory}, could not read it ({error}); make it again."
             ) from error
         base = cls.of_base(directory / TRANSFORMER, max_tokens=limit, pooling=pooling)
-        base.tower.head.load_state_dict(head)
+        if head.width != base.tower.width:
+            raise ArtifactError(
+                f"Expected a head for states of width {base.tower.width} in {directory}, got one for {head.width}; it "
+                "belongs to another transformer, make the encoder again."
+            )
+        base.tower.head = head
         parts = (limit, pooling, sha256(layout.head_file(directory, pooling)))
         return cls(
             tower=base.tower,
@@ -207,6 +189,19 @@ class TransformerEncoder:
         )
         (directory / SETTINGS).write_text(json.dumps(asdict(form), indent=1))
         (directory / "README.md").write_text(model_card.render(card, form))
+
+    def cut(self, dim: int) -> "TransformerEncoder":
+        """The first `dim` numbers of the vectors, at length 1 (Matryoshka: Kusupati et al. 2022, arXiv 2205.13147).
+
+        Raises:
+            ShapeError: wider than the vectors.
+        """
+        if dim == self.dim:
+            return self
+        check_width(dim, self.dim)
+        tower = TextTower(self.tower.transformer, self.pooling)
+        tower.head = self.tower.head.cut(dim)
+        return replace(self, tower=tower.eval(), digest=digest_of([self.digest, "cut", dim]))
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' token ids."""

@@ -18,19 +18,20 @@ from recsys.text.bases import lora
 from recsys.text.bases.card import Card
 from recsys.text.bases.config import EncoderConfig
 from recsys.text.bases.hub import is_name
-from recsys.text.checkpoint import Checkpoints, Look
+from recsys.text.checkpoint import Checkpoints
 from recsys.text.config import FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.device import chosen
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.origin import Origin
 from recsys.text.pairs import Pairs
+from recsys.text.prefixes import widths
 from recsys.text.shard import Shard
 from recsys.text.states import FrozenStates
 from recsys.text.task import Penalty, Phase, Task, Towers
 from recsys.text.threads import limited
 from recsys.text.tokens import Tokens
-from recsys.text.training import item_vectors, train
+from recsys.text.training import Look, item_vectors, train
 from recsys.text.user import UserTower
 from recsys.text.validation import Validation
 
@@ -103,7 +104,7 @@ def finetune(
     with limited(config.threads):
         task = prepared(corpus, origin, config, shard or Shard.alone(), workdir)
         phases = _phases(config, origin)
-        looks = _trained(task, phases, Checkpoints(directory=workdir, key=key), progress)
+        looks = _trained(task, phases, Checkpoints(directory=workdir, key=key, look=Look), progress)
         vectors = item_vectors(task, phases[-1])
         lora.merge(task.towers.text)
     task.towers.to("cpu")
@@ -124,10 +125,11 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
         workdir: an existing directory for the frozen layers' states.
 
     Raises:
-        ConfigError: more layers are to learn than there are.
+        ConfigError: more layers are to learn than there are, or vectors wider than there are.
         TrainingError: too few users with something to learn.
     """
     tower = origin.encoder.tower
+    widths(config.objective.dims, tower.dim, setting="finetune.objective.dims")
     tokens = origin.encoder.tokens(corpus.texts)
     pairs = _pairs(corpus, tokens, config)
     mine = shard.share(tokens.lengths)
@@ -194,7 +196,7 @@ def _pairs(corpus: Corpus, tokens: Tokens, config: FinetuneConfig) -> Pairs:
 def _states(tower: TextTower, tokens: Tokens, rows: LongArray, config: FinetuneConfig, path: Path) -> FrozenStates:
     """Cached on disk if there is anything to save by it, and room; the file's name is gone at once, its bytes later."""
     layers = tower.frozen(config.tune)
-    needed = int(tokens.lengths[rows].sum()) * tower.dim * 4
+    needed = int(tokens.lengths[rows].sum()) * tower.width * 4
     if layers == 0 or needed > config.cache_gib * _GIB:
         return FrozenStates(tokens=tokens, layers=layers)
     try:
@@ -209,7 +211,9 @@ def _phases(config: FinetuneConfig, origin: Origin) -> tuple[Phase, ...]:
     return (Phase(name="head", steps=config.head_steps), Phase(name="layers", steps=config.max_steps))
 
 
-def _trained(task: Task, phases: tuple[Phase, ...], checkpoints: Checkpoints, progress: Progress) -> tuple[Look, ...]:
+def _trained(
+    task: Task, phases: tuple[Phase, ...], checkpoints: Checkpoints[Look], progress: Progress
+) -> tuple[Look, ...]:
     total = sum(phase.steps for phase in phases)
     looks: tuple[Look, ...] = ()
     done = 0

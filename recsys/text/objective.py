@@ -9,6 +9,7 @@ from recsys.text.losses.impressions import impressions_loss
 from recsys.text.losses.pairwise import pairwise_loss
 from recsys.text.losses.pointwise import pointwise_loss
 from recsys.text.losses.sampled_softmax import sampled_softmax_loss
+from recsys.text.prefixes import prefix, widths
 from recsys.text.user import UserTower
 
 
@@ -16,6 +17,8 @@ def loss(
     user: UserTower, texts_CD: Tensor, part: Batch, whole: Batch, correction_C: Tensor, config: ObjectiveConfig
 ) -> Tensor:
     """What a part of a step's users contributes to the loss of the step; the parts of a step add up to it.
+
+    It is the mean over the vectors' width and `config.dims`.
 
     Args:
         user: pools histories.
@@ -28,6 +31,14 @@ def loss(
     Returns:
         A scalar.
     """
+    dims = widths(config.dims, texts_CD.shape[1], setting="finetune.objective.dims")
+    losses = [_loss(user, prefix(texts_CD, dim), part, whole, correction_C, config) for dim in dims]
+    return torch.stack(losses).mean()
+
+
+def _loss(
+    user: UserTower, texts_CD: Tensor, part: Batch, whole: Batch, correction_C: Tensor, config: ObjectiveConfig
+) -> Tensor:
     device = texts_CD.device
     history = (torch.from_numpy(a).to(device) for a in (part.history, part.hours, part.weight))
     scores_BC = user(texts_CD, *history) @ texts_CD.T

@@ -45,7 +45,7 @@ class FrozenStates:
         """
         rows = np.arange(len(tokens)) if rows is None else rows
         uncached = cls(tokens=tokens, layers=layers)
-        hidden = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(tokens.ids), tower.dim))
+        hidden = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(tokens.ids), tower.width))
         with torch.inference_mode():
             for group in tokens.groups(rows, tokens=TOKENS):
                 places_NT, mask_NT = tokens.places(group)
@@ -58,7 +58,7 @@ class FrozenStates:
         device = tower.head.bias.device
         groups = list(self.tokens.groups(rows, tokens=TOKENS))
         if not groups:
-            return torch.zeros(0, tower.dim, device=device)
+            return torch.zeros(0, tower.width, device=device)
         masks = (self.tokens.places(group)[1].to(device) for group in groups)
         parts = [
             tower.upper(self.lower(tower, group), mask_NT, layers=self.layers)

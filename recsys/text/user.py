@@ -31,7 +31,7 @@ class UserTower(nn.Module):
         """(B, D) user vectors.
 
         Args:
-            vectors_CD: unit vectors.
+            vectors_CD: unit vectors; narrower ones are read by what `InterestModel.cut` would keep.
             history_BH: int64, rows of `vectors_CD`; every row holds at least one event.
             hours_BH: age of the events, 24 to a `day`.
             weight_BH: event weights, 0 where padded.
@@ -39,12 +39,13 @@ class UserTower(nn.Module):
         Returns:
             The users' vectors; the score of an item is the dot product with its vector.
         """
+        dim = vectors_CD.shape[1]
         vectors_BHD = vectors_CD[history_BH]
-        logits_BH = vectors_BHD @ self.query + self._bias(hours_BH)
+        logits_BH = vectors_BHD @ self.query[:dim] + self._bias(hours_BH)
         logits_BH = logits_BH + self.weight_power * torch.log(weight_BH.clamp(min=1e-12))
         logits_BH = logits_BH.masked_fill(weight_BH == 0, torch.finfo(torch.float32).min)
         pooled_BD = (torch.softmax(logits_BH, dim=1)[:, :, None] * vectors_BHD).sum(dim=1)
-        return nn.functional.normalize(pooled_BD, dim=1) @ self.map.T
+        return nn.functional.normalize(pooled_BD, dim=1) @ self.map[:dim, :dim].T
 
     def _bias(self, hours_BH: Tensor) -> Tensor:
         position_BH = (torch.log1p(hours_BH) / AGE_STEP).clamp(max=AGE_KNOTS - 1)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from recsys.errors import ArtifactError
-from recsys.text.encoder import Head, TransformerEncoder
+from recsys.text.bases.head import Head
+from recsys.text.encoder import TransformerEncoder
 
 TEXTS = ("red trowel seed", "", "oven", "garden " * 500, "🎸 שלום guitar", "oven")
 
@@ -47,7 +48,7 @@ def test_cut_in_two_gives_the_same(encoder):
 
 
 def test_attention_pooling_is_a_weighted_mean_without_padding():
-    head = Head(2)
+    head = Head(2, 2)
     hidden, mask = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [9.0, 9.0]]]), torch.tensor([[True, True, False]])
     assert torch.allclose(head.pool(hidden, mask), torch.tensor([[0.5, 1.0]]))
     with torch.no_grad():

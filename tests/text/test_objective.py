@@ -8,6 +8,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from recsys.errors import ConfigError
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import DAY
 from recsys.text import objective
@@ -21,7 +22,8 @@ from tests.tiny import SHORT, silent
 DIM = 8
 
 
-WEIGHTS = st.fixed_dictionaries({name: st.sampled_from([0.0, 0.5, 2.0]) for name in ObjectiveConfig.model_fields})
+LOSSES = ("softmax", "pointwise", "pairwise", "impressions")
+WEIGHTS = st.fixed_dictionaries({name: st.sampled_from([0.0, 0.5, 2.0]) for name in (*LOSSES, "logq")})
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +48,18 @@ def gradients(batch, size, config):
 
 
 @settings(max_examples=30)
-@given(size=st.integers(2, 20), weights=WEIGHTS)
-def test_the_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(batch, size, weights):
+@given(size=st.integers(2, 20), weights=WEIGHTS, dims=st.sampled_from([(), (4,), (5, 2)]))
+def test_the_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(batch, size, weights, dims):
     weights |= {"logq": min(1.0, weights["logq"])}
     assume(sum(weights.values()) > weights["logq"])
-    config = ObjectiveConfig(**weights)
+    config = ObjectiveConfig(**weights, dims=dims)
     for part, whole in zip(gradients(batch, size, config), gradients(batch, 1, config), strict=True):
         np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["softmax", "pointwise", "pairwise", "impressions"])
+@pytest.mark.parametrize("name", LOSSES)
 def test_several_losses_are_summed_by_weight(batch, name):
-    off = dict.fromkeys(("softmax", "pointwise", "pairwise", "impressions"), 0.0)
+    off = dict.fromkeys(LOSSES, 0.0)
     one, two = (gradients(batch, 1, ObjectiveConfig(**off | {name: weight})) for weight in (1.0, 2.0))
     both = gradients(batch, 1, ObjectiveConfig(**off | {"softmax": 1.0} | {name: 3.0}))
     softmax = gradients(batch, 1, ObjectiveConfig(**off | {"softmax": 0.0 if name == "softmax" else 1.0, name: 1.0}))
@@ -65,6 +67,37 @@ def test_several_losses_are_summed_by_weight(batch, name):
     for a, b, c, d in zip(one, two, both, softmax, strict=True):
         np.testing.assert_allclose(2 * a, b, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(c - 2 * a, d, rtol=1e-4, atol=1e-5)
+
+
+def test_with_dims_the_loss_is_the_mean_over_the_widths_of_vectors_cut_to_them(batch):
+    torch.manual_seed(0)
+    texts = torch.nn.functional.normalize(torch.randn(len(batch.texts), DIM), dim=1)
+    rng = np.random.default_rng(0)
+    query, linear = rng.normal(size=DIM).astype(np.float32), rng.normal(size=(DIM, DIM)).astype(np.float32)
+    interest = replace(InterestModel.zero_shot(DIM, DAY), query=query, map=linear)
+    correction = torch.linspace(-2, 0, len(batch.texts))
+
+    def loss(model, vectors, *dims):
+        return objective.loss(
+            UserTower(model, scale=10.0), vectors, batch, batch, correction, ObjectiveConfig(dims=dims)
+        ).item()
+
+    cut = {dim: loss(interest.cut(dim), torch.nn.functional.normalize(texts[:, :dim], dim=1)) for dim in (5, 2)}
+    assert cut[5] != pytest.approx(cut[2], rel=1e-3)
+    assert loss(interest, texts, 5, 2) == pytest.approx((loss(interest, texts) + cut[5] + cut[2]) / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("dims", [(64, 128), (64, 64)])
+def test_dims_that_do_not_fall(dims):
+    with pytest.raises(ValueError, match=rf"expected falling widths such as \[256, 128, 64\], got \[64, {dims[1]}\]"):
+        ObjectiveConfig(dims=dims)
+
+
+def test_dims_that_are_not_below_the_width(corpus, base, quick, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"finetune\.objective\.dims below 32, the width of the vectors, got 32; leave"
+    ):
+        finetune(corpus, base=base, encoder=SHORT, config=quick(dims=(32, 8)), workdir=tmp_path, progress=silent)
 
 
 def test_a_user_who_was_shown_nothing_adds_nothing(batch):

@@ -47,13 +47,13 @@ def write_head(directory: Path, head: dict[str, Tensor], pooling: str) -> None:
     if pooling == "attention":
         save_file(head, directory / HEAD)
         return
-    dim = len(head["bias"])
+    dim, width = head["projection"].shape
     for name in (_POOLING, DENSE, _NORMALIZE):
         (directory / name).mkdir(exist_ok=True)
     modes = {mode: name == pooling for name, mode in _MODES.items()}
-    _write(directory / _POOLING / "config.json", {"word_embedding_dimension": dim, **modes})
+    _write(directory / _POOLING / "config.json", {"word_embedding_dimension": width, **modes})
     activation = "torch.nn.modules.linear.Identity"
-    shape = {"in_features": dim, "out_features": dim, "bias": True, "activation_function": activation}
+    shape = {"in_features": width, "out_features": dim, "bias": True, "activation_function": activation}
     _write(directory / DENSE / "config.json", shape)
     save_file({"linear.weight": head["projection"], "linear.bias": head["bias"]}, head_file(directory, pooling))
     _write(directory / _NORMALIZE / "config.json", {})
@@ -75,8 +75,12 @@ def read_head(directory: Path, pooling: str) -> dict[str, Tensor]:
     weights = load_file(head_file(directory, pooling))
     if pooling == "attention":
         return weights
-    bias = weights["linear.bias"]
-    return {"projection": weights["linear.weight"], "bias": bias, "query": bias.new_zeros(len(bias))}
+    projection = weights["linear.weight"]
+    return {
+        "projection": projection,
+        "bias": weights["linear.bias"],
+        "query": projection.new_zeros(projection.shape[1]),
+    }
 
 
 def _write(path: Path, settings: dict[str, object]) -> None:

@@ -43,7 +43,7 @@ class CrossTower(nn.Module):
         super().__init__()
         self.text = text
         self.log_scale = nn.Parameter(torch.tensor(float(np.log(_SCALE))))
-        self.first = nn.Parameter(torch.zeros(text.dim))
+        self.first = nn.Parameter(torch.zeros(text.width))
 
     def forward(self, ids_NT: Tensor, mask_NT: Tensor, candidate_NT: Tensor) -> Tensor:
         """(N,): scores; the masks are true where a token is, and where one of the candidate's is."""
@@ -93,7 +93,7 @@ class CrossEncoder:
         folder = start / TRANSFORMER if taught else start
         encoder = TransformerEncoder.of_base(folder, max_tokens=longest, pooling="mean")
         if taught:
-            encoder.tower.head.load_state_dict(TransformerEncoder.load(start).tower.head.state_dict())
+            encoder.tower.head = TransformerEncoder.load(start).tower.head
         return cls(encoder=encoder, tower=CrossTower(encoder.tower).eval(), config=config)
 
     @property

@@ -31,7 +31,7 @@ class HeadModel(nn.Module):
         self.tower = encoder.tower
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.linear = nn.Linear(encoder.tower.dim, outputs)
+            self.linear = nn.Linear(encoder.tower.width, outputs)
 
     def pooled(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
         """(N, D): one state a text, of any length."""
