@@ -8,6 +8,7 @@ from recsys.text.distill.config import DistillConfig
 from recsys.text.distill.lesson import Lesson
 from recsys.text.distill.student import Student, initial
 from recsys.text.distill.teach import teach
+from recsys.text.prune import prune, settle
 
 
 def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress) -> Student:
@@ -24,7 +25,14 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
 
     Raises:
         ArtifactError: there is no teacher.
-        TrainingError: more layers asked for than the teacher has, or a loss that is not a number.
+        TrainingError: more layers asked for than the teacher has, a teacher that cannot be pruned, or a loss that is
+            not a number.
     """
     lesson = Lesson.of(teacher, corpus, config)
-    return teach(initial(lesson.encoder.tower, config), lesson, config=config, progress=progress)
+    tower = initial(lesson.encoder.tower, config)
+    if config.prune:
+        prune(tower, lesson.tokens, amount=config.prune, kind=config.pruning, seed=config.seed)
+        config = config.model_copy(update={"frozen_layers": 0})
+    student = teach(tower, lesson, config=config, progress=progress)
+    settle(student.encoder.tower)
+    return student
