@@ -1,8 +1,9 @@
 """Where a training stands, in plain files, so that it goes on after any interruption as if there had been none."""
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -13,81 +14,73 @@ from recsys.artifacts import atomic_directory
 from recsys.errors import ArtifactError
 from recsys.text.optimiser import Optimiser
 
+_PARTS = ("last", "best", "optimiser")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What training showed at one look at the validation window.
 
-    Attributes:
-        phase: "head" or "layers".
-        step: steps done in the phase.
-        loss: mean loss since the last look; NaN before the first step.
-        ndcg: mean nDCG@10 of the validation users.
-        recall: mean recall@20.
-    """
+class Judgement(Protocol):
+    """A training's look at what does not teach: a dataclass of plain values."""
 
-    phase: str
-    step: int
-    loss: float | None
-    ndcg: float
-    recall: float
+    @property
+    def merit(self) -> float:
+        """Higher is better."""
+
+
+L = TypeVar("L", bound=Judgement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How far a phase is.
+class Standing(Generic[L]):
+    """How far a training is.
 
     Attributes:
         step: steps done.
         looks: the curve so far.
-        best: highest nDCG@10 so far.
-        misses: looks since then.
+        misses: looks since the best one.
         losses: losses since the last look.
     """
 
     step: int = 0
-    looks: tuple[Look, ...] = ()
-    best: float = -1.0
+    looks: tuple[L, ...] = ()
     misses: int = 0
-    losses: tuple[float, ...] = field(default=())
+    losses: tuple[float, ...] = ()
 
-    def after(self, loss: float) -> "Standing":
+    @property
+    def loss(self) -> float | None:
+        """Mean loss since the last look; None where there was no step."""
+        return sum(self.losses) / len(self.losses) if self.losses else None
+
+    def after(self, loss: float) -> "Standing[L]":
         """One step on."""
         return replace(self, step=self.step + 1, losses=(*self.losses, loss))
 
-    def judged(self, look: Look) -> "Standing":
+    def judged(self, look: L) -> "Standing[L]":
         """With one more look."""
-        better = look.ndcg > self.best
-        return replace(
-            self,
-            looks=(*self.looks, look),
-            best=max(self.best, look.ndcg),
-            misses=0 if better else self.misses + 1,
-            losses=(),
-        )
+        better = all(look.merit > earlier.merit for earlier in self.looks)
+        return replace(self, looks=(*self.looks, look), misses=0 if better else self.misses + 1, losses=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoints:
-    """One phase's checkpoint in a directory of its own; another `key` than its own is not read.
+class Checkpoints(Generic[L]):
+    """One training's checkpoint in a directory of its own; another `key` than its own is not read.
 
     Attributes:
         directory: complete or absent.
         key: digest of everything the training depends on.
+        look: the class of its looks.
     """
 
     directory: Path
     key: str
+    look: type[L]
 
-    def write(self, standing: Standing, module: nn.Module, best: dict[str, Tensor], optimiser: Optimiser) -> None:
+    def write(self, standing: Standing[L], module: nn.Module, best: dict[str, Tensor], optimiser: Optimiser) -> None:
         """Replace the checkpoint in one step."""
         with atomic_directory(self.directory) as work:
-            save_file(trained(module), work / "last.safetensors")
-            save_file(best, work / "best.safetensors")
-            save_file(optimiser.state(), work / "optimiser.safetensors")
+            for name, values in zip(_PARTS, (trained(module), best, optimiser.state()), strict=True):
+                save_file(values, work / f"{name}.safetensors")
             (work / "standing.json").write_text(json.dumps({"key": self.key, **asdict(standing)}))
 
-    def read(self, module: nn.Module, optimiser: Optimiser) -> tuple[Standing, dict[str, Tensor]] | None:
+    def read(self, module: nn.Module, optimiser: Optimiser) -> tuple[Standing[L], dict[str, Tensor]] | None:
         """Restore module and optimiser; None, and nothing touched, where there is no checkpoint of this key.
 
         Raises:
@@ -95,9 +88,7 @@ class Checkpoints:
         """
         try:
             body = json.loads((self.directory / "standing.json").read_text())
-            last = load_file(self.directory / "last.safetensors")
-            best = load_file(self.directory / "best.safetensors")
-            moments = load_file(self.directory / "optimiser.safetensors")
+            last, best, moments = (load_file(self.directory / f"{name}.safetensors") for name in _PARTS)
         except (OSError, ValueError, SafetensorError):
             return None
         if body.pop("key") != self.key:
@@ -106,7 +97,7 @@ class Checkpoints:
             self._check(values, module)
         restore(module, last)
         optimiser.restore(moments)
-        looks = tuple(Look(**look) for look in body.pop("looks"))
+        looks = tuple(self.look(**look) for look in body.pop("looks"))
         return Standing(looks=looks, losses=tuple(body.pop("losses")), **body), best
 
     def _check(self, values: dict[str, Tensor], module: nn.Module) -> None:

@@ -12,11 +12,35 @@ from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray, IntArray, Progress
 from recsys.text.batch import Batch
-from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
+from recsys.text.checkpoint import Checkpoints, Standing, restore, trained
 from recsys.text.gradients import add_gradients, exchange
 from recsys.text.mining import mine
 from recsys.text.optimiser import Optimiser
 from recsys.text.task import Phase, Task, groups, pooled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What training showed at one look at the validation window.
+
+    Attributes:
+        phase: "head" or "layers".
+        step: steps done in the phase.
+        loss: mean loss since the last look; None before the first step.
+        ndcg: mean nDCG@10 of the validation users.
+        recall: mean recall@20.
+    """
+
+    phase: str
+    step: int
+    loss: float | None
+    ndcg: float
+    recall: float
+
+    @property
+    def merit(self) -> float:
+        """nDCG@10."""
+        return self.ndcg
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +69,7 @@ class Stride:
     tokens: int
 
 
-def train(task: Task, phase: Phase, checkpoints: Checkpoints, progress: Progress) -> tuple[Look, ...]:
+def train(task: Task, phase: Phase, checkpoints: Checkpoints[Look], progress: Progress) -> tuple[Look, ...]:
     """Train the task's towers in place, up to the best look of the phase.
 
     Steps are pure functions of (seed, step) and the weights, so a run that was interrupted ends bit-equal.
@@ -67,7 +91,8 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints, progress: Progress
     found = checkpoints.read(task.towers, optimiser)
     if found is None:
         vectors = item_vectors(task, phase)
-        standing, best = Standing().judged(_look(task, phase, vectors, Standing())), trained(task.towers)
+        standing: Standing[Look] = Standing()
+        standing, best = standing.judged(_look(task, phase, vectors, standing)), trained(task.towers)
         supply = _supply(task, vectors)
     else:
         standing, best = found
@@ -90,7 +115,7 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints, progress: Progress
     return standing.looks
 
 
-def _figures(stride: Stride, standing: Standing, phase: Phase, rate: float) -> dict[str, float]:
+def _figures(stride: Stride, standing: Standing[Look], phase: Phase, rate: float) -> dict[str, float]:
     figures = {"loss": stride.loss, "ndcg@10": standing.looks[-1].ndcg}
     return figures | {"tokens/s": rate} if phase.name == "layers" else figures
 
@@ -140,7 +165,7 @@ def _supply(task: Task, vectors: FloatArray | None) -> Supply:
     return Supply(mined=mined, correction=correction.to(task.device))
 
 
-def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing) -> Look:
+def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look]) -> Look:
     if not np.isfinite(vectors).all():
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         raise TrainingError(
@@ -152,5 +177,4 @@ def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing) -> 
     # the first worker's judgement counts: machines that round differently would stop at different looks
     own = torch.tensor([quality.ndcg.mean(), quality.recall.mean()], dtype=torch.float64, device=task.device)
     ndcg, recall = task.shard.total(own if task.shard.index == 0 else torch.zeros_like(own)).tolist()
-    loss = sum(standing.losses) / len(standing.losses) if standing.losses else None
-    return Look(phase=phase.name, step=standing.step, loss=loss, ndcg=ndcg, recall=recall)
+    return Look(phase=phase.name, step=standing.step, loss=standing.loss, ndcg=ndcg, recall=recall)

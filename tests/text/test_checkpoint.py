@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from recsys.errors import ArtifactError
-from recsys.text.checkpoint import Checkpoints, Look, Standing, restore, trained
+from recsys.text.checkpoint import Checkpoints, Standing, restore, trained
 from recsys.text.config import OptimiserConfig
 from recsys.text.optimiser import Group, Optimiser
+from recsys.text.training import Look
 
 
 def look(ndcg):
@@ -28,12 +29,11 @@ def stepped(module, optimiser, step):
 
 def test_standing_counts_looks_without_a_better_one():
     standing = Standing().judged(look(0.0)).after(1.0).after(0.5)
-    assert (standing.step, standing.losses, standing.misses, standing.best) == (2, (1.0, 0.5), 0, 0.0)
+    assert (standing.step, standing.losses, standing.loss, standing.misses) == (2, (1.0, 0.5), 0.75, 0)
     for ndcg, misses in ((0.2, 0), (0.2, 1), (0.1, 2), (0.3, 0)):
         standing = standing.judged(look(ndcg))
         assert standing.misses == misses
-    assert standing.best == 0.3
-    assert standing.losses == ()
+    assert (standing.losses, standing.loss) == ((), None)
 
 
 @pytest.mark.parametrize("settings", [{}, {"name": "sgd"}, {"name": "sgd", "momentum": 0.0}])
@@ -44,7 +44,7 @@ def test_write_and_read(tmp_path, settings):
     stepped(module, optimiser, 0)
     saved, best = trained(module), {"weight": torch.zeros(1, 3)}
     assert set(saved) == {"weight"}
-    checkpoints = Checkpoints(directory=tmp_path / "head", key="k")
+    checkpoints = Checkpoints(directory=tmp_path / "head", key="k", look=Look)
     standing = Standing().after(0.5).judged(look(0.25)).after(0.125)
     checkpoints.write(standing, module, best, optimiser)
     stepped(module, optimiser, 1)
@@ -64,7 +64,7 @@ def test_write_and_read(tmp_path, settings):
 def test_another_key_or_a_damaged_file_is_no_checkpoint(tmp_path):
     module = nn.Linear(3, 1)
     optimiser = made(module)
-    checkpoints = Checkpoints(directory=tmp_path / "head", key="k")
+    checkpoints = Checkpoints(directory=tmp_path / "head", key="k", look=Look)
     assert checkpoints.read(module, optimiser) is None
     stepped(module, optimiser, 0)
     checkpoints.write(Standing(), module, trained(module), optimiser)
@@ -88,7 +88,7 @@ def test_another_key_or_a_damaged_file_is_no_checkpoint(tmp_path):
 )
 def test_a_checkpoint_of_another_model_is_told(tmp_path, other, told):
     module = nn.Linear(3, 1)
-    checkpoints = Checkpoints(directory=tmp_path / "head", key="k")
+    checkpoints = Checkpoints(directory=tmp_path / "head", key="k", look=Look)
     checkpoints.write(Standing(), module, trained(module), made(module))
     before = other.weight.detach().clone()
     with pytest.raises(ArtifactError, match=told):

@@ -9,19 +9,17 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from recsys.artifacts import atomic_directory, digest_of
+from recsys.artifacts import digest_of
 from recsys.errors import TrainingError
 from recsys.schema import LongArray, Progress
-from recsys.text.checkpoint import restore, trained
+from recsys.text.checkpoint import Checkpoints, Standing, restore, trained
 from recsys.text.config import OptimiserConfig
 from recsys.text.masked.config import PretrainConfig
 from recsys.text.masked.masking import Masked, Reading
@@ -33,7 +31,6 @@ from recsys.text.threads import limited
 HISTORY = "history.json"
 
 _TOKENS = 4096
-_PARTS = ("last", "best", "optimiser")
 _STEP, _JUDGE, _SPLIT = 0, 1, 2
 
 
@@ -53,6 +50,11 @@ class Look:
     held_out: float
     perplexity: float
 
+    @property
+    def merit(self) -> float:
+        """The log-likelihood of the held-out texts."""
+        return -self.held_out
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pretrained:
@@ -70,34 +72,6 @@ class Pretrained:
         """Write the base layout with the head, and history.json, the curve, into an existing directory."""
         self.model.save(directory)
         (directory / HISTORY).write_text(json.dumps([asdict(look) for look in self.looks], indent=1))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How far a training is.
-
-    Attributes:
-        step: steps done.
-        looks: the curve so far.
-        misses: looks since the lowest held-out loss.
-        losses: losses since the last look.
-    """
-
-    step: int = 0
-    looks: tuple[Look, ...] = ()
-    misses: int = 0
-    losses: tuple[float, ...] = ()
-
-    def after(self, loss: float) -> "Standing":
-        """One step on."""
-        return replace(self, step=self.step + 1, losses=(*self.losses, loss))
-
-    def judged(self, held_out: float) -> "Standing":
-        """With one more look."""
-        loss = sum(self.losses) / len(self.losses) if self.losses else None
-        look = Look(step=self.step, loss=loss, held_out=held_out, perplexity=math.exp(held_out))
-        better = held_out < min((look.held_out for look in self.looks), default=math.inf)
-        return replace(self, looks=(*self.looks, look), misses=0 if better else self.misses + 1, losses=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +103,16 @@ def pretrain(
         The model as it was at its best look at the held-out texts.
 
     Raises:
-        ArtifactError: the base cannot be read.
+        ArtifactError: the base cannot be read, or a checkpoint does not fit it.
         TrainingError: fewer than two texts, no known tokens, or a loss that is not a number.
     """
     if len(texts) < 2:
         raise TrainingError(f"Expected at least 2 distinct item texts to pretrain on, got {len(texts)}; bring more.")
     with limited(config.threads):
         model = MaskedModel.starting(base, seed=config.seed)
-        checkpoint = _Checkpoint(
-            directory=workdir / "masked", key=digest_of([config.model_dump(mode="json"), model.digest, list(texts)])
-        )
-        return Pretrained(model=model, looks=_train(_task(texts, model, config), checkpoint, progress))
+        key = digest_of([config.model_dump(mode="json"), model.digest, list(texts)])
+        checkpoints = Checkpoints(directory=workdir / "masked", key=key, look=Look)
+        return Pretrained(model=model, looks=_train(_task(texts, model, config), checkpoints, progress))
 
 
 def _task(texts: Sequence[str], model: MaskedModel, config: PretrainConfig) -> _Task:
@@ -165,19 +138,20 @@ def _optimiser(model: MaskedModel, config: PretrainConfig) -> Optimiser:
     return Optimiser.of(groups, OptimiserConfig(warmup=config.warmup, clip=config.clip), steps=config.steps)
 
 
-def _train(task: _Task, checkpoint: "_Checkpoint", progress: Progress) -> tuple[Look, ...]:
+def _train(task: _Task, checkpoints: Checkpoints[Look], progress: Progress) -> tuple[Look, ...]:
     config, network = task.config, task.model.network
-    found = checkpoint.read(network, task.optimiser)
-    standing, best = found or (Standing().judged(_held_out(task)), trained(network))
+    found = checkpoints.read(network, task.optimiser)
+    fresh: Standing[Look] = Standing()
+    standing, best = found or (fresh.judged(_look(task, fresh)), trained(network))
     steps = passes(task.reading.tokens.lengths[task.teach], tokens=config.tokens_per_step, seed=config.seed)
     for rows in itertools.islice(steps, standing.step, config.steps):
         if standing.misses >= config.patience:
             break
         standing = standing.after(_step(task, task.teach[rows], standing.step))
         if standing.step % config.evaluate_every == 0 or standing.step == config.steps:
-            standing = standing.judged(_held_out(task))
+            standing = standing.judged(_look(task, standing))
             best = trained(network) if standing.misses == 0 else best
-            checkpoint.write(standing, network, best, task.optimiser)
+            checkpoints.write(standing, network, best, task.optimiser)
         loss = standing.losses[-1] if standing.losses else standing.looks[-1].loss or math.nan
         progress(standing.step, config.steps, {"loss": loss, "perplexity": standing.looks[-1].perplexity})
     restore(network, best)
@@ -199,9 +173,10 @@ def _step(task: _Task, rows: LongArray, step: int) -> float:
     return total
 
 
-def _held_out(task: _Task) -> float:
+def _look(task: _Task, standing: Standing[Look]) -> Look:
     with torch.no_grad():
-        return float(sum(float(loss) for loss in _losses(task.model, task.judge, task.judged)))
+        held_out = sum(float(loss) for loss in _losses(task.model, task.judge, task.judged))
+    return Look(step=standing.step, loss=standing.loss, held_out=held_out, perplexity=math.exp(held_out))
 
 
 def _losses(model: MaskedModel, masked: Masked, rows: LongArray) -> Iterator[Tensor]:
@@ -217,32 +192,3 @@ def _losses(model: MaskedModel, masked: Masked, rows: LongArray) -> Iterator[Ten
             guesses_MV = model.logits(states_NTD[hidden_NT])
             loss = nn.functional.cross_entropy(guesses_MV, answers_NT[hidden_NT], reduction="sum")
             yield loss / len(masked.chosen)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Checkpoint:
-    """Where a training stands, in plain files; that of another `key` is not read."""
-
-    directory: Path
-    key: str
-
-    def write(self, standing: Standing, network: nn.Module, best: dict[str, Tensor], optimiser: Optimiser) -> None:
-        with atomic_directory(self.directory) as work:
-            save_file(trained(network), work / "last.safetensors")
-            save_file(best, work / "best.safetensors")
-            save_file(optimiser.state(), work / "optimiser.safetensors")
-            (work / "standing.json").write_text(json.dumps({"key": self.key, **asdict(standing)}))
-
-    def read(self, network: nn.Module, optimiser: Optimiser) -> tuple[Standing, dict[str, Tensor]] | None:
-        """Restore network and optimiser; None, and nothing touched, where there is no checkpoint of this key."""
-        try:
-            body = json.loads((self.directory / "standing.json").read_text())
-            last, best, moments = (load_file(self.directory / f"{name}.safetensors") for name in _PARTS)
-        except (OSError, ValueError, SafetensorError):
-            return None
-        if body.pop("key") != self.key:
-            return None
-        restore(network, last)
-        optimiser.restore(moments)
-        looks = tuple(Look(**look) for look in body.pop("looks"))
-        return Standing(looks=looks, losses=tuple(body.pop("losses")), **body), best

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from recsys.errors import TrainingError
+from recsys.errors import ArtifactError, TrainingError
 from recsys.text.masked.config import PretrainConfig
 from recsys.text.masked.model import MaskedModel
 from recsys.text.masked.pretrain import pretrain
@@ -89,6 +89,17 @@ def test_another_setting_does_not_resume(corpus, masking_base, tmp_path):
         progress=lambda done, *_: steps.append(done),
     )
     assert steps[0] == 1
+
+
+def test_a_checkpoint_of_another_model_is_told(corpus, masking_base, tmp_path):
+    told = {"base": masking_base, "config": settings(), "workdir": tmp_path, "progress": silent}
+    pretrain(corpus.texts, **told)
+    file = tmp_path / "masked" / "last.safetensors"
+    values = load_file(file)
+    name = min(values)
+    save_file(values | {name: values[name][:3]}, file)
+    with pytest.raises(ArtifactError, match=rf"Expected {name} of shape .* in the checkpoint .*masked, got \(3,\)"):
+        pretrain(corpus.texts, **told)
 
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(corpus, masking_base, tmp_path):
