@@ -1,7 +1,7 @@
 """A small shop whose tastes are known, released as a bundle once for all tests that serve or recommend from it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ from recsys.schema import EVENT_CODES, EVENT_WEIGHTS
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
+    from recsys.retrieval.embeddings import ItemVectors
+    from recsys.retrieval.traits import Trait
 
 DIM = 16
 
@@ -107,34 +109,46 @@ def _bag_of_words(vectors: np.ndarray) -> onnx.ModelProto:
 @pytest.fixture(scope="session")
 def recommender(shop: Shop, toy_encoder: Path) -> "Recommender":
     """A recommender as of the end of the shop's log, with a small ranker, its items read by the toy encoder."""
+    from recsys.retrieval.embeddings import ItemVectors
+    from recsys.retrieval.onnx import OnnxEncoder
+
+    return _assembled(shop, ItemVectors.of(shop.catalog, OnnxEncoder.load(toy_encoder)))
+
+
+@pytest.fixture(scope="session")
+def traits(shop: Shop) -> "tuple[Trait, Trait]":
+    """A head that knows the tastes but for a tenth, and one that names the words of the titles."""
+    from recsys.retrieval.traits import Trait
+
+    taste = np.eye(4, dtype=np.float32)[shop.world.taste_of_item] * 0.9 + 0.025
+    probabilities = pl.DataFrame({f"taste {i}": taste[:, i] for i in range(4)})
+    words = shop.catalog.items.select(word=pl.col("title").str.split(" ").list.unique(maintain_order=True))
+    return Trait.of("topic", probabilities), Trait.of("words", words)
+
+
+@pytest.fixture(scope="session")
+def gifted(shop: Shop, recommender: "Recommender", traits: "tuple[Trait, Trait]") -> "Recommender":
+    """The same recommender, its ranker trained with the features of both heads as well."""
+    return _assembled(shop, replace(recommender.vectors, traits=traits))
+
+
+def _assembled(shop: Shop, vectors: "ItemVectors") -> "Recommender":
     from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
     from recsys.ranking.ranker import Ranker
     from recsys.recommender import Recommender, training_rows
-    from recsys.retrieval.embeddings import ItemVectors
     from recsys.retrieval.interest import InterestModel
-    from recsys.retrieval.onnx import OnnxEncoder
 
-    encoder = OnnxEncoder.load(toy_encoder)
-    vectors = ItemVectors.of(shop.catalog, encoder)
-    interest = InterestModel.zero_shot(encoder.dim, shop.interactions.day)
     config = RecommenderConfig(ranking=RankingConfig(trees=TreesConfig(trees=20, leaves=7, min_rows=10)))
-    rows = training_rows(
-        catalog=shop.catalog,
-        vectors=vectors,
-        interest=interest,
-        interactions=shop.interactions,
-        split=TimeSplit.of(shop.interactions, SplitConfig()),
-        config=config,
-    )
-    return Recommender.assemble(
-        catalog=shop.catalog,
-        vectors=vectors,
-        interest=interest,
-        interactions=shop.interactions,
-        as_of=shop.interactions.end,
-        ranker=Ranker.fit(rows, config.ranking.trees),
-        config=config,
-    )
+    known = {
+        "catalog": shop.catalog,
+        "vectors": vectors,
+        "interest": InterestModel.zero_shot(DIM, shop.interactions.day),
+        "interactions": shop.interactions,
+        "config": config,
+    }
+    rows = training_rows(split=TimeSplit.of(shop.interactions, SplitConfig()), **known)
+    ranker = Ranker.fit(rows, config.ranking.trees)
+    return Recommender.assemble(as_of=shop.interactions.end, ranker=ranker, **known)
 
 
 @pytest.fixture(scope="session")

@@ -6,40 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys.data.config import SplitConfig
-from recsys.data.split import TimeSplit
 from recsys.errors import ShapeError
 from recsys.ranking.feature_list import FEATURE_NAMES, features, text_features
-from recsys.ranking.ranker import Ranker
-from recsys.recommender import Recommender, training_rows
+from recsys.recommender import Recommender
 from recsys.retrieval.traits import Trait
 
 CLASS, THING = pl.Float32(), pl.List(pl.String())
-
-
-def taste_traits(shop):
-    """A head that knows the tastes but for a tenth, and one that names the words of the titles."""
-    taste = np.eye(4, dtype=np.float32)[shop.world.taste_of_item] * 0.9 + 0.025
-    probabilities = pl.DataFrame({f"taste {i}": taste[:, i] for i in range(4)})
-    words = shop.catalog.items.select(word=pl.col("title").str.split(" ").list.unique(maintain_order=True))
-    return Trait.of("topic", probabilities), Trait.of("words", words)
-
-
-@pytest.fixture(scope="module")
-def gifted(shop, recommender):
-    """The shop's recommender, its ranker trained with both heads' features."""
-    traits = taste_traits(shop)
-    vectors = replace(recommender.vectors, traits=traits)
-    snapshot = replace(recommender.snapshot, vectors=vectors)
-    rows = training_rows(
-        catalog=shop.catalog,
-        vectors=vectors,
-        interest=recommender.retriever.interest,
-        interactions=shop.interactions,
-        split=TimeSplit.of(shop.interactions, SplitConfig()),
-        config=snapshot.config,
-    )
-    return rows, Recommender(snapshot=snapshot, ranker=Ranker.fit(rows, snapshot.config.ranking.trees))
 
 
 def naive(trait, taken, item, *, as_of, half_life, day):
@@ -54,7 +26,6 @@ def naive(trait, taken, item, *, as_of, half_life, day):
 
 
 def test_the_ranker_reads_them_and_makes_use_of_them(gifted):
-    rows, recommender = gifted
     own = (
         "topic_taste_0",
         "topic_taste_1",
@@ -64,24 +35,18 @@ def test_the_ranker_reads_them_and_makes_use_of_them(gifted):
         "words_word",
         "words_overlap",
     )
-    assert recommender.ranker.features == (*FEATURE_NAMES, *own)
-    assert all(table.features.names == recommender.ranker.features for table in rows)
-    gain = dict(
-        zip(recommender.ranker.features, recommender.ranker.trees.booster.feature_importance("gain"), strict=True)
-    )
+    assert gifted.ranker.features == (*FEATURE_NAMES, *own)
+    gain = dict(zip(gifted.ranker.features, gifted.ranker.trees.booster.feature_importance("gain"), strict=True))
     assert gain["topic_overlap"] > 0
 
 
 def test_they_are_what_is_told_by_hand(gifted, shop):
-    _, recommender = gifted
-    as_of = recommender.as_of
+    as_of = gifted.as_of
     histories = shop.interactions.histories(np.arange(12, dtype=np.int32), as_of=as_of)
-    found = recommender.retriever.retrieve(
-        histories, as_of=as_of, allowed=recommender.snapshot.allowed(histories, as_of=as_of)
-    )
-    table = recommender.features(histories, found, as_of=as_of)
-    state = recommender.snapshot.items
-    for trait in recommender.vectors.traits:
+    found = gifted.retriever.retrieve(histories, as_of=as_of, allowed=gifted.snapshot.allowed(histories, as_of=as_of))
+    table = gifted.features(histories, found, as_of=as_of)
+    state = gifted.snapshot.items
+    for trait in gifted.vectors.traits:
         column = table.values[:, table.names.index(f"{trait.name}_overlap")]
         for pair in range(0, len(found.item_idx), 7):
             taken = histories.take([found.rows[pair]]).positives()
@@ -90,42 +55,40 @@ def test_they_are_what_is_told_by_hand(gifted, shop):
             )
             assert column[pair] == pytest.approx(expected, rel=1e-5)
     level = table.values[:, table.names.index("topic_taste_2")]
-    assert level == pytest.approx(recommender.vectors.traits[0].levels[found.item_idx, 2])
+    assert level == pytest.approx(gifted.vectors.traits[0].levels[found.item_idx, 2])
     liked = shop.world.taste_of_user[:12][found.rows] == shop.world.taste_of_item[found.item_idx]
     overlap = table.values[:, table.names.index("topic_overlap")]
     assert np.nanmean(overlap[liked]) > np.nanmean(overlap[~liked]) + 0.2
 
 
 def test_one_user_alone_many_together_and_after_a_reload_rank_alike(gifted, shop, tmp_path):
-    _, recommender = gifted
-    recommender.save(tmp_path)
+    gifted.save(tmp_path)
     loaded = Recommender.load(tmp_path)
-    histories = shop.interactions.histories(np.arange(20, dtype=np.int32), as_of=recommender.as_of)
-    together = recommender.recommend(histories, k=10, as_of=recommender.as_of)
-    again = loaded.recommend(histories, k=10, as_of=recommender.as_of)
+    histories = shop.interactions.histories(np.arange(20, dtype=np.int32), as_of=gifted.as_of)
+    together = gifted.recommend(histories, k=10, as_of=gifted.as_of)
+    again = loaded.recommend(histories, k=10, as_of=gifted.as_of)
     assert (together.item_idx == again.item_idx).all()
     assert together.score == pytest.approx(again.score, abs=1e-6)
     for user in range(20):
-        alone = recommender.recommend(histories.take([user]), k=10, as_of=recommender.as_of)
+        alone = gifted.recommend(histories.take([user]), k=10, as_of=gifted.as_of)
         part = slice(together.indptr[user], together.indptr[user + 1])
         assert (alone.item_idx == together.item_idx[part]).all()
         assert alone.score == pytest.approx(together.score[part], abs=1e-5)
 
 
 def test_a_new_user_and_an_item_that_names_nothing_have_no_overlap(gifted, shop):
-    _, recommender = gifted
-    traits = recommender.vectors.traits
+    traits = gifted.vectors.traits
     bare = traits[1].table.with_columns(
         word=pl.when(pl.int_range(pl.len()) == 3).then(pl.lit([], THING)).otherwise("word")
     )
-    vectors = replace(recommender.vectors, traits=(traits[0], Trait.of("words", bare)))
-    snapshot = replace(recommender.snapshot, vectors=vectors)
-    as_of = recommender.as_of
+    vectors = replace(gifted.vectors, traits=(traits[0], Trait.of("words", bare)))
+    snapshot = replace(gifted.snapshot, vectors=vectors)
+    as_of = gifted.as_of
     histories = shop.interactions.histories(np.array([0], np.int32), as_of=as_of)
     nobody = histories.take([]).__class__.empty(1)
     for past, item, missing in ((histories, 3, [True]), (histories, 4, [False]), (nobody, 4, [True])):
         allowed = snapshot.allowed(past, as_of=as_of)
-        pairs = recommender.retriever.score(past, [np.array([item], np.int32)], as_of=as_of, allowed=allowed)
+        pairs = gifted.retriever.score(past, [np.array([item], np.int32)], as_of=as_of, allowed=allowed)
         table = snapshot.features(past, pairs, as_of=as_of)
         assert np.isnan(table.values[:, table.names.index("words_overlap")]).tolist() == missing
 
@@ -137,5 +100,5 @@ def test_names_must_differ():
     assert tuple(f.name for f in features(())) == FEATURE_NAMES
 
 
-def test_an_ablation_leaves_them_out(shop):
-    assert {"topic_overlap", "words_word", "interest"} <= text_features(taste_traits(shop))
+def test_an_ablation_leaves_them_out(traits):
+    assert {"topic_overlap", "words_word", "interest"} <= text_features(traits)

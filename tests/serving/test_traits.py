@@ -2,44 +2,23 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
-import numpy as np
-import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
 from recsys.bundle import CURRENT, Bundle
-from recsys.data.config import SplitConfig
-from recsys.data.split import TimeSplit
-from recsys.ranking.ranker import Ranker
-from recsys.recommender import Recommender, training_rows
-from recsys.retrieval.traits import Trait
 from serving.app import create_app
 
 HOUR = 3_600_000_000
 
 
 @pytest.fixture(scope="module")
-def root(shop, recommender, toy_encoder, tmp_path_factory):
+def root(shop, gifted, toy_encoder, tmp_path_factory):
     """A bundle whose ranker reads the tastes by a head that knows them."""
-    taste = np.eye(4, dtype=np.float32)[shop.world.taste_of_item]
-    topic = Trait.of("topic", pl.DataFrame({f"t{i}": taste[:, i] for i in range(4)}))
-    words = Trait.of("words", shop.catalog.items.select(word=pl.col("title").str.split(" ").list.unique()))
-    vectors = replace(recommender.vectors, traits=(topic, words))
-    snapshot = replace(recommender.snapshot, vectors=vectors)
-    rows = training_rows(
-        catalog=shop.catalog,
-        vectors=vectors,
-        interest=recommender.retriever.interest,
-        interactions=shop.interactions,
-        split=TimeSplit.of(shop.interactions, SplitConfig()),
-        config=snapshot.config,
-    )
     folder = tmp_path_factory.mktemp("gifted")
     Bundle.write(
         folder,
-        recommender=Recommender(snapshot=snapshot, ranker=Ranker.fit(rows, snapshot.config.ranking.trees)),
+        recommender=gifted,
         interactions=shop.interactions,
         encoder=toy_encoder,
         config={"data": {"text_chars": 600}},
