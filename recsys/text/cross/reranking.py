@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.data.interactions import Histories
 from recsys.errors import TrainingError
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray, Progress
 from recsys.text.corpus import Corpus
@@ -61,7 +62,7 @@ def rerank(
     scores[validation.taken[rows].nonzero()] = -np.inf
     top = np.argsort(-scores, axis=1, kind="stable")[:, : min(k, _fewest(scores))].astype(np.int32)
     first = np.take_along_axis(scores, top, axis=1)
-    second = _scores(model, corpus, validation, rows, top, progress)
+    second = scored(model, corpus, validation.histories.take(rows), top, progress)
     truth = validation.truth[rows].toarray() > 0
     hits, count = np.take_along_axis(truth, top, axis=1), truth.sum(axis=1)
     orders = (first, second, _standard(first) + _standard(second), hits.astype(np.float32))
@@ -74,19 +75,27 @@ def _fewest(scores: FloatArray) -> int:
     return int(np.isfinite(scores).sum(axis=1).min())
 
 
-def _scores(
-    model: CrossEncoder, corpus: Corpus, validation: Validation, rows: LongArray, top: IntArray, progress: Progress
+def scored(
+    model: CrossEncoder, corpus: Corpus, histories: Histories, candidates: LongArray | IntArray, progress: Progress
 ) -> FloatArray:
+    """A cross-encoder's scores of texts of a corpus.
+
+    Args:
+        model: scores.
+        corpus: whose texts are meant.
+        histories: of n users; items are texts.
+        candidates: (n, k), texts.
+        progress: called after every few users.
+
+    Returns:
+        float32 (n, k), to be compared within a user.
+    """
     found = []
-    for start in range(0, len(rows), _USERS):
-        known = validation.histories.take(rows[start : start + _USERS]).last(model.config.history_items)
-        histories = [
-            [corpus.texts[t] for t in known.item_idx[a:b].tolist()]
-            for a, b in zip(known.indptr[:-1], known.indptr[1:], strict=True)
-        ]
-        candidates = [[corpus.texts[t] for t in row] for row in top[start : start + _USERS].tolist()]
-        found.append(model.score(histories, candidates))
-        progress(min(start + _USERS, len(rows)), len(rows), {})
+    for start, part in histories.last(model.config.history_items).blocks(_USERS):
+        known = [[corpus.texts[t] for t in row] for row in np.split(part.item_idx, part.indptr[1:-1])]
+        texts = [[corpus.texts[t] for t in row] for row in candidates[start : start + _USERS]]
+        found.append(model.score(known, texts))
+        progress(start + len(part), len(histories), {})
     return np.concatenate(found)
 
 

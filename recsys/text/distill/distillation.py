@@ -8,7 +8,6 @@ from recsys.text.distill.config import DistillConfig
 from recsys.text.distill.lesson import Lesson
 from recsys.text.distill.student import Student, initial
 from recsys.text.distill.teach import teach
-from recsys.text.prune import prune, settle
 
 
 def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress) -> Student:
@@ -18,21 +17,15 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         teacher: directory of the teacher's encoder and interest model.
         corpus: what was known at encoder_end.
         config: the settings.
-        progress: called after every step.
+        progress: called while a cross-encoder is asked, and after every step.
 
     Returns:
         The student, calibrated on the corpus' validation window by a curve of the teacher's kind.
 
     Raises:
-        ArtifactError: there is no teacher.
-        TrainingError: more layers asked for than the teacher has, a teacher that cannot be pruned, or a loss that is
-            not a number.
+        ArtifactError: no teacher or cross-encoder in a directory.
+        ConfigError: teachers of unequal width, or settings that exclude each other.
+        TrainingError: a student deeper or wider than its teacher, or a loss that is not a number.
     """
-    lesson = Lesson.of(teacher, corpus, config)
-    tower = initial(lesson.encoder.tower, config)
-    if config.prune:
-        prune(tower, lesson.tokens, amount=config.prune, kind=config.pruning, seed=config.seed)
-        config = config.model_copy(update={"frozen_layers": 0})
-    student = teach(tower, lesson, config=config, progress=progress)
-    settle(student.encoder.tower)
-    return student
+    lesson = Lesson.of(teacher, corpus, config=config, progress=progress)
+    return teach(initial(lesson.encoder.tower, config), lesson, config=config, progress=progress)
