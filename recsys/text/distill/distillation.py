@@ -8,6 +8,7 @@ from recsys.text.distill.config import DistillConfig
 from recsys.text.distill.lesson import Lesson
 from recsys.text.distill.student import Student, initial
 from recsys.text.distill.teach import teach
+from recsys.text.prune import prune, settle
 
 
 def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress) -> Student:
@@ -25,7 +26,15 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
     Raises:
         ArtifactError: no teacher or cross-encoder in a directory.
         ConfigError: teachers of unequal width, or settings that exclude each other.
-        TrainingError: a student deeper or wider than its teacher, or a loss that is not a number.
+        TrainingError: a student deeper or wider than its teacher, a teacher that cannot be pruned, or a loss that is
+            not a number.
     """
+    if config.prune:  # a frozen layer could not make up for what it lost
+        config = config.model_copy(update={"frozen_layers": 0})
     lesson = Lesson.of(teacher, corpus, config=config, progress=progress)
-    return teach(initial(lesson.encoder.tower, config), lesson, config=config, progress=progress)
+    tower = initial(lesson.encoder.tower, config)
+    if config.prune:
+        prune(tower, lesson.tokens, amount=config.prune, kind=config.pruning, seed=config.seed)
+    student = teach(tower, lesson, config=config, progress=progress)
+    settle(student.encoder.tower)
+    return student
