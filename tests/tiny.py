@@ -1,8 +1,11 @@
 """Models small enough for a test, made from nothing."""
 
+import json
+import shutil
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, Qwen3Config, Qwen3Model
 
@@ -38,6 +41,21 @@ def write_base(folder: Path, *, layers: int = 3, width: int = 32, seed: int = 0,
         torch.manual_seed(seed)
         BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     tokenizer.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def scatter(base: Path, folder: Path) -> Path:
+    """A copy of a base as others lay one out: weights in two files with an index, vocab.txt without tokenizer.json."""
+    shutil.copytree(base, folder, ignore=shutil.ignore_patterns("model.safetensors", "tokenizer.json"))
+    weights = load_file(base / "model.safetensors")
+    names = sorted(weights)
+    parts = {f"model-0000{i + 1}-of-00002.safetensors": names[i::2] for i in range(2)}
+    for name, own in parts.items():
+        save_file({key: weights[key] for key in own}, folder / name, metadata={"format": "pt"})
+    places = {key: name for name, own in parts.items() for key in own}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    vocabulary = Tokenizer.from_file(str(base / "tokenizer.json")).get_vocab()
+    (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
     return folder
 
 

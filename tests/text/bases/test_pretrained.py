@@ -13,7 +13,7 @@ from recsys.errors import ArtifactError
 from recsys.text.bases import lora
 from recsys.text.bases.pretrained import digest
 from recsys.text.encoder import TransformerEncoder
-from tests.tiny import write_base, write_decoder
+from tests.tiny import scatter, write_base, write_decoder
 
 TEXTS = ("red trowel seed", "", "oven", "garden " * 500, "guitar goes well")
 
@@ -53,31 +53,15 @@ def test_a_decoder_has_seven_linear_maps_a_layer(decoder):
     assert len(lora.learnable(tower, frozen=0)) == 7 * 3 * 2
 
 
-def test_weights_may_lie_in_several_files(base, copy):
-    (copy / "model.safetensors").unlink()
-    weights = load_file(base / "model.safetensors")
-    names = sorted(weights)
-    parts = {"model-00001-of-00002.safetensors": names[:9], "model-00002-of-00002.safetensors": names[9:]}
-    for name, own in parts.items():
-        save_file({key: weights[key] for key in own}, copy / name, metadata={"format": "pt"})
-    places = {key: name for name, own in parts.items() for key in own}
-    (copy / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    assert np.array_equal(of(copy).encode(TEXTS), of(base).encode(TEXTS))
-    before = digest(copy)
-    weights[names[-1]] += 1
-    save_file({key: weights[key] for key in names[9:]}, copy / "model-00002-of-00002.safetensors")
-    assert digest(copy) != before
-
-
-def test_a_vocabulary_becomes_a_tokenizer(tmp_path):
-    base = write_base(tmp_path / "base", more=("[MASK]",))
-    copy = shutil.copytree(base, tmp_path / "copy")
-    (copy / "tokenizer.json").unlink()
-    vocabulary = of(base).tokenizer.get_vocab()
-    (copy / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.__getitem__)))
-    made = of(copy)
-    assert made.tokenizer.encode("Red trowel").ids == of(base).tokenizer.encode("Red trowel").ids
-    assert np.array_equal(made.encode(TEXTS), of(base).encode(TEXTS))
+def test_weights_may_lie_in_several_files_and_a_vocabulary_becomes_a_tokenizer(tmp_path):
+    whole = write_base(tmp_path / "whole", more=("[MASK]",))
+    parts = scatter(whole, tmp_path / "parts")
+    assert of(parts).tokenizer.encode("Red trowel").ids == of(whole).tokenizer.encode("Red trowel").ids
+    assert np.array_equal(of(parts).encode(TEXTS), of(whole).encode(TEXTS))
+    before, file = digest(parts), parts / "model-00002-of-00002.safetensors"
+    weights = load_file(file)
+    save_file(weights | {name: value + 1 for name, value in weights.items()}, file, metadata={"format": "pt"})
+    assert digest(parts) != before
 
 
 def test_a_pooler_or_head_in_the_file_is_left_out(tmp_path, base, copy):

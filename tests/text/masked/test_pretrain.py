@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from recsys.errors import ArtifactError, TrainingError
+from recsys.text.encoder import TransformerEncoder
 from recsys.text.masked.config import PretrainConfig
 from recsys.text.masked.model import MaskedModel
 from recsys.text.masked.pretrain import pretrain
-from tests.tiny import silent
+from tests.tiny import scatter, silent
 
 
 def settings(**changes):
@@ -43,6 +44,15 @@ def test_held_out_words_become_less_surprising(corpus, masking_base, tmp_path):
     assert last.perplexity == math.exp(last.held_out) < first.perplexity / 2
     assert seen[-1][:2] == (60, 60)
     assert set(seen[0][2]) == {"loss", "perplexity"}
+
+
+def test_a_base_in_other_files_is_learned_from_alike(corpus, masking_base, tmp_path):
+    scattered = scatter(masking_base, tmp_path / "scattered")
+    whole = trained(corpus, masking_base, settings(), tmp_path / "a")
+    parts = trained(corpus, scattered, settings(), tmp_path / "b")
+    assert all(whole[name] == parts[name] for name in ("model.safetensors", "history.json"))
+    again = TransformerEncoder.of_base(tmp_path / "b" / "out", max_tokens=16, pooling="mean")
+    assert again.tokenizer.encode("Red trowel").tokens == ["[CLS]", "red", "trowel", "[SEP]"]
 
 
 def test_only_what_shall_learn_learns(corpus, masking_base, tmp_path):
