@@ -68,6 +68,18 @@ def load(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
     return validate(merged)
 
 
+def changed(settings: Settings, assignments: Sequence[str]) -> Settings:
+    """The same settings with assignments as on the command line.
+
+    Raises:
+        ConfigError: a malformed assignment, an unknown name, a bad value.
+    """
+    values = settings.model_dump()
+    for assignment in assignments:
+        _merge(values, _parse(assignment))
+    return validate(values)
+
+
 def validate(values: Mapping[str, Any]) -> Settings:
     """Settings from a nested mapping.
 

@@ -63,3 +63,12 @@ def test_every_setting_has_a_sentence():
 def test_settings_survive_json():
     chosen = settings.load(None, ["seed=5"])
     assert settings.validate(chosen.model_dump(mode="json")) == chosen
+
+
+def test_settings_change_by_assignments():
+    first = settings.load(None, ["distill.layers=2", "seed=5"])
+    second = settings.changed(first, ["distill.layers=1", "encoder.base=here"])
+    assert (second.distill.layers, second.encoder.base, second.seed) == (1, "here", 5)
+    assert first.distill.layers == 2
+    with pytest.raises(ConfigError, match=r"Unknown setting distill\.layer; did you mean distill\.layers\?"):
+        settings.changed(first, ["distill.layer=1"])
