@@ -135,6 +135,12 @@ class InterestModel:
         check_width(dim, self.dim)
         return replace(self, query=self.query[:dim].copy(), map=self.map[:dim, :dim].copy())
 
+    def turned(self, turn: FloatArray) -> "InterestModel":
+        """For item vectors `turn` @ v, where `turn` (d, d) is orthogonal: users turn alike, scores stay."""
+        wide = turn.astype(np.float64)
+        query, linear = wide @ self.query, wide @ self.map @ wide.T
+        return replace(self, query=query.astype(np.float32), map=linear.astype(np.float32))
+
     def save(self, directory: Path) -> None:
         """Write interest.safetensors and interest.json into an existing directory."""
         save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}, _tensors(directory))

@@ -44,6 +44,12 @@ class TextTower(nn.Module):
         self.transformer = transformer
         self.head = Head(self.width, self.width, pooling)
 
+    def with_head(self, head: Head) -> "TextTower":
+        """The same transformer under another head, in evaluation mode."""
+        tower = TextTower(self.transformer, head.pooling)
+        tower.head = head
+        return tower.eval()
+
     @property
     def backbone(self) -> Backbone:
         """The transformer's parts."""
@@ -199,9 +205,8 @@ class TransformerEncoder:
         if dim == self.dim:
             return self
         check_width(dim, self.dim)
-        tower = TextTower(self.tower.transformer, self.pooling)
-        tower.head = self.tower.head.cut(dim)
-        return replace(self, tower=tower.eval(), digest=digest_of([self.digest, "cut", dim]))
+        tower = self.tower.with_head(self.tower.head.cut(dim))
+        return replace(self, tower=tower, digest=digest_of([self.digest, "cut", dim]))
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' token ids."""

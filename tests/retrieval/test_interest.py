@@ -159,3 +159,32 @@ def test_what_cannot_be_read_or_does_not_fit(tmp_path):
         model.user_vectors(histories([(0, 1.0, 1.0)]), np.zeros((3, 4), np.float32), as_of=AS_OF)
     with pytest.raises(ShapeError, match=r"expected query, age_bias, map of shapes"):
         replace(model, map=np.eye(3, dtype=np.float32))
+
+
+def test_cut_reads_the_first_numbers_alone():
+    rng = np.random.default_rng(3)
+    model, vectors = learned(rng, 6), unit(rng, 9, 6)
+    narrow = vectors[:, :4] / np.linalg.norm(vectors[:, :4], axis=1, keepdims=True)
+    known = histories([(0, 3.0, 1.0), (4, 1.0, 0.5)], [(8, 2.0, 1.0)])
+    expected = replace(model, query=model.query[:4], map=model.map[:4, :4])
+    assert np.array_equal(
+        model.cut(4).user_vectors(known, narrow, as_of=AS_OF), expected.user_vectors(known, narrow, as_of=AS_OF)
+    )
+    assert np.array_equal(model.cut(6).map, model.map)
+
+
+@pytest.mark.parametrize("dim", [0, 7])
+def test_cut_to_a_width_that_is_not_there(dim):
+    with pytest.raises(ShapeError, match=rf"Expected vectors to be cut to 1 to 6 numbers, .* got {dim}; lower it"):
+        learned(np.random.default_rng(0), 6).cut(dim)
+
+
+def test_turned_with_the_vectors_the_scores_stay():
+    rng = np.random.default_rng(4)
+    model, vectors = learned(rng, 6), unit(rng, 9, 6)
+    turn = np.linalg.qr(rng.normal(size=(6, 6)))[0].astype(np.float32)
+    known = histories([(0, 3.0, 1.0), (4, 1.0, 0.5)], [(8, 2.0, 1.0)])
+    before = model.user_vectors(known, vectors, as_of=AS_OF) @ vectors.T
+    turned = vectors @ turn.T
+    after = model.turned(turn).user_vectors(known, turned, as_of=AS_OF) @ turned.T
+    assert after == pytest.approx(before, abs=1e-5)

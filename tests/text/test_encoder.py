@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, ShapeError
+from recsys.text.bases import layout
 from recsys.text.bases.head import Head
 from recsys.text.encoder import TransformerEncoder
 
@@ -96,3 +97,47 @@ def test_another_family_is_refused(tmp_path, base):
         ArtifactError, match=r"Expected a model of the BERT family .* got GPT2Model; choose another base"
     ):
         TransformerEncoder.of_base(tmp_path, max_tokens=8, pooling="mean")
+
+
+def test_cut_to_the_first_numbers(encoder, tmp_path):
+    with torch.no_grad():
+        encoder.tower.head.projection.add_(torch.randn(32, 32, generator=torch.Generator().manual_seed(0)))
+    whole, narrow = encoder.encode(TEXTS), encoder.cut(8)
+    first = whole[:, :8] / np.linalg.norm(whole[:, :8], axis=1, keepdims=True)
+    assert narrow.encode(TEXTS) == pytest.approx(first, abs=1e-5)
+    assert (narrow.dim, narrow.tower.width, encoder.dim) == (8, 32, 32)
+    assert narrow.digest != encoder.digest
+    assert encoder.cut(32) is encoder
+    narrow.save(tmp_path)
+    again = TransformerEncoder.load(tmp_path)
+    assert np.array_equal(again.encode(TEXTS), narrow.encode(TEXTS))
+    assert "a unit vector of 8 numbers" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("dim", [0, 33])
+def test_cut_to_a_width_that_is_not_there(encoder, dim):
+    with pytest.raises(ShapeError, match=rf"Expected vectors to be cut to 1 to 32 numbers, .* got {dim}; lower it"):
+        encoder.cut(dim)
+
+
+def test_vectors_wider_than_the_states_come_back(encoder, tmp_path):
+    encoder.tower.head = Head(32, 48)
+    with torch.no_grad():
+        encoder.tower.head.projection.copy_(torch.randn(48, 32, generator=torch.Generator().manual_seed(0)))
+    encoder.save(tmp_path)
+    assert np.array_equal(TransformerEncoder.load(tmp_path).encode(TEXTS), encoder.encode(TEXTS))
+    assert encoder.encode(TEXTS).shape == (6, 48)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "attention"])
+def test_the_head_of_another_transformer(base, tmp_path, pooling):
+    encoder = TransformerEncoder.of_base(base, max_tokens=24, pooling=pooling)
+    encoder.save(tmp_path)
+    layout.write_head(tmp_path, Head(16, 32).state_dict(), pooling)
+    with pytest.raises(
+        ArtifactError, match=r"a head for states of width 32 in .*, got one for 16; it belongs to anoth"
+    ):
+        TransformerEncoder.load(tmp_path)
+    layout.write_head(tmp_path, Head(32, 32).state_dict() | {"bias": torch.zeros(7)}, pooling)
+    with pytest.raises(ArtifactError, match=r"Expected an encoder in .*\(32, 32\) beside .* another width"):
+        TransformerEncoder.load(tmp_path)

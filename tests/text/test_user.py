@@ -63,3 +63,17 @@ def test_a_start_with_an_isotonic_curve_learns_on_from_the_nearest_logistic_one(
     found = tower.export(day=DAY, history_items=9).calibration
     assert found.slope == pytest.approx(2 * np.log(9))
     assert found.intercept == pytest.approx(0, abs=1e-6)
+
+
+def test_on_the_first_numbers_of_the_vectors_it_is_the_model_that_was_cut():
+    rng = np.random.default_rng(1)
+    start = replace(
+        InterestModel.zero_shot(8, DAY),
+        query=rng.normal(size=8).astype(np.float32),
+        map=rng.normal(size=(8, 8)).astype(np.float32),
+    )
+    vectors = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(5, 3)).astype(np.float32)), dim=1)
+    history = (torch.tensor([[0, 4], [2, 3]]), torch.tensor([[5.0, 1.0], [9.0, 0.0]]), torch.tensor([[1.0, 1.0]] * 2))
+    whole, cut = (UserTower(model, scale=10.0)(vectors, *history) for model in (start, start.cut(3)))
+    assert torch.equal(whole, cut)
+    assert whole.shape == (2, 3)

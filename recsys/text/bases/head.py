@@ -62,6 +62,12 @@ class Head(nn.Module):
         """(N, D) of length 1."""
         return nn.functional.normalize(pooled_NW @ self.projection.T + self.bias, dim=1)
 
+    def turned(self, turn_DD: Tensor) -> "Head":
+        """A copy that gives `turn_DD` @ vector, where `turn_DD` is orthogonal."""
+        wide_DD = turn_DD.double()
+        projection, bias = ((wide_DD @ own.detach().double()).float() for own in (self.projection, self.bias))
+        return Head.of({"query": self.query, "projection": projection, "bias": bias}, self.pooling)
+
     def cut(self, dim: int) -> "Head":
         """A copy that gives the first `dim` numbers of the vectors, at length 1."""
         weights = {"query": self.query, "projection": self.projection[:dim], "bias": self.bias[:dim]}

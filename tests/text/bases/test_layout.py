@@ -37,6 +37,13 @@ def test_every_pooling_comes_back(base, tmp_path, pooling):
     assert again.pooling == pooling
 
 
+def test_modules_of_a_cut_encoder(base, tmp_path):
+    TransformerEncoder.of_base(base, max_tokens=16, pooling="mean").cut(8).save(tmp_path)
+    dense = read(tmp_path / "2_Dense" / "config.json")
+    assert (dense["in_features"], dense["out_features"]) == (32, 8)
+    assert read(tmp_path / "1_Pooling" / "config.json")["word_embedding_dimension"] == 32
+
+
 def test_modules_say_what_is_computed(base, tmp_path):
     encoder = saved(base, tmp_path, "mean")
     modules = read(tmp_path / "modules.json")
