@@ -23,7 +23,7 @@ from recsys.text.config import FinetuneConfig
 from recsys.text.corpus import Corpus
 from recsys.text.device import chosen
 from recsys.text.encoder import TextTower, TransformerEncoder
-from recsys.text.origin import Origin
+from recsys.text.origin import Origin, write_scale
 from recsys.text.pairs import Pairs
 from recsys.text.shard import Shard
 from recsys.text.states import FrozenStates
@@ -36,7 +36,6 @@ from recsys.text.validation import Validation
 
 HISTORY = "history.json"
 
-_SCALE = 10.0
 _LEAST_USERS = 2
 _GIB = 2**30
 
@@ -49,18 +48,21 @@ class Teacher:
         encoder: item text to vector; its digest is that of the base until it is saved and loaded.
         interest: history to user vector, score to probability.
         looks: the curve of both phases.
+        scale: inverse temperature of the softmax, for a training that goes on.
         card: what the saved encoder's README tells.
     """
 
     encoder: TransformerEncoder
     interest: InterestModel
     looks: tuple[Look, ...]
+    scale: float
     card: Card
 
     def save(self, directory: Path) -> None:
-        """Write what `TransformerEncoder.load` and `InterestModel.load` read, and history.json, the curve."""
+        """Write what `TransformerEncoder.load`, `InterestModel.load` and `Origin.of_teacher` read, and history.json."""
         self.encoder.save(directory, self.card)
         self.interest.save(directory)
+        write_scale(self.scale, directory)
         (directory / HISTORY).write_text(json.dumps([asdict(look) for look in self.looks], indent=1))
 
 
@@ -110,7 +112,8 @@ def finetune(
     learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     interest = task.validation.calibrated(learned, vectors, config.calibration)
     card = _card(corpus, encoder.base, origin.encoder.digest, looks)
-    return Teacher(encoder=origin.encoder, interest=interest, looks=looks, card=card)
+    scale = float(task.towers.user.log_scale.detach().exp())
+    return Teacher(encoder=origin.encoder, interest=interest, looks=looks, scale=scale, card=card)
 
 
 def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shard, workdir: Path) -> Task:
@@ -158,7 +161,7 @@ def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConf
         with torch.no_grad():
             tower.head.bias.copy_(-pooled.mean(dim=0))
         interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
-    return Towers(tower, UserTower(interest, scale=_SCALE)).to(pooled.device)
+    return Towers(tower, UserTower(interest, scale=origin.scale)).to(pooled.device)
 
 
 def _penalty(origin: Origin, towers: Towers, pooled: Tensor, config: FinetuneConfig) -> Penalty | None:

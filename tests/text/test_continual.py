@@ -17,6 +17,7 @@ from recsys.text.config import ContinualConfig
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.finetune import finetune
+from recsys.text.origin import read_scale
 from recsys.text.task import Towers
 from recsys.text.user import UserTower
 from tests.tiny import SHORT, silent
@@ -154,6 +155,15 @@ def test_no_step_is_the_last_teacher_again(turning, last, base, quick, tmp_path)
     config = quick(**FIERCE, continual={"steps": 0})
     old_before, old_after, new_before, new_after = updated(turning, last, base, config, tmp_path)
     assert (old_after, new_after) == (pytest.approx(old_before), pytest.approx(new_before))
+
+
+def test_the_softmax_goes_on_with_the_last_teachers_scale(turning, last, base, quick, tmp_path):
+    corpus = Corpus.of(*turning, END, valid_fraction=0.12).after(continual.read_windows(last))
+    work = {"workdir": tmp_path, "progress": silent, "start": last}
+    config = quick(**FIERCE, continual={"steps": 0})
+    again = finetune(corpus, base=base, encoder=SHORT, config=config, **work)
+    assert abs(read_scale(last) - 10) > 0.1
+    assert again.scale == pytest.approx(read_scale(last), rel=1e-6)
 
 
 def test_an_interrupted_update_ends_bit_equal(turning, last, base, quick, tmp_path):
