@@ -74,9 +74,22 @@ for _name, _summary in {
     "embed": "Encode the items and build the FAISS index.",
     "train_ranker": "Train the LightGBM ranker on rows at several instants.",
     "evaluate": "Lists as of ranker_end against the rest of the log: metrics, baselines, ablation.",
-    "release": "Refit state to the end of the log, pass the gate, publish one bundle.",
 }.items():
     _add_stage(_name, _summary)
+
+
+@app.command()
+def release(
+    run: RunOption,
+    force: Annotated[str | None, typer.Option(help="Why to publish in spite of the gate's no; kept for good.")] = None,
+) -> None:
+    """Refit state to the end of the log, pass the gate, publish one bundle."""
+    from pipelines import river
+
+    if force is None:
+        river.run_stage("release", run)
+    else:
+        river.force(run, reason=force)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Stage: lists as of ranker_end against what happened next, beside simpler systems, with and without the encoder."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,12 @@ from pipelines.parts import Parts
 from pipelines.reliability import on_test, told
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
-from pipelines.train_ranker import ABLATION
+from pipelines.train_ranker import WITH_TEACHER, WITHOUT_ENCODER
 from recsys.data.interactions import Histories
 from recsys.data.storage import read_json
 from recsys.evaluation import forgetting
 from recsys.evaluation.exam import Exam
-from recsys.evaluation.results import EncoderScore, Evaluation, Measured
+from recsys.evaluation.results import TEXT_ALONE, WHOLE, Comparisons, Evaluation, Measured
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rules import available
 from recsys.recommender import Recommendations, Recommender
@@ -72,8 +73,9 @@ def run(opened: RunDirectory, stage: Stage) -> None:
 def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evaluation:
     findings = Findings(exam=session.exam)
     findings.add(OURS, "ours", lists.matrix(found, np.searchsorted(users, session.exam.user_idx), session.k))
-    err.print("  without the encoder", markup=False)
-    findings.add(WITHOUT, "ablation", _without_encoder(session))
+    if (session.opened / "ranker" / WITHOUT_ENCODER).is_dir():
+        err.print("  without the encoder", markup=False)
+        findings.add(WITHOUT, "ablation", _without_encoder(session))
     err.print("  simpler systems", markup=False)
     baselines = _baselines(session)
     for name, rows in baselines.behavioural(session.ours.retriever.behaviour).items():
@@ -81,6 +83,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
     findings.add(ZERO_SHOT, "baseline", _zero_shot(session, baselines))
     err.print("  encoders and candidates", markup=False)
     opened, parts = session.opened, session.parts
+    alone = _alone(session, baselines)
     quality = read_json(opened / "interactions" / "quality.json")
     assert session.ours.ranker is not None
     return Evaluation(
@@ -90,7 +93,10 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         differences=findings.differences(OURS),
         data=data_card(opened.source.rsplit("/", 1)[-1], parts.interactions, parts.split, quality),
         target=opened.settings.task.target,
-        encoders=_encoders(session, baselines, findings),
+        encoders=findings.encoders(
+            teacher=(alone["teacher"], opened / "teacher"), student=(alone["student"], opened / "student")
+        ),
+        kept=_kept(session, findings, alone),
         sources=findings.sources(Proposals.of(session.ours, session.histories)),
         training=training_curves(opened / "teacher"),
         forgetting=forgetting.load(opened / "teacher"),
@@ -106,7 +112,7 @@ def _without_encoder(session: _Session) -> IntArray:
     blind = config.model_copy(
         update={"retrieval": config.retrieval.model_copy(update={"text": 0, "text_neighbours": 0})}
     )
-    folder = session.opened / "ranker" / ABLATION
+    folder = session.opened / "ranker" / WITHOUT_ENCODER
     as_of = session.parts.split.ranker_end
     recommender = session.parts.assemble(as_of=as_of, ranker=Ranker.load(folder, threads=config.threads), config=blind)
     found = recommender.recommend(session.histories, k=session.k, as_of=as_of)
@@ -130,12 +136,34 @@ def _zero_shot(session: _Session, baselines: Baselines) -> IntArray:
     return baselines.text(InterestModel.zero_shot(vectors.shape[1], session.parts.interactions.day), vectors)
 
 
-def _encoders(session: _Session, baselines: Baselines, findings: Findings) -> dict[str, EncoderScore]:
-    opened, parts = session.opened, session.parts
-    teacher = opened / "teacher"
-    by_teacher = baselines.text(InterestModel.load(teacher), ItemVectors.load(teacher / "vectors").vectors)
-    by_student = baselines.text(parts.interest, parts.vectors.vectors)
-    return findings.encoders(teacher=(by_teacher, teacher), student=(by_student, opened / "student"))
+def _alone(session: _Session, baselines: Baselines) -> dict[str, IntArray]:
+    """Teacher and student → lists by the dot product of user and item vector."""
+    vectors, interest = session.parts.teachers(session.opened)
+    return {
+        "teacher": baselines.text(interest, vectors.vectors),
+        "student": baselines.text(session.parts.interest, session.parts.vectors.vectors),
+    }
+
+
+def _kept(session: _Session, findings: Findings, alone: Mapping[str, IntArray]) -> dict[str, Comparisons]:
+    """What distillation left: by text alone, and in the whole pipeline where a ranker was taught on the teacher."""
+    exam, metrics = session.exam, findings.shown[:2]
+    teacher, student = (exam.grade(alone[name]) for name in ("teacher", "student"))
+    kept = {TEXT_ALONE: exam.comparisons(student, teacher, metrics)}
+    if (session.opened / "ranker" / WITH_TEACHER).is_dir():
+        err.print("  with the teacher's vectors", markup=False)
+        lists_of_teacher = exam.grade(_with_teacher(session))
+        kept = {WHOLE: exam.comparisons(findings.grades[OURS], lists_of_teacher, metrics)} | kept
+    return kept
+
+
+def _with_teacher(session: _Session) -> IntArray:
+    """The same river with the teacher in the student's place."""
+    parts, as_of = session.parts, session.parts.split.ranker_end
+    ranker = Ranker.load(session.opened / "ranker" / WITH_TEACHER, threads=parts.config.threads)
+    snapshot = session.ours.snapshot.reread(*parts.teachers(session.opened))
+    found = Recommender(snapshot=snapshot, ranker=ranker).recommend(session.histories, k=session.k, as_of=as_of)
+    return lists.matrix(found, np.arange(len(session.exam.user_idx)), session.k)
 
 
 def _importance(ranker: Ranker) -> dict[str, float]:

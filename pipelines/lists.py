@@ -1,5 +1,7 @@
 """Ranked lists as a table for others to read."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
@@ -38,3 +40,12 @@ def table(recommendations: Recommendations, user_ids: list[str], items: Vocabula
 def matrix(recommendations: Recommendations, rows: LongArray, k: int) -> IntArray:
     """int32 (len(rows), k): the lists of chosen users, cut at k, -1 where a list is shorter."""
     return padded(recommendations.indptr, recommendations.item_idx, k)[rows]
+
+
+def stored(folder: Path, user_ids: list[str], items: Vocabulary, k: int) -> IntArray:
+    """int32 (len(user_ids), k): what `table` wrote of chosen users, cut at k, -1 where a list is shorter."""
+    chosen = pl.DataFrame({"user_id": user_ids}, schema={"user_id": pl.String}).with_row_index("row")
+    found = pl.read_parquet(folder / "*.parquet").join(chosen, on="user_id").filter(pl.col("rank") <= k)
+    out = np.full((len(user_ids), k), -1, np.int32)
+    out[found["row"].to_numpy(), found["rank"].to_numpy() - 1] = items.encode(found["item_id"])
+    return out

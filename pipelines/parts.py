@@ -1,6 +1,6 @@
 """What several stages read: the log, the vectors and the settings of a recommender."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.run_directory import RunDirectory
 from recsys.data.catalog import Catalog
@@ -73,3 +73,15 @@ class Parts:
             ranker=ranker,
             config=config or self.config,
         )
+
+    def teachers(self, opened: RunDirectory) -> tuple[ItemVectors, InterestModel]:
+        """The items as the teacher reads them, what task heads read left as it is, and the teacher's user tower.
+
+        Raises:
+            ArtifactError: something is missing or altered.
+            ShapeError: vectors of another catalogue.
+        """
+        teacher = opened.read("teacher")
+        vectors = replace(ItemVectors.load(teacher / "vectors"), traits=self.vectors.traits)
+        vectors.check(self.catalog)
+        return vectors, InterestModel.load(teacher)

@@ -15,7 +15,7 @@ from pipelines.stages import chosen, named
 from recsys import settings
 from recsys.artifacts import read_manifest
 from recsys.data.prepare import parse_until
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, UsageError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
@@ -70,6 +70,22 @@ def run_stage(name: str, directory: Path) -> None:
         err.print(f"{stage.name}: up to date", markup=False)
         return
     importlib.import_module(f"pipelines.{stage.name}").run(opened, stage)
+
+
+def force(directory: Path, *, reason: str) -> None:
+    """Release in spite of the gate's no, in this process; the reason stays with the bundle.
+
+    Raises:
+        UsageError: no reason, or no run.
+    """
+    if not reason.strip():
+        raise UsageError("Expected --force with the reason for releasing in spite of the gate, got none; say why.")
+    opened = RunDirectory.open(directory)
+    stage = named("release", opened.settings)
+    if opened.is_made(stage):
+        err.print(f"{stage.name}: up to date", markup=False)
+        return
+    importlib.import_module("pipelines.release").run(opened, stage, forced=reason.strip())
 
 
 def in_own_process(arguments: Sequence[str], *, name: str, threads: int) -> None:

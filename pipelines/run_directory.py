@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.stages import Stage, kind_of
+from pipelines.stages import VERDICT, Stage, kind_of
 from recsys import __version__
 from recsys.artifacts import digest_of, publish, read_manifest, verify
 from recsys.errors import ArtifactError, UsageError
@@ -116,7 +116,8 @@ class RunDirectory:
         except ArtifactError:
             return False
         config = self.config(stage)
-        return all(m.config == config and dict(m.parents) == parents for m in manifests)
+        asked = [{name: value for name, value in m.config.items() if name != VERDICT} for m in manifests]
+        return all(a == config and dict(m.parents) == parents for a, m in zip(asked, manifests, strict=True))
 
     @contextlib.contextmanager
     def make(self, stage: Stage) -> Iterator[Mapping[str, Path]]:

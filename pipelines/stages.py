@@ -8,6 +8,12 @@ from recsys.settings import Settings
 BUNDLE = "bundles/current"
 """The bundle in use, a link to bundles/<digest>."""
 
+GATE = "gate"
+"""The last verdict on a release, whether it went out or not; what it says of a bundle stays with the bundle, too."""
+
+VERDICT = "verdict"
+"""In the config of a bundle's manifest: what the gate said; no setting asks for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -58,8 +64,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="train_ranker",
         makes=("ranker",),
-        reads=("catalog", "interactions", "student", "vectors"),
-        sections=("task", "retrieval", "ranking", "seed", "threads"),
+        reads=("catalog", "interactions", "teacher", "student", "vectors"),
+        sections=("task", "retrieval", "ranking", "ablation", "seed", "threads"),
     ),
     Stage(
         name="evaluate",

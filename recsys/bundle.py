@@ -1,6 +1,7 @@
 """Everything an answer needs, in one directory with one digest: what is released, recommended from and served."""
 
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys.artifacts import MANIFEST, point_to, publish_by_digest, verify
+from recsys.artifacts import MANIFEST, point_to, publish_by_digest, read_manifest, verify
 from recsys.data.catalog import Catalog
 from recsys.data.config import DataConfig
 from recsys.data.interactions import Histories, Interactions
@@ -176,6 +177,32 @@ class Bundle:
                 f"Expected {name} {facts[name][:12]}… in {directory}, found {found[name][:12]}…; release it again."
             )
         return bundle
+
+
+def release(written: Path, root: Path, *, note: Mapping[str, Any]) -> Path:
+    """Publish a bundle written elsewhere on the same disk as root/<digest>/, then move root/current to it.
+
+    Its files move, and others that lie beside them by now; only its manifest is made anew.
+
+    Args:
+        written: a bundle; nothing is left there.
+        root: the folder of all bundles.
+        note: joins its config, JSON types only.
+
+    Raises:
+        ArtifactError: not a bundle, or the disk is full or not writable; root/current is untouched.
+    """
+    manifest = read_manifest(written, kind=KIND)
+
+    def move(directory: Path) -> None:
+        shutil.copytree(
+            written, directory, dirs_exist_ok=True, copy_function=os.replace, ignore=shutil.ignore_patterns(MANIFEST)
+        )
+
+    config = {**manifest.config, **note}
+    published = publish_by_digest(root, move, kind=KIND, config=config, parents=manifest.parents)
+    point_to(root / CURRENT, published)
+    return published
 
 
 def _array(path: Path) -> np.ndarray[Any, Any]:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from recsys.data.config import Config, DataConfig, QualityConfig, SplitConfig, TaskConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
-from recsys.ranking.config import RankingConfig
+from recsys.ranking.config import AblationConfig, RankingConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
 from recsys.text.bases.config import EncoderConfig
 from recsys.text.config import FinetuneConfig
@@ -39,6 +39,7 @@ class Settings(Config):
     traits: TraitsConfig = TraitsConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
+    ablation: AblationConfig = AblationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
     seed: int = Field(0, ge=0, description="Seed of everything random but the encoders, which have their own.")

@@ -46,6 +46,13 @@ SETTINGS = {
     "ranking.trees.min_rows": 10,
     "evaluation.samples": 200,
     "gate.student_share": 0.5,
+    "gate.pipeline_share": 0.5,
+    "gate.published_share": 0.5,
+    "gate.segment_share": 0.1,
+    "gate.costlier": 10,
+    "gate.slower": 4,
+    "gate.slower_p99": 20,
+    "gate.repeats": 20,
     "threads": 1,
 }
 
@@ -142,11 +149,30 @@ def test_a_gate_that_says_no_exits_3_and_publishes_nothing(places, finished, tmp
     run = tmp_path / "run"
     shutil.copytree(finished[0], run, symlinks=True)
     before = (run / "bundles" / "current").readlink()
-    done = recsys(command(places[0], run, places[1], **{"gate.student_share": 2.0}))
+    done = recsys(command(places[0], run, places[1], **{"gate.bundle_mb": 0.001}))
     assert done.returncode == 3
-    assert "Expected the student to keep 200% of the teacher's ndcg@10" in done.stderr
+    assert "bundle, bytes" in done.stderr
+    assert "Expected every check of the gate to pass, got no from 1 of" in done.stderr
     assert (run / "bundles" / "current").readlink() == before
     assert len([path for path in (run / "bundles").iterdir() if not path.is_symlink()]) == 1
+
+
+def test_a_second_ranker_is_judged_beside_the_bundle_of_the_first(places, finished, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run, symlinks=True)
+    done = recsys(command(places[0], run, places[1], **{"ranking.trees.trees": 40}))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("up to date") == len(STAGES) - 3
+    verdict = read_manifest(run / "bundles" / "current", kind="bundle").config["verdict"]
+    beside = [check for check in verdict["checks"] if check["against"] == "published bundle"]
+    assert {"nDCG@10, whole pipeline", "recall@20, text alone, cold items", "bundle, bytes"} <= {
+        check["what"] for check in beside
+    }
+    text = next(check for check in beside if check["what"] == "nDCG@10, text alone")
+    assert text["share"]["mean"] == 1  # the student is the same
+    readings = json.loads((run / "bundles" / "current" / "measured.json").read_text())
+    memory = next(check for check in readings if check["what"] == "memory")
+    assert 0.5 < memory["candidate"] / memory["reference"] < 2
 
 
 @pytest.mark.parametrize(("stage", "after"), [("finetune", 9.0), ("train_ranker", 2.0)])

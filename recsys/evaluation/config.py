@@ -23,11 +23,40 @@ class EvaluationConfig(Config):
 
 
 class GateConfig(Config):
-    """What an evaluation must show before anything is released."""
+    """What an evaluation must show before anything is released.
+
+    A share is what is left of the reference's mean metric over the same users. A loss stops the release where it is
+    larger than the share allows and certain, too: the 95 % interval of the paired difference lies below 0.
+    """
 
     student_share: float = Field(
-        0.9, ge=0, description="The student alone keeps at least this share of the teacher's headline metric."
+        0.9, ge=0, le=1, description="Share of the teacher's metrics that the student keeps by text alone."
+    )
+    pipeline_share: float = Field(
+        0.95, ge=0, le=1, description="Share that the whole pipeline keeps of the same with the teacher's vectors."
+    )
+    published_share: float = Field(
+        0.95, ge=0, le=1, description="Share kept of the published bundle's metrics, by text alone and as a whole."
+    )
+    segment_share: float = Field(
+        0.85, ge=0, le=1, description="Share kept of teacher and published bundle among cold and among warm items."
     )
     not_below: str = Field(
         "popularity", description="The lists must not be significantly worse than this method's; empty asks nothing."
     )
+    costlier: float = Field(1.25, gt=0, description="Most times the teacher's bytes, and its median time for one text.")
+    slower: float = Field(
+        1.25, gt=0, description="Most times the published bundle's median time, for one text or one answer."
+    )
+    slower_p99: float = Field(2.0, gt=0, description="Most times the published bundle's 99th percentile of times.")
+    larger: float = Field(1.5, gt=0, description="Most times the published bundle's bytes on disk, or encoder's.")
+    heavier: float = Field(1.5, gt=0, description="Most times the published bundle's resident memory.")
+    encoder_ms: float = Field(
+        0, ge=0, description="Most milliseconds for one text at the 99th percentile; 0 sets no limit."
+    )
+    answer_ms: float = Field(
+        0, ge=0, description="Most milliseconds for one answer at the 99th percentile; 0 sets no limit."
+    )
+    bundle_mb: float = Field(0, ge=0, description="Most megabytes (10^6 bytes) on disk; 0 sets no limit.")
+    memory_mb: float = Field(0, ge=0, description="Most megabytes (10^6 bytes) of resident memory; 0 sets no limit.")
+    repeats: int = Field(200, ge=10, description="Texts and answers that are timed on each side.")

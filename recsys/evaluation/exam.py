@@ -1,6 +1,6 @@
 """One exam for every method: the same users, the same truth, the same resamples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,9 +11,10 @@ from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.errors import SplitError
 from recsys.evaluation.compare import Difference, differences, estimates
+from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.metrics import Exposure, per_user, self_information
-from recsys.evaluation.results import Method, Role
+from recsys.evaluation.results import Comparisons, Method, Role
 from recsys.evaluation.segments import segments
 from recsys.evaluation.truth import Truth
 from recsys.schema import DoubleArray, IntArray
@@ -107,6 +108,18 @@ class Exam:
         """Segment → metric → ours - other over the same users."""
         return {
             name: differences(frame, other.per_user[name], samples=self.config.samples, seed=self.config.seed)
+            for name, frame in ours.per_user.items()
+            if len(frame)
+        }
+
+    def comparisons(self, ours: Grades, other: Grades, metrics: Sequence[str]) -> Comparisons:
+        """Ours beside the other over the same users; segments without users are left out."""
+        config = self.config
+        return {
+            name: {
+                metric: Comparison.of(frame, other.per_user[name], metric, samples=config.samples, seed=config.seed)
+                for metric in metrics
+            }
             for name, frame in ours.per_user.items()
             if len(frame)
         }

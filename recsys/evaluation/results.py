@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from recsys.errors import ArtifactError, ShapeError
 from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.reliability import Reliability
@@ -19,6 +20,11 @@ from recsys.schema import Instant
 METRICS = "metrics.json"
 MEASURED = "measured.json"
 T = TypeVar("T")
+
+WHOLE = "whole pipeline"
+TEXT_ALONE = "text alone"
+Comparisons: TypeAlias = Mapping[str, Mapping[str, Comparison]]
+"""Segment → metric → ours beside the other."""
 
 Role: TypeAlias = Literal["ours", "ablation", "baseline"]
 """ours: the method of this run; ablation: ours without something; baseline: something simpler."""
@@ -132,6 +138,7 @@ class Evaluation:
         methods: name → scores, ours included.
         differences: other method → segment → metric → ours - other, paired over users.
         encoders: name → the encoder alone; the teacher is called "teacher".
+        kept: `WHOLE` and `TEXT_ALONE` → with the student's vectors, beside the same with the teacher's.
         sources: source of candidates → what it could give; the union of all is called "all sources".
         training: quantity → its curve over the encoder's training.
         forgetting: old window or new window → what a teacher kept or gained that went on from another; else empty.
@@ -147,6 +154,7 @@ class Evaluation:
     methods: Mapping[str, Method]
     differences: Mapping[str, Mapping[str, Mapping[str, Difference]]]
     encoders: Mapping[str, EncoderScore] = field(default_factory=dict)
+    kept: Mapping[str, Comparisons] = field(default_factory=dict)
     sources: Mapping[str, SourceRecall] = field(default_factory=dict)
     training: Mapping[str, Curve] = field(default_factory=dict)
     forgetting: Mapping[str, Change] = field(default_factory=dict)

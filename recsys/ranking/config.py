@@ -43,3 +43,13 @@ class RecommenderConfig(Config):
     ranking: RankingConfig = Field(default_factory=RankingConfig, description="Features and ranker.")
     seed: int = Field(0, description="Seed of everything random.")
     threads: int = Field(1, ge=1, description="CPU threads of fits and predictions.")
+
+
+class AblationConfig(Config):
+    """Rankers that are trained beside the served one, only to be compared with it."""
+
+    rankers: tuple[Literal["without_encoder", "with_teacher"], ...] = Field(
+        ("without_encoder", "with_teacher"),
+        description="without_encoder: knows nothing of item text; with_teacher: reads the teacher's vectors and scores "
+        "in place of the student's. Each costs a training.",
+    )

@@ -1,5 +1,7 @@
 """The ranker's lessons: what was known at several instants, and what happened next."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from recsys.data.catalog import Catalog
@@ -28,13 +30,27 @@ def training_rows(
 
     At each instant everything behavioural is fitted on what was known then; the labels run to the next instant.
     """
-    tables = []
+    made = snapshots(
+        catalog=catalog, vectors=vectors, interest=interest, interactions=interactions, split=split, config=config
+    )
+    return [table_of(snapshot, interactions, label_end=label_end) for snapshot, label_end in made]
+
+
+def snapshots(
+    *,
+    catalog: Catalog,
+    vectors: ItemVectors,
+    interest: InterestModel,
+    interactions: Interactions,
+    split: TimeSplit,
+    config: RecommenderConfig,
+) -> Iterator[tuple[Snapshot, Instant]]:
+    """What was known at each instant of the split, oldest first, and where its labels end."""
     for as_of, label_end in split.label_windows():
-        snapshot = Snapshot.of(
-            interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config
+        yield (
+            Snapshot.of(interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config),
+            label_end,
         )
-        tables.append(table_of(snapshot, interactions, label_end=label_end))
-    return tables
 
 
 def table_of(snapshot: Snapshot, interactions: Interactions, *, label_end: Instant) -> RankerTable:

@@ -1,6 +1,6 @@
 """All that is known as of an instant, ready to propose and to describe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recsys.data.catalog import Catalog
@@ -62,6 +62,22 @@ class Snapshot:
             vectors.vectors, interest=interest, behaviour=behaviour, known=items.known, config=config.retrieval
         )
         return cls(catalog=catalog, vectors=vectors, retriever=retriever, items=items, config=config)
+
+    def reread(self, vectors: ItemVectors, interest: InterestModel) -> "Snapshot":
+        """The same with items and users read by another encoder; nothing behavioural is fitted anew.
+
+        Raises:
+            ShapeError: vectors of another catalogue or width.
+        """
+        vectors.check(self.catalog)
+        retriever = Retriever.of(
+            vectors.vectors,
+            interest=interest,
+            behaviour=self.retriever.behaviour,
+            known=self.items.known,
+            config=self.config.retrieval,
+        )
+        return replace(self, vectors=vectors, retriever=retriever)
 
     def allowed(
         self, histories: Histories, *, as_of: Instant, mask: BoolArray | None = None, exclude_seen: bool | None = None
