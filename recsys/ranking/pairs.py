@@ -28,6 +28,23 @@ class Tally:
     at: LongArray
     found: BoolArray
 
+    @classmethod
+    def of(
+        cls, taken: Histories, of_event: LongArray, of_pair: LongArray, *, items: ItemState, as_of: Instant
+    ) -> "Tally":
+        """Count events by key, one for each event, and look up the pairs' keys; a key below 0 is none."""
+        keyed = of_event >= 0
+        counters = Counters.of(
+            of_event[keyed],
+            taken.at[keyed],
+            taken.weight[keyed].astype(np.float64),
+            as_of=as_of,
+            half_lives=items.half_lives,
+            day=items.day,
+        )
+        at, found = counters.find(of_pair)
+        return cls(counters=counters, at=at, found=found)
+
     def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:
         """float64 (m,): the pairs' entries of an array over keys."""
         if not len(values):
@@ -83,25 +100,13 @@ class Pairs:
         """Count the histories by user, item, category and brand."""
         taken, rows, item = histories.positives(), candidates.rows, candidates.item_idx
 
-        def tally(of_event: LongArray, of_pair: LongArray, size: int) -> Tally:
-            valid = of_event >= 0
-            counters = Counters.of(
-                (taken.rows * size + of_event)[valid],
-                taken.at[valid],
-                taken.weight[valid].astype(np.float64),
-                as_of=as_of,
-                half_lives=items.half_lives,
-                day=items.day,
-            )
-            at, found = counters.find(rows * size + of_pair if size else rows)
-            return Tally(counters=counters, at=at, found=found & (of_pair >= 0))
+        def tally(of_event: LongArray, of_pair: LongArray) -> Tally:
+            return Tally.of(taken, of_event, of_pair, items=items, as_of=as_of)
 
         def by(code: IntArray) -> Tally:
-            return tally(
-                code[taken.item_idx].astype(np.int64), code[item].astype(np.int64), int(code.max(initial=0)) + 1
-            )
+            size = int(code.max(initial=0)) + 1
+            return tally(_keys(taken.rows, code[taken.item_idx], size), _keys(rows, code[item], size))
 
-        nobody = np.zeros(len(taken.item_idx), np.int64)
         return cls(
             as_of=as_of,
             items=items,
@@ -109,8 +114,8 @@ class Pairs:
             rows=rows,
             taken=taken,
             met=contacts(histories),
-            users=tally(nobody, np.zeros(len(rows), np.int64), 1),
-            own=tally(taken.item_idx.astype(np.int64), item.astype(np.int64), len(items)),
+            users=tally(taken.rows, rows),
+            own=tally(_keys(taken.rows, taken.item_idx, len(items)), _keys(rows, item, len(items))),
             by_category=by(items.category),
             by_brand=by(items.brand),
             likeness=_likeness(taken, candidates, vectors.vectors),
@@ -132,6 +137,11 @@ class Pairs:
 
 
 LATEST = 5
+
+
+def _keys(rows: LongArray, code: IntArray, size: int) -> LongArray:
+    """One key for each user row and code in [0, size); -1 where there is no code."""
+    return np.where(code < 0, np.int64(-1), rows * size + code)
 
 
 def _likeness(taken: Histories, candidates: Candidates, vectors: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """Small logs and evaluations whose answers are known."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.reliability import Bin, Reliability
 from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Method, SourceRecall
 from recsys.evaluation.truth import Truth
-from recsys.schema import EVENT_CODES
+from recsys.schema import DAY, EVENT_CODES
 
 Row: TypeAlias = tuple[int, int, int, float] | tuple[int, int, int, float, int]
 MakeLog: TypeAlias = Callable[..., Interactions]
@@ -63,80 +63,91 @@ def make_truth() -> MakeTruth:
 @pytest.fixture
 def evaluation() -> Evaluation:
     """One of everything an evaluation can hold: ours .30, an ablation .29, two baselines .20 and .10."""
-
-    def at(mean: float, n: int = 500) -> Estimate:
-        return Estimate(mean=mean, low=mean - 0.01, high=mean + 0.01, n=n)
-
-    def off(mean: float, n: int = 500) -> Difference:
-        return Difference(mean=mean, low=mean - 0.02, high=mean + 0.02, n=n)
-
-    def method(role: str, ndcg: float) -> Method:
-        overall = {"ndcg@10": at(ndcg), "recall@20": at(ndcg + 0.05), "novelty@10": at(8.25)}
-        cold = {"ndcg@10": Estimate(mean=ndcg / 2, low=None, high=None, n=1)}
-        return Method(  # type: ignore[arg-type]
-            role=role, scores={"overall": overall, "cold items": cold}, exposure=Exposure(coverage=0.5, gini=0.25)
-        )
-
-    def ours_minus(mean: float) -> dict[str, dict[str, Difference]]:
-        return {
-            "overall": {"ndcg@10": off(mean), "recall@20": off(mean)},
-            "cold items": {"ndcg@10": Difference(mean=mean / 2, low=None, high=None, n=1)},
-        }
-
     return Evaluation(
-        data=DataCard(
-            name="toy shop",
-            rows=1234,
-            filtered={"cancelled": 56},
-            rejects={"item_id is null": 7},
-            users=600,
-            items=50,
-            events={"purchase": 1000, "click": 234},
-            clock="real",
-            first=0,
-            encoder_end=80 * 86_400_000_000,
-            ranker_end=90 * 86_400_000_000,
-            end=100 * 86_400_000_000,
-        ),
+        data=_card(),
         target="new",
         shown=("ndcg@10", "recall@20"),
         ours="recsys",
         methods={
-            "popularity": method("baseline", 0.10),
-            "recsys": method("ours", 0.30),
-            "EASE": method("baseline", 0.20),
-            "recsys without text": method("ablation", 0.29),
+            "popularity": _method("baseline", 0.10),
+            "recsys": _method("ours", 0.30),
+            "EASE": _method("baseline", 0.20),
+            "recsys without text": _method("ablation", 0.29),
         },
         differences={
-            "popularity": ours_minus(0.20),
-            "EASE": ours_minus(0.10),
-            "recsys without text": ours_minus(0.01),
+            "popularity": _ours_minus(0.20),
+            "EASE": _ours_minus(0.10),
+            "recsys without text": _ours_minus(0.01),
         },
-        encoders={
-            "teacher": EncoderScore(layers=6, size=90_900_000, scores={"ndcg@10": at(0.08), "recall@20": at(0.1)}),
-            "student": EncoderScore(
-                layers=2, size=22_000_000, scores={"ndcg@10": at(0.076)}, kept={"ndcg@10": at(0.95)}
-            ),
-        },
-        sources={"all sources": SourceRecall(recall=at(0.6), candidates=312.5)},
+        encoders=_encoders(),
+        sources={"all sources": SourceRecall(recall=_at(0.6), candidates=312.5)},
         training={"loss": Curve(steps=(10, 20, 30), values=(5.0, 4.0, 3.5))},
-        forgetting={
-            "old": Change(
-                start=0, end=86_400_000_000, before=at(0.2), after=at(0.195), difference=off(-0.005), kept=at(0.975)
-            )
-        },
-        reliability={
-            "student, test window": Reliability(
-                ece=Estimate(mean=0.0625, low=0.05, high=0.075, n=321),
-                chance=0.0125,
-                bins=(
-                    Bin(interest=0.25, share=0.3, low=0.2, high=0.4, weight=0.375, n=9001),
-                    Bin(interest=0.75, share=0.7, low=None, high=None, weight=0.625, n=77),
-                ),
-                taken=654,
-                others=8424,
-            )
-        },
+        forgetting={"old": _change()},
+        reliability={"student, test window": _reliability()},
         importance={"text.interest": 0.6, "user.idle_days": 0.4},
         measured=Measured(encoder_ms={"student": 1.25}, stage_seconds={"finetune": 412.0}),
+    )
+
+
+def _at(mean: float) -> Estimate:
+    return Estimate(mean=mean, low=mean - 0.01, high=mean + 0.01, n=500)
+
+
+def _off(mean: float) -> Difference:
+    return Difference(mean=mean, low=mean - 0.02, high=mean + 0.02, n=500)
+
+
+def _card() -> DataCard:
+    return DataCard(
+        name="toy shop",
+        rows=1234,
+        filtered={"cancelled": 56},
+        rejects={"item_id is null": 7},
+        users=600,
+        items=50,
+        events={"purchase": 1000, "click": 234},
+        clock="real",
+        first=0,
+        encoder_end=80 * DAY,
+        ranker_end=90 * DAY,
+        end=100 * DAY,
+    )
+
+
+def _method(role: Literal["ours", "baseline", "ablation"], ndcg: float) -> Method:
+    overall = {"ndcg@10": _at(ndcg), "recall@20": _at(ndcg + 0.05), "novelty@10": _at(8.25)}
+    cold = {"ndcg@10": Estimate(mean=ndcg / 2, low=None, high=None, n=1)}
+    return Method(
+        role=role, scores={"overall": overall, "cold items": cold}, exposure=Exposure(coverage=0.5, gini=0.25)
+    )
+
+
+def _ours_minus(mean: float) -> dict[str, dict[str, Difference]]:
+    return {
+        "overall": {"ndcg@10": _off(mean), "recall@20": _off(mean)},
+        "cold items": {"ndcg@10": Difference(mean=mean / 2, low=None, high=None, n=1)},
+    }
+
+
+def _encoders() -> dict[str, EncoderScore]:
+    return {
+        "teacher": EncoderScore(layers=6, size=90_900_000, scores={"ndcg@10": _at(0.08), "recall@20": _at(0.1)}),
+        "student": EncoderScore(layers=2, size=22_000_000, scores={"ndcg@10": _at(0.076)}, kept={"ndcg@10": _at(0.95)}),
+    }
+
+
+def _change() -> Change:
+    return Change(start=0, end=DAY, before=_at(0.2), after=_at(0.195), difference=_off(-0.005), kept=_at(0.975))
+
+
+def _reliability() -> Reliability:
+    return Reliability(
+        ece=Estimate(mean=0.0625, low=0.05, high=0.075, n=321),
+        chance=0.0125,
+        bins=(
+            Bin(interest=0.25, share=0.3, low=0.2, high=0.4, weight=0.375, n=9001),
+            Bin(interest=0.75, share=0.7, low=None, high=None, weight=0.625, n=77),
+        ),
+        taken=654,
+        others=8424,
     )
