@@ -129,7 +129,7 @@ def test_a_pruned_student_learns_what_it_lost(encoder, corpus, kind, tmp_path):
         config = DistillConfig.model_validate(settings | {"max_steps": steps})
         student = distill(tmp_path, corpus, config=config, progress=lambda *_: None).encoder
         distances.append(1 - float((student.encode(corpus.texts) * before).sum(axis=1).mean()))
-    assert distances[1] < distances[0] / 2
+    assert distances[1] < 0.7 * distances[0]
     linears = [linear for layer in student.tower.layers for linear in Block.of(layer).linear]
     zeros = sum(int((linear.weight == 0).sum()) for linear in linears)
     if kind == "structured":

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.schema import LongArray, Progress
+from recsys.schema import IntArray, LongArray, Progress
 from recsys.text.corpus import Corpus
 from recsys.text.cross.cross_encoder import CrossEncoder
 from recsys.text.cross.reranking import scored
@@ -51,7 +51,7 @@ class JointScores:
         return cls(users=users, texts=texts, scores=torch.from_numpy(scores))
 
 
-def _nearest(corpus: Corpus, two_tower: TwoTower, users: LongArray, k: int) -> LongArray:
+def _nearest(corpus: Corpus, two_tower: TwoTower, users: IntArray, k: int) -> LongArray:
     """int64 (U, K), where K is k, or what every user has left if that is less."""
     histories = corpus.histories(users)
     scores = two_tower.interest.user_vectors(histories, two_tower.vectors, as_of=corpus.end) @ two_tower.vectors.T

@@ -1,6 +1,5 @@
 """What a student is to match: computed once, and the same for all students of a teacher."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from torch.nn.functional import normalize
 from recsys.data.interactions import Histories
 from recsys.errors import ConfigError
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import FloatArray, Progress
+from recsys.schema import FloatArray, LongArray, Progress
 from recsys.text.corpus import Corpus
 from recsys.text.cross.two_tower import TwoTower
 from recsys.text.distill.config import DistillConfig
@@ -98,11 +97,10 @@ class Lesson:
             joint=joint,
         )
 
-    def teacher_scores(self, users: Sequence[int], texts: Sequence[int], temperature: float) -> Tensor:
+    def teacher_scores(self, users: LongArray, texts: LongArray, temperature: float) -> Tensor:
         """float32 (B, C): log of the mean over teachers of the softmax over the texts of score / temperature."""
-        logs = [
-            torch.log_softmax(voice.users[users] @ voice.vectors[texts].T / temperature, dim=1) for voice in self.voices
-        ]
+        b, c = torch.from_numpy(users), torch.from_numpy(texts)
+        logs = [torch.log_softmax(v.users[b] @ v.vectors[c].T / temperature, dim=1) for v in self.voices]
         return torch.stack(logs).logsumexp(dim=0) - float(np.log(len(logs)))
 
 

@@ -5,11 +5,12 @@ lost by it the lesson brings back.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recsys.errors import TrainingError
 from recsys.text.bases.head import Head
@@ -32,7 +33,6 @@ _AXES: Mapping[str, tuple[str, ...]] = {
     "output.LayerNorm.weight": ("states",),
     "output.LayerNorm.bias": ("states",),
 }
-_BELOW = "embeddings."
 
 Weights = Mapping[str, Tensor]
 """Of a layer, by name."""
@@ -74,8 +74,7 @@ def narrow(tower: TextTower, width: int) -> TextTower:
     states = _top(_channels(tower, layers), width)
     inner = round(len(layers[0]["intermediate.dense.bias"]) * width / tower.width)
     small = TextTower(_empty(tower.transformer, width, width // size, inner), tower.head.pooling)
-    below = {name: weight[..., states] for name, weight in tower.transformer.embeddings.state_dict().items()}  # type: ignore[union-attr,operator]
-    small.transformer.embeddings.load_state_dict(below)  # type: ignore[union-attr,operator]
+    _embeddings(small).load_state_dict({name: w[..., states] for name, w in _embeddings(tower).state_dict().items()})
     for layer, weights in zip(small.layers, layers, strict=True):
         kept = Kept(states=states, heads=_heads(weights, size, width), inner=_top(_units(weights), inner))
         layer.load_state_dict({name: kept.cut(name, weight) for name, weight in weights.items()})
@@ -91,7 +90,7 @@ def _head_size(tower: TextTower, width: int) -> int:
             f"Expected states of at most {tower.width}, the teacher's width, got distill.width = {width}; lower it."
         )
     parts = {name for layer in tower.layers for name in layer.state_dict()}
-    if parts != set(_AXES) or tower.transformer.embeddings.word_embeddings.weight.shape[1] != tower.width:  # type: ignore[union-attr]
+    if parts != set(_AXES) or _embeddings(tower).word_embeddings.weight.shape[1] != tower.width:
         raise TrainingError(
             f"Expected a teacher laid out like BERT to make a narrower student of, got "
             f"{type(tower.transformer).__name__}; set distill.width = 0, or choose another base."
@@ -105,18 +104,22 @@ def _head_size(tower: TextTower, width: int) -> int:
     return size
 
 
-def _empty(model: nn.Module, width: int, heads: int, inner: int) -> nn.Module:
+def _embeddings(tower: TextTower) -> Any:
+    return tower.transformer.embeddings
+
+
+def _empty(model: Any, width: int, heads: int, inner: int) -> Any:
     """The same kind of model with weights of other shapes, to be filled."""
     config = copy.deepcopy(model.config)
-    config.hidden_size, config.num_attention_heads, config.intermediate_size = width, heads, inner  # type: ignore[union-attr]
+    config.hidden_size, config.num_attention_heads, config.intermediate_size = width, heads, inner
     with torch.random.fork_rng(devices=[]):
-        small: nn.Module = type(model)(config)
+        small = type(model)(config)
     if hasattr(small, "pooler"):
         small.pooler = None
     return small
 
 
-def _channels(tower: TextTower, layers: list[Weights]) -> Tensor:
+def _channels(tower: TextTower, layers: Sequence[Weights]) -> Tensor:
     """(W,): share that a channel has in what is read from the states, summed over all readers.
 
     A norm's weight γ is the spread of its channel c: γ² · Σ_i W_ic² is the variance that reader W takes from it.
@@ -128,8 +131,8 @@ def _channels(tower: TextTower, layers: list[Weights]) -> Tensor:
     return shares
 
 
-def _read(tower: TextTower, layers: list[Weights]) -> Iterator[tuple[Tensor, Tensor]]:
-    gain = tower.transformer.embeddings.LayerNorm.weight.detach()  # type: ignore[union-attr]
+def _read(tower: TextTower, layers: Sequence[Weights]) -> Iterator[tuple[Tensor, Tensor]]:
+    gain = _embeddings(tower).LayerNorm.weight.detach()
     for weights in layers:
         for name in _READERS:
             yield gain, weights[name]

@@ -12,6 +12,7 @@ from recsys.schema import FloatArray, Progress
 from recsys.text.config import OptimiserConfig
 from recsys.text.distill.config import DistillConfig
 from recsys.text.distill.curriculum import Curriculum
+from recsys.text.distill.head_start import fit_head
 from recsys.text.distill.lesson import Lesson
 from recsys.text.distill.objective import Objective
 from recsys.text.distill.pupil import Pupil, TransformerPupil
@@ -44,6 +45,8 @@ def teach(tower: TextTower, lesson: Lesson, *, config: DistillConfig, progress: 
     with limited(config.threads), tempfile.TemporaryDirectory() as work:
         path = Path(work) / "states.npy"
         pupil = TransformerPupil.of(tower, lesson.tokens, layers=config.frozen_layers, path=path)
+        with torch.no_grad():
+            fit_head(tower.head, pupil.frozen.pooled(tower, np.arange(len(lesson.tokens))), lesson.vectors)
         vectors = learn(pupil, lesson, config=config, progress=progress)
         validation = Validation.of(lesson.corpus)
         calibrated = validation.calibrated(lesson.interest, vectors, lesson.interest.calibration.kind)
