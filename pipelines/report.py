@@ -5,9 +5,12 @@ from typing import Literal
 
 from pipelines.console import err
 from pipelines.run_directory import RunDirectory
+from pipelines.students import parents
+from recsys.artifacts import read_manifest
 from recsys.evaluation.report import render
 from recsys.evaluation.results import METRICS, Evaluation
 from recsys.evaluation.table import table
+from recsys.evaluation.variants import KIND, Variants
 
 
 def report(directory: Path, *, form: Literal["json", "table"]) -> None:
@@ -17,11 +20,23 @@ def report(directory: Path, *, form: Literal["json", "table"]) -> None:
         UsageError: no run there.
         ArtifactError: nothing evaluated yet.
     """
-    folder = RunDirectory.open(directory).read("evaluation")
+    opened = RunDirectory.open(directory)
+    folder = opened.read("evaluation")
     evaluation = Evaluation.load(folder)
     page = directory / "report.html"
     temporary = page.with_name(f".{page.name}")
-    temporary.write_text(render(evaluation), encoding="utf-8")
+    temporary.write_text(render(evaluation, _variants(opened)), encoding="utf-8")
     temporary.replace(page)
     print((folder / METRICS).read_text() if form == "json" else table(evaluation))
     err.print(f"report: {page}", markup=False)
+
+
+def _variants(opened: RunDirectory) -> Variants | None:
+    """What `recsys bench student` measured, if it did, of this run's teacher."""
+    folder = opened / KIND
+    if not folder.is_dir():
+        return None
+    if read_manifest(folder, kind=KIND).parents != parents(opened):
+        err.print(f"  {folder} is of another teacher or student and left out; run `recsys bench student` again.")
+        return None
+    return Variants.load(folder)

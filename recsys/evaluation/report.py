@@ -7,11 +7,13 @@ from html import escape
 from recsys.evaluation.calibration import calibration
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.markup import cell, section, table
+from recsys.evaluation.pareto import variants
 from recsys.evaluation.plots import bar, line, scale, whisker
 from recsys.evaluation.results import EncoderScore, Evaluation
 from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.style import STYLE
 from recsys.evaluation.table import in_order
+from recsys.evaluation.variants import Variants
 from recsys.evaluation.wording import ablation, headline, label, number
 from recsys.schema import Instant
 
@@ -23,13 +25,14 @@ _READING = (
 )
 
 
-def render(evaluation: Evaluation) -> str:
-    """The whole page. Equal evaluations give equal bytes."""
+def render(evaluation: Evaluation, found: Variants | None = None) -> str:
+    """The whole page, with variants of the encoder where they were measured. Equal values give equal bytes."""
     sections = [
         section("Methods", _methods(evaluation)),
         section("What the parts add", _ablations(evaluation)),
         section("Segments", _segments(evaluation)),
         section("The encoder alone", _encoders(evaluation)),
+        section("Variants of the encoder", variants(found)),
         section("Interest as a probability", calibration(evaluation.reliability)),
         section("Candidates", _sources(evaluation)),
         section("Training", _training(evaluation)),

@@ -9,6 +9,7 @@ import pytest
 from recsys.evaluation.report import render
 from recsys.evaluation.results import Measured
 from recsys.evaluation.wording import ablation, headline
+from tests.evaluation.test_variants import make
 
 EVIL = "<script>alert('1')</script>&\"x\""
 VOID = {"meta", "path", "rect", "circle"}
@@ -125,6 +126,16 @@ def test_empty_parts_are_left_out(evaluation):
     titles = re.findall("<h2>(.*?)</h2>", render(bare))
     assert titles == ["Methods", "Segments", "All metrics", "Data and time"]
     parse(bare)
+
+
+def test_variants_of_the_encoder_are_drawn_where_they_were_measured(evaluation):
+    page = Page()
+    page.feed(render(evaluation, make()))
+    page.close()
+    assert page.open == []
+    assert page.tags.count("section") == 12
+    assert page.tags.count("circle") == parse(evaluation).tags.count("circle") + 4
+    assert "Variants of the encoder" in page.words
 
 
 def test_long_importance_is_cut_and_says_so(evaluation):
