@@ -1,9 +1,12 @@
 """Stage: teacher → student of fewer layers, exported to ONNX, with both measured side by side."""
 
+from pathlib import Path
+
 from pipelines.console import err, progress
 from pipelines.reliability import on_validation
-from pipelines.run_directory import RunDirectory
+from pipelines.run_directory import TEACHER, RunDirectory
 from pipelines.stages import Stage
+from recsys.artifacts import verify
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
@@ -26,6 +29,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     interactions, split = Interactions.load(log), TimeSplit.load(log)
     corpus = Corpus.of(catalog, interactions, split.encoder_end, valid_fraction=settings.finetune.valid_fraction)
     teacher = opened.read("teacher")
+    for other in config.teachers:
+        verify(Path(other), kind=TEACHER)
     with progress("step") as show:
         student = distill(teacher, corpus, config=config, progress=show)
     with opened.make(stage) as out:

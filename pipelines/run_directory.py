@@ -15,7 +15,9 @@ from recsys.settings import Settings, validate
 
 RUN_FILE = "run.json"
 HEAD = "head"
-"""The kind of a task head's manifest."""
+TEACHER = "teacher"
+CROSS_ENCODER = "cross_encoder"
+"""The kinds of manifests outside a run: of a task head, of a teacher, and of a cross-encoder, which teaches too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,16 +99,24 @@ class RunDirectory:
         return config
 
     def parents(self, stage: Stage) -> dict[str, str]:
-        """Digests of what the stage reads; task heads and a teacher to go on from lie outside the run.
+        """Digests of what the stage reads; task heads and further teachers lie outside the run.
 
         Raises:
             ArtifactError: something it reads has not been made.
         """
-        heads = self.settings.traits.heads if "traits" in stage.sections else ()
-        last = self.settings.finetune.continual.start if "finetune" in stage.sections else ""
-        outside = dict.fromkeys(heads, HEAD) | ({last: "teacher"} if last else {})
         made = {name: read_manifest(self / name, kind=name).digest for name in stage.reads}
-        return made | {path: read_manifest(Path(path), kind=kind).digest for path, kind in outside.items()}
+        outside = self._outside(stage).items()
+        return made | {path: read_manifest(Path(path), kind=kind).digest for path, kind in outside if path}
+
+    def _outside(self, stage: Stage) -> dict[str, str]:
+        """Path → kind of what the stage's settings name; an empty path is none."""
+        named = {
+            "traits": dict.fromkeys(self.settings.traits.heads, HEAD),
+            "finetune": {self.settings.finetune.continual.start: TEACHER},
+            "distill": dict.fromkeys(self.settings.distill.teachers, TEACHER)
+            | {self.settings.distill.cross.directory: CROSS_ENCODER},
+        }
+        return {path: kind for section in stage.sections for path, kind in named.get(section, {}).items()}
 
     def is_made(self, stage: Stage) -> bool:
         """Whether everything the stage makes is there, from these very inputs and settings."""

@@ -5,6 +5,7 @@ import pytest
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import STAGES, Stage
 from recsys import settings
+from recsys.artifacts import publish, read_manifest
 from recsys.errors import ArtifactError, UsageError
 
 FIRST = Stage(name="first", makes=("a", "b"), reads=(), sections=("split",))
@@ -90,3 +91,18 @@ def test_a_missing_run_is_a_usage_error(tmp_path):
 def test_every_section_a_stage_names_exists():
     names = set(settings.Settings.model_fields)
     assert {section for stage in STAGES for section in stage.sections} <= names
+
+
+def test_teachers_from_elsewhere_are_parents_of_a_student(tmp_path):
+    other, cross = tmp_path / "other", tmp_path / "cross"
+    for directory, kind in ((other, "teacher"), (cross, "cross_encoder")):
+        with publish(directory, kind=kind, config={}, parents={}) as work:
+            (work / "file.txt").write_text("x")
+    stage = Stage(name="third", makes=("c",), reads=(), sections=("distill",))
+    alone = opened(tmp_path / "run")
+    assert alone.parents(stage) == {}
+    run = opened(tmp_path / "run", f'distill.teachers=["{other}"]', f"distill.cross.directory={cross}")
+    assert run.parents(stage) == {
+        str(other): read_manifest(other, kind="teacher").digest,
+        str(cross): read_manifest(cross, kind="cross_encoder").digest,
+    }
