@@ -33,7 +33,8 @@ small { color: var(--dim); display: block; font-size: .82em; line-height: 1.2; }
 .plot .ours + svg, .plot svg.ours { color: var(--ours); }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: .5rem 1.2rem; }
 .charts svg { width: 100%; height: auto; color: var(--ours); display: block; }
-.charts text { fill: var(--dim); font-size: 11px; }
+.charts text, .pareto text { fill: var(--dim); font-size: 11px; }
+.pareto svg { width: 100%; height: auto; color: var(--ours); display: block; }
 .strip { display: flex; margin: .4rem 0; font-size: .82rem; border-radius: .3rem; overflow: hidden; }
 .strip span { padding: .25rem .4rem; border-right: 2px solid var(--card); color: #fff; background: #6c7789;
   overflow: hidden; white-space: nowrap; min-width: 3.6rem; }
