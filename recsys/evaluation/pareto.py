@@ -14,10 +14,10 @@ LARGEST, LINE = 20.0, 13.0
 
 _READING = (
     "Each circle is an encoder, named or numbered as in the table: higher finds more, further left is faster, its area "
-    "is the size of its file. The line joins those that no other betters; what this run serves is filled. nDCG@10 is that of "
-    "the validation window before the encoder's end, by text and history alone; the difference to the teacher is over "
-    "the same users. Milliseconds are of one text alone, texts a second of many at once, tokenisation included; all "
-    "were timed in turn in one process, {threads}, medians of rounds."
+    "is the size of its file. The line joins those that no other betters; what this run serves is filled. nDCG@10 is "
+    "that of the validation window before the encoder's end, by text and history alone; the difference to the teacher "
+    "is over the same users. Milliseconds are of one text alone, texts a second of many at once, tokenisation "
+    "included; all were timed in turn in one process, {threads}, medians of rounds."
 )
 
 
