@@ -17,6 +17,11 @@ class CrossTeacherConfig(Config):
     candidates: int = Field(16, ge=2, description="Texts a user it is asked about: the nearest by the teacher.")
     temperature: float = Field(1.0, gt=0, description="Temperature of its score distributions.")
 
+    @property
+    def teaches(self) -> bool:
+        """Whether there is one that counts."""
+        return bool(self.directory) and self.weight > 0
+
 
 class DistillConfig(Config):
     """How the student learns from the teacher: a sum of losses, each with its weight."""
@@ -79,7 +84,7 @@ class DistillConfig(Config):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        cross = self.cross.weight if self.cross.directory else 0
-        if self.vectors + self.hidden + self.scores + self.labels + cross == 0:
-            raise ValueError("expected a weight above 0 for vectors, hidden, scores or labels, all are 0")
+        scores = self.scores if self.users_per_step else 0
+        if self.vectors + self.hidden + self.labels + scores == 0 and not self.cross.teaches:
+            raise ValueError("expected a weight above 0 for vectors, hidden, scores, with users, or labels, all are 0")
         return self

@@ -85,7 +85,7 @@ class Lesson:
             vectors = normalize(torch.stack([voice.vectors for voice in voices]).mean(dim=0), dim=1)
             users = {dim: _users(interest.cut(dim), prefix(vectors, dim).numpy(), histories, corpus) for dim in dims}
             two_tower = TwoTower(interest=interest, vectors=vectors.numpy())
-            joint = JointScores.of(teaching, two_tower, config.cross, progress) if config.cross.directory else None
+            joint = JointScores.of(teaching, two_tower, config.cross, progress) if config.cross.teaches else None
         return cls(
             corpus=corpus,
             encoder=encoder,

@@ -85,7 +85,7 @@ class Objective:
             found["hidden"] = config.hidden * self.hidden.loss(step.texts, reading)
         if self.labels is not None and step.taken is not None:
             found["labels"] = config.labels * self._labels(reading.vectors, step, step.taken, self.labels)
-        if self.lesson.joint is not None and config.cross.weight > 0:
+        if self.lesson.joint is not None:
             found["cross"] = config.cross.weight * self._cross(reading.vectors, step)
         return found
 
