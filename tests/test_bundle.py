@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from recsys.artifacts import MANIFEST, write_manifest
-from recsys.bundle import CURRENT, KIND, Bundle
+from recsys.bundle import CURRENT, KIND, Bundle, release
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
@@ -297,3 +297,21 @@ def test_a_shop_without_users_can_be_released(
     nobody = Interactions(events=shop.interactions.events.clear(), users=Vocabulary.of([]), n_items=48)
     publish(tmp_path, replace(shop, interactions=nobody), recommender, toy_encoder)
     assert len(Bundle.load(tmp_path / CURRENT).histories(["anybody"])) == 1
+
+
+def test_a_bundle_written_elsewhere_is_published_with_a_note_and_a_file(
+    shop, recommender: Recommender, toy_encoder: Path, tmp_path: Path
+) -> None:
+    written = publish(tmp_path / "work", shop, recommender, toy_encoder)
+    (written / "measured.json").write_text("[1]")
+    published = release(written, tmp_path / "bundles", note={"verdict": {"checks": [0.1, None]}})
+    assert (tmp_path / "bundles" / CURRENT).resolve() == published
+    bundle = Bundle.load(published)
+    assert bundle.digest == published.name != written.name
+    assert bundle.config == {"data": {"text_chars": 600}, "verdict": {"checks": [0.1, None]}}
+    assert (published / "measured.json").read_text() == "[1]"
+    again = publish(tmp_path / "work", shop, recommender, toy_encoder)
+    (again / "measured.json").write_text("[2]")  # a slower day
+    assert release(again, tmp_path / "bundles", note={"verdict": {"checks": [0.1, None]}}) == published
+    with pytest.raises(ArtifactError, match="Expected a bundle at"):
+        release(tmp_path / "nothing", tmp_path / "bundles", note={})

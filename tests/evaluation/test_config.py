@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from recsys.evaluation.config import EvaluationConfig
+from recsys.evaluation.config import EvaluationConfig, GateConfig
 
 
 @pytest.mark.parametrize("setting", [{"lengths": ()}, {"lengths": (0,)}, {"samples": 10}, {"new_user_span": 2.0}])
@@ -12,7 +12,14 @@ def test_senseless_settings_are_refused(setting):
         EvaluationConfig(**setting)
 
 
-def test_every_setting_has_a_sentence():
-    for name, field in EvaluationConfig.model_fields.items():
+@pytest.mark.parametrize("setting", [{"student_share": 1.1}, {"segment_share": -0.1}, {"slower": 0}, {"repeats": 9}])
+def test_senseless_limits_are_refused(setting):
+    with pytest.raises(ValidationError):
+        GateConfig(**setting)
+
+
+@pytest.mark.parametrize("config", [EvaluationConfig, GateConfig])
+def test_every_setting_has_a_sentence(config):
+    for name, field in config.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name

@@ -29,3 +29,9 @@ def test_a_table_has_a_row_for_each_item_ranked_from_one():
 def test_a_matrix_picks_users_cuts_and_pads():
     assert lists.matrix(FOUND, np.array([2, 0, 1]), 1).tolist() == [[2], [1], [-1]]
     assert lists.matrix(FOUND, np.array([0]), 3).tolist() == [[1, 0, -1]]
+
+
+def test_stored_lists_come_back_in_the_order_of_the_users_asked(tmp_path):
+    lists.table(FOUND, ["u", "v", "w"], ITEMS).write_parquet(tmp_path / "part-00000.parquet")
+    assert lists.stored(tmp_path, ["w", "v", "u"], ITEMS, 2).tolist() == [[2, -1], [-1, -1], [1, 0]]
+    assert lists.stored(tmp_path, ["u"], ITEMS, 1).tolist() == [[1]]

@@ -16,7 +16,7 @@ from pipelines.river import force, run_stage
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import named
 from recsys import settings
-from recsys.artifacts import publish, read_manifest, verify, write_manifest
+from recsys.artifacts import publish, read_manifest, sha256, verify, write_manifest
 from recsys.bundle import Bundle
 from recsys.data.catalog import Catalog
 from recsys.data.config import SplitConfig
@@ -69,10 +69,11 @@ def put(path, kind, write):
 def put_student(path, shop, encoder, *, model=None):
     def write(work):
         shutil.copytree(encoder, work, dirs_exist_ok=True)
-        facts = json.loads((work / "encoder.json").read_text())
-        (work / "encoder.json").write_text(json.dumps(facts | {"layers": 1}))
         if model is not None:
             onnx.save(model, work / "model.onnx")
+        facts = json.loads((work / "encoder.json").read_text())
+        facts |= {"layers": 1, "digest": sha256(work / "model.onnx")}
+        (work / "encoder.json").write_text(json.dumps(facts))
         InterestModel.zero_shot(16, shop.interactions.day).save(work)
         (work / "measured.json").write_text(json.dumps({"encoder_ms": {"student": 0.1, "teacher": 1.0}}))
 

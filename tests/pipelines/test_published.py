@@ -1,0 +1,64 @@
+"""What is published, read on another catalogue and log."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines import published
+from pipelines.published import Published
+from recsys.bundle import Bundle
+from recsys.data.catalog import Catalog
+from recsys.errors import ArtifactError
+from recsys.retrieval.traits import Trait
+
+
+@pytest.fixture(scope="module")
+def bundle(bundle_root):
+    return Bundle.load(bundle_root / "current")
+
+
+def changed(catalog, **more):
+    """The catalogue without its first item, with one of another text and one that is new."""
+    items = catalog.items.select(pl.exclude("item_idx", "text")).slice(1)
+    renamed = items.with_columns(
+        title=pl.when(pl.col("item_id") == items["item_id"][3]).then(pl.lit("Puppet kite")).otherwise("title")
+    )
+    fresh = items.head(1).with_columns(item_id=pl.lit("zz-new"), title=pl.lit("Whisk and ladle"))
+    return Catalog.of(pl.concat([renamed, fresh]), text_chars=600)
+
+
+def test_texts_it_knows_keep_their_vectors_and_others_are_encoded(bundle, monkeypatch):
+    other = changed(bundle.catalog)
+    encoded = []
+    encode = type(bundle.encoder).encode
+    monkeypatch.setattr(
+        type(bundle.encoder), "encode", lambda self, texts: encoded.extend(texts) or encode(self, texts)
+    )
+    found = published._vectors(bundle, other)
+    assert sorted(encoded) == sorted([other.texts[3], other.texts[-1]])
+    found.check(other)
+    assert found.encoder_digest == bundle.encoder.digest
+    np.testing.assert_allclose(found.vectors, encode(bundle.encoder, list(other.texts)), atol=1e-6)
+
+
+def test_its_own_catalogue_needs_no_encoding(bundle, monkeypatch):
+    monkeypatch.setattr(type(bundle.encoder), "encode", lambda *_: pytest.fail("encoded"))
+    found = published._vectors(bundle, bundle.catalog)
+    np.testing.assert_array_equal(found.vectors, bundle.recommender.vectors.vectors)
+
+
+def test_what_heads_read_moves_along_and_is_nothing_for_new_texts():
+    classes = Trait.of(
+        "topic", pl.DataFrame({"a": [0.25, 0.5], "b": [0.75, 0.5]}, schema={"a": pl.Float32, "b": pl.Float32})
+    )
+    moved = published._moved(classes, [1, None, 0])
+    np.testing.assert_array_equal(moved.levels, [[0.5, 0.5], [np.nan, np.nan], [0.25, 0.75]])
+    things = Trait.of("brand", pl.DataFrame({"x": [["acme"], []]}, schema={"x": pl.List(pl.String)}))
+    assert published._moved(things, [None, 0]).table["x"].to_list() == [None, ["acme"]]
+
+
+def test_nothing_published_and_something_that_is_no_bundle(tmp_path):
+    assert Published.of(tmp_path) is None
+    (tmp_path / "current").symlink_to("gone")
+    with pytest.raises(ArtifactError, match="Expected a bundle at"):
+        Published.of(tmp_path)
