@@ -5,8 +5,10 @@ from typing import Literal
 
 from pipelines.console import err
 from pipelines.run_directory import RunDirectory
+from pipelines.stages import GATE
 from pipelines.students import parents
 from recsys.artifacts import read_manifest
+from recsys.evaluation.gate import Gate
 from recsys.evaluation.report import render
 from recsys.evaluation.results import METRICS, Evaluation
 from recsys.evaluation.table import table
@@ -25,7 +27,7 @@ def report(directory: Path, *, form: Literal["json", "table"]) -> None:
     evaluation = Evaluation.load(folder)
     page = directory / "report.html"
     temporary = page.with_name(f".{page.name}")
-    temporary.write_text(render(evaluation, _variants(opened)), encoding="utf-8")
+    temporary.write_text(render(evaluation, _variants(opened), _gate(opened)), encoding="utf-8")
     temporary.replace(page)
     print((folder / METRICS).read_text() if form == "json" else table(evaluation))
     err.print(f"report: {page}", markup=False)
@@ -40,3 +42,13 @@ def _variants(opened: RunDirectory) -> Variants | None:
         err.print(f"  {folder} is of another teacher or student and left out; run `recsys bench student` again.")
         return None
     return Variants.load(folder)
+
+
+def _gate(opened: RunDirectory) -> Gate | None:
+    """What the gate said of this evaluation, if it was asked."""
+    if not (opened / GATE).is_dir():
+        return None
+    asked = read_manifest(opened / GATE, kind=GATE).parents["evaluation"]
+    if asked != read_manifest(opened / "evaluation", kind="evaluation").digest:
+        return None
+    return Gate.load(opened.read(GATE))

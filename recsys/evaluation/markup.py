@@ -26,3 +26,11 @@ def cell(value: Estimate | Difference | None) -> str:
     word = ("", "better", "worse")[value.sign] if isinstance(value, Difference) else ""
     mean = number(value.mean, sign="+" if isinstance(value, Difference) else "")
     return f'<span class="{word}">{mean}</span><small>{bounds(value)}</small>'
+
+
+def share(value: Estimate | None) -> str:
+    """A share as per cent over its interval, if it has one; a dash for None."""
+    if value is None:
+        return "–"
+    interval = "" if value.low is None or value.high is None else f"<small>[{value.low:.1%}, {value.high:.1%}]</small>"
+    return f"{value.mean:.1%}{interval}"

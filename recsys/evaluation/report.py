@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 
 from recsys.evaluation.calibration import calibration
-from recsys.evaluation.compare import Estimate
-from recsys.evaluation.markup import cell, section, table
+from recsys.evaluation.gate import Gate
+from recsys.evaluation.kept import kept
+from recsys.evaluation.markup import cell, section, share, table
 from recsys.evaluation.pareto import variants
 from recsys.evaluation.plots import bar, line, scale, whisker
 from recsys.evaluation.results import EncoderScore, Evaluation
@@ -14,6 +15,7 @@ from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.style import STYLE
 from recsys.evaluation.table import in_order
 from recsys.evaluation.variants import Variants
+from recsys.evaluation.verdict import verdict
 from recsys.evaluation.wording import ablation, headline, label, number
 from recsys.schema import Instant
 
@@ -25,13 +27,17 @@ _READING = (
 )
 
 
-def render(evaluation: Evaluation, found: Variants | None = None) -> str:
-    """The whole page, with variants of the encoder where they were measured. Equal values give equal bytes."""
+def render(evaluation: Evaluation, found: Variants | None = None, gate: Gate | None = None) -> str:
+    """The whole page, with variants of the encoder and the gate's verdict where there are such.
+
+    Equal values give equal bytes.
+    """
     sections = [
         section("Methods", _methods(evaluation)),
         section("What the parts add", _ablations(evaluation)),
         section("Segments", _segments(evaluation)),
         section("The encoder alone", _encoders(evaluation)),
+        section("What distillation kept", kept(evaluation.kept)),
         section("Variants of the encoder", variants(found)),
         section("Interest as a probability", calibration(evaluation.reliability)),
         section("Candidates", _sources(evaluation)),
@@ -39,6 +45,7 @@ def render(evaluation: Evaluation, found: Variants | None = None) -> str:
         section("What the update kept", _forgetting(evaluation)),
         section("What the ranker looks at", _importance(evaluation)),
         section("All metrics", _everything(evaluation)),
+        section("The gate", verdict(gate)),
         section("Data and time", _data(evaluation)),
     ]
     title = f"{escape(evaluation.ours)} on {escape(evaluation.data.name)}"
@@ -108,25 +115,24 @@ def _segments(evaluation: Evaluation) -> str:
 
 def _encoders(evaluation: Evaluation) -> str:
     rows = [_encoder(evaluation, name, e) for name, e in evaluation.encoders.items()]
-    kept = [f"kept of the teacher's {label(evaluation.headline)}"]
-    head = ["encoder", "layers", "MB", "ms/text", *map(label, evaluation.leading), *kept]
+    left = [f"kept of the teacher's {label(evaluation.headline)}"]
+    head = ["encoder", "layers", "MB", "ms/text", *map(label, evaluation.leading), *left]
     note = "Lists by the dot product of user and item vector: item text and the user's history, nothing else."
     return f'{table(head, rows)}<p class="note">{note}</p>' if rows else ""
 
 
 def _encoder(evaluation: Evaluation, name: str, encoder: EncoderScore) -> list[str]:
-    kept = encoder.kept.get(evaluation.headline)
     milliseconds = evaluation.measured.encoder_ms.get(name)
     time = "–" if milliseconds is None else f"{milliseconds:.1f}"
     scores = [cell(encoder.scores.get(metric)) for metric in evaluation.leading]
-    return [escape(name), str(encoder.layers), f"{encoder.size / 1e6:.1f}", time, *scores, _share(kept)]
-
-
-def _share(kept: Estimate | None) -> str:
-    if kept is None:
-        return "–"
-    interval = "" if kept.low is None or kept.high is None else f"<small>[{kept.low:.1%}, {kept.high:.1%}]</small>"
-    return f"{kept.mean:.1%}{interval}"
+    return [
+        escape(name),
+        str(encoder.layers),
+        f"{encoder.size / 1e6:.1f}",
+        time,
+        *scores,
+        share(encoder.kept.get(evaluation.headline)),
+    ]
 
 
 def _sources(evaluation: Evaluation) -> str:
@@ -150,7 +156,7 @@ def _forgetting(evaluation: Evaluation) -> str:
     rows = []
     for name, change in evaluation.forgetting.items():
         window = f"{escape(name)}<small>{_day(change.start)} to {_day(change.end)}</small>"
-        cells = [cell(change.before), cell(change.after), cell(change.difference), _share(change.kept)]
+        cells = [cell(change.before), cell(change.after), cell(change.difference), share(change.kept)]
         rows.append([window, f"{change.before.n:,}", *cells])
     head = ["window", "users", "before", "after", "after − before", "kept"]
     note = (
@@ -164,8 +170,8 @@ def _importance(evaluation: Evaluation) -> str:
     shown = list(evaluation.importance.items())[:FEATURES]
     if not shown:
         return ""
-    top = max(share for _, share in shown) or 1.0
-    plot = "".join(f"<span>{escape(name)}</span>{bar(share / top)}<b>{share:.1%}</b>" for name, share in shown)
+    top = max(part for _, part in shown) or 1.0
+    plot = "".join(f"<span>{escape(name)}</span>{bar(part / top)}<b>{part:.1%}</b>" for name, part in shown)
     rest = len(evaluation.importance) - len(shown)
     more = f"; {rest} smaller features left out" if rest > 0 else ""
     return f'<p class="note">Share of the total gain of all splits{more}.</p><div class="plot">{plot}</div>\n'

@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from recsys.evaluation.compare import Difference
+from recsys.evaluation.comparison import Comparison
+from recsys.evaluation.gate import Check, Gate
 from recsys.evaluation.report import render
 from recsys.evaluation.results import Measured
 from recsys.evaluation.wording import ablation, headline
@@ -150,3 +153,14 @@ def test_long_importance_is_cut_and_says_so(evaluation):
 def test_a_log_without_clock_is_called_one(evaluation, clock, said):
     text = render(replace(evaluation, data=replace(evaluation.data, clock=clock)))
     assert ("no real clock" in text) is said
+
+
+def test_the_gate_and_what_distillation_kept_have_sections_where_there_is_something_to_tell(evaluation):
+    assert "The gate" not in render(evaluation)
+    assert "What distillation kept" not in render(evaluation)
+    check = Check(what="memory", against="limit", judgement="ok")
+    assert "<h2>The gate</h2>" in render(evaluation, None, Gate(checks=(check,), window=(0, 1)))
+    loss = Difference(mean=-0.01, low=-0.02, high=0.0, n=9)
+    one = Comparison(ours=0.1, other=0.11, share=None, difference=loss)
+    told = replace(evaluation, kept={"text alone": {"overall": {"ndcg@10": one}}})
+    assert "<h2>What distillation kept</h2>" in render(told)

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines import costs
 from pipelines.__main__ import main
+from pipelines.report import report
 from pipelines.river import force, run_stage
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import named
@@ -196,6 +197,15 @@ def test_the_same_models_are_not_compared_with_themselves(run):
     notes = [check.note for check in Gate.load(run / "gate").checks]
     assert "the same student and ranker" in notes
     assert len([p for p in (run / "bundles").iterdir() if not p.is_symlink()]) == 2
+
+
+def test_the_report_shows_the_gate_of_this_evaluation(run):
+    report(run, form="json")
+    assert "<h2>The gate</h2>" in (run / "report.html").read_text()
+    assert "<h2>What distillation kept</h2>" in (run / "report.html").read_text()
+    put(run, "evaluation", lambda work: shutil.copytree(run / "evaluation", work, dirs_exist_ok=True))
+    report(run, form="json")
+    assert "<h2>The gate</h2>" not in (run / "report.html").read_text()
 
 
 def spoil(path, shop, cold):
