@@ -122,6 +122,7 @@ def _circles(found: Variants, at: Mapping[str, tuple[float, float]]) -> str:
 def _scales(times: list[float], scores: list[float]) -> str:
     """The extremes of both axes."""
     across, up = _axis(times, LEFT, WIDTH - RIGHT), _axis(scores, HEIGHT - BOTTOM, TOP)
+    marks: list[tuple[float, float, str, str]]
     marks = [(LEFT - 6, up(value) + 4, "end", number(value)) for value in sorted({min(scores), max(scores)})]
     marks += [
         (across(value), HEIGHT - 10, "middle", f"{10**value:.2g} ms") for value in sorted({min(times), max(times)})

@@ -138,7 +138,7 @@ def prune_structured(tower: TextTower, tokens: Tokens, *, amount: float, seed: i
     kept = torch.ones(len(order), dtype=torch.bool)
     kept[gone] = False
     kept |= torch.cat(densities).isinf()
-    parts_kept = kept.split([len(density) for density in densities])
+    parts_kept = torch.split(kept, [len(density) for density in densities])
     for block, heads, units in zip(blocks, parts_kept[::2], parts_kept[1::2], strict=True):
         block.keep(heads=heads, units=units)
     return 1 - sum(block.size for block in blocks) / before
@@ -146,6 +146,8 @@ def prune_structured(tower: TextTower, tokens: Tokens, *, amount: float, seed: i
 
 class _Zeros(nn.Module):
     """Keeps the weights of a mask at zero while the others learn."""
+
+    kept: Tensor
 
     def __init__(self, kept: Tensor) -> None:
         super().__init__()
