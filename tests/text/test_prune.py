@@ -125,7 +125,7 @@ def test_a_pruned_student_learns_what_it_lost(encoder, corpus, kind, tmp_path):
     settings = {"layers": 3, "prune": 0.3, "pruning": kind, "rate": 1e-3, "tokens_per_step": 200, "threads": 1}
     before = encoder.encode(corpus.texts)
     distances = []
-    for steps in (0, 40):
+    for steps in (0, 80):
         config = DistillConfig.model_validate(settings | {"max_steps": steps})
         student = distill(tmp_path, corpus, config=config, progress=lambda *_: None).encoder
         distances.append(1 - float((student.encode(corpus.texts) * before).sum(axis=1).mean()))
