@@ -10,7 +10,7 @@ import typer
 
 from pipelines import bench_app, head_app
 from recsys import __version__
-from recsys.errors import RecsysError
+from recsys.errors import GateError, RecsysError
 
 app = typer.Typer(
     name="recsys",
@@ -53,7 +53,12 @@ def run(
     """Run all stages, prepare … release; finished ones are skipped."""
     from pipelines import river
 
-    river.run(data=data, directory=run, config=config, assignments=set_ or [], until=until)
+    try:
+        river.run(data=data, directory=run, config=config, assignments=set_ or [], until=until)
+    except RecsysError as error:
+        if error.exit_code == GateError.exit_code:
+            report(run=run, json=json)  # it tells what the gate found
+        raise
     report(run=run, json=json)
 
 

@@ -153,6 +153,7 @@ def test_a_gate_that_says_no_exits_3_and_publishes_nothing(places, finished, tmp
     assert done.returncode == 3
     assert "bundle, bytes" in done.stderr
     assert "Expected every check of the gate to pass, got no from 1 of" in done.stderr
+    assert "The last release was refused" in (run / "report.html").read_text()
     assert (run / "bundles" / "current").readlink() == before
     assert len([path for path in (run / "bundles").iterdir() if not path.is_symlink()]) == 1
 

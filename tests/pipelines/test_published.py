@@ -1,15 +1,23 @@
 """What is published, read on another catalogue and log."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from pipelines import published
+from pipelines.parts import Parts
 from pipelines.published import Published
+from pipelines.river import force
+from recsys.artifacts import read_manifest, write_manifest
 from recsys.bundle import Bundle
 from recsys.data.catalog import Catalog
+from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError
+from recsys.evaluation.gate import Gate
 from recsys.retrieval.traits import Trait
+from tests.pipelines.small_run import opened, refused, stages
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +70,52 @@ def test_nothing_published_and_something_that_is_no_bundle(tmp_path):
     (tmp_path / "current").symlink_to("gone")
     with pytest.raises(ArtifactError, match="Expected a bundle at"):
         Published.of(tmp_path)
+
+
+def test_it_has_its_own_settings_but_the_runs_task_and_state_as_of_ranker_end(bundle, released):
+    parts = Parts.load(opened(released))
+    parts = replace(parts, config=parts.config.model_copy(update={"target": "new", "seed": 9}))
+    found = published._assembled(bundle, parts)
+    assert found.as_of == parts.split.ranker_end < bundle.end
+    assert found.ranker is bundle.recommender.ranker
+    config = found.snapshot.config
+    assert (config.target, config.seed) == ("new", bundle.recommender.snapshot.config.seed)
+
+
+def resign(path, **verdict):
+    """Give the published bundle another verdict, and a true manifest."""
+    directory = (path / "bundles" / "current").resolve()
+    manifest = read_manifest(directory, kind="bundle")
+    config = dict(manifest.config) | ({"verdict": manifest.config["verdict"] | verdict} if verdict else {})
+    if not verdict:
+        config.pop("verdict")
+    write_manifest(directory, kind="bundle", config=config, parents={**manifest.parents, "student": "another"})
+
+
+def test_a_published_bundle_that_may_know_the_answers_is_no_measure(run):
+    split = TimeSplit.load(run / "interactions")
+    opened(run, slower=1e8)
+    resign(run, window=[split.ranker_end + 1, split.end])
+    assert refused(run, "it learned until .* it may know the answers") == [("quality", "published bundle")]
+    resign(run)
+    assert refused(run, "it does not say until when it learned") == [("quality", "published bundle")]
+
+
+def test_a_published_bundle_that_learned_until_the_window_is_compared(run):
+    opened(run, slower=1e8, published_share=0.95)
+    resign(run, forced="")
+    stages(run, "release")
+    beside = [
+        check for check in Gate.load(run / "gate").checks if check.against == "published bundle" and not check.unit
+    ]
+    assert len(beside) == 12
+    assert {check.share.mean for check in beside if check.reference} == {1.0}  # the same models give the same lists
+
+
+def test_a_published_bundle_that_is_not_whole_must_be_replaced_on_purpose(run):
+    opened(run, slower=1e8)
+    resign(run, forced="")
+    users = (run / "bundles" / "current").resolve() / "users.json"
+    users.write_text("[]")
+    assert refused(run, r"cannot be compared: .*users\.json was altered") == [("quality", "published bundle")]
+    force(run, reason="the old one lost a file")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,154 +10,22 @@ import onnx
 import pytest
 
 from pipelines import costs
-from pipelines.__main__ import main
 from pipelines.report import report
 from pipelines.river import force, run_stage
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import named
 from recsys import settings
-from recsys.artifacts import publish, read_manifest, sha256, verify, write_manifest
+from recsys.artifacts import verify
 from recsys.bundle import Bundle
 from recsys.data.catalog import Catalog
-from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
-from recsys.errors import ArtifactError, GateError, UsageError
+from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.gate import Gate
 from recsys.ranking.ranker import Ranker
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.index import ItemIndex
-from recsys.retrieval.interest import InterestModel
 from recsys.retrieval.onnx import OnnxEncoder
-
-LENIENT = {
-    "student_share": 0.0,
-    "pipeline_share": 0.0,
-    "published_share": 0.0,
-    "segment_share": 0.0,
-    "not_below": "",
-    "costlier": 1e9,
-    "slower": 1e9,
-    "slower_p99": 1e9,
-    "larger": 1e9,
-    "heavier": 1e9,
-    "repeats": 10,
-}
-"""A gate that lets everything through, so that each test can close one way."""
-
-
-def opened(path, **gate):
-    """The run with these limits, all others lenient."""
-    chosen = settings.validate(
-        {
-            "ranking": {"trees": {"trees": 20, "leaves": 7, "min_rows": 10}},
-            "ablation": {"rankers": ["with_teacher"]},
-            "evaluation": {"samples": 200},
-            "gate": LENIENT | gate,
-            "threads": 1,
-        }
-    )
-    run = RunDirectory(path=path, source="shop", source_digest="0", until=None, settings=chosen)
-    run.save()
-    return run
-
-
-def put(path, kind, write):
-    with publish(path / kind, kind=kind) as work:
-        write(work)
-
-
-def put_student(path, shop, encoder, *, model=None):
-    def write(work):
-        shutil.copytree(encoder, work, dirs_exist_ok=True)
-        if model is not None:
-            onnx.save(model, work / "model.onnx")
-        facts = json.loads((work / "encoder.json").read_text())
-        facts |= {"layers": 1, "digest": sha256(work / "model.onnx")}
-        (work / "encoder.json").write_text(json.dumps(facts))
-        InterestModel.zero_shot(16, shop.interactions.day).save(work)
-        (work / "measured.json").write_text(json.dumps({"encoder_ms": {"student": 0.1, "teacher": 1.0}}))
-
-    put(path, "student", write)
-
-
-def put_teacher(path, shop, vectors):
-    def write(work):
-        (work / "encoder.json").write_text('{"layers": 6}')
-        (work / "history.json").write_text("[]")
-        InterestModel.zero_shot(16, shop.interactions.day).save(work)
-        for name in ("vectors", "zero_shot"):
-            (work / name).mkdir()
-            vectors.save(work / name)
-
-    put(path, "teacher", write)
-
-
-def stages(path, *names):
-    for name in names:
-        run_stage(name, path)
-
-
-@pytest.fixture(scope="module")
-def evaluated(shop, toy_encoder, tmp_path_factory):
-    """A run that has been evaluated and not yet released."""
-    path = tmp_path_factory.mktemp("release") / "run"
-    opened(path)
-    split = TimeSplit.of(shop.interactions, SplitConfig())
-
-    def log(work):
-        shop.interactions.save(work)
-        split.save(work)
-        (work / "quality.json").write_text('{"filtered": {}, "rejects": {}}')
-
-    put(path, "catalog", shop.catalog.save)
-    put(path, "interactions", log)
-    put_student(path, shop, toy_encoder)
-    put_teacher(path, shop, ItemVectors.of(shop.catalog, OnnxEncoder.load(toy_encoder)))
-    stages(path, "embed", "train_ranker", "evaluate")
-    return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_processes():
-    """Memory is told, not measured: the processes take longer than all else here; test_costs has one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(costs, "resident", lambda directory: 100.0)
-        yield
-
-
-@pytest.fixture(scope="module")
-def released(evaluated, tmp_path_factory):
-    """The same with a bundle published."""
-    path = tmp_path_factory.mktemp("released") / "run"
-    shutil.copytree(evaluated, path)
-    opened(path, student_share=0.9, pipeline_share=0.95, segment_share=0.85, not_below="popularity")
-    stages(path, "release")
-    return path
-
-
-@pytest.fixture
-def run(released, tmp_path):
-    """A copy to work on."""
-    return Path(shutil.copytree(released, tmp_path / "run", symlinks=True))
-
-
-def contents(root):
-    """Every byte of the bundles, and where `current` points."""
-    files = {p.relative_to(root): p.read_bytes() for p in root.rglob("*") if p.is_file() and not p.is_symlink()}
-    return files, (root / "current").readlink()
-
-
-def refusals(path):
-    return [(check.what, check.against) for check in Gate.load(path / "gate").refused]
-
-
-def refused(path, match):
-    """Release, be told no, find the bundles as they were; the rows that said so."""
-    before = contents(path / "bundles")
-    with pytest.raises(GateError, match=match):
-        run_stage("release", path)
-    assert contents(path / "bundles") == before
-    return refusals(path)
+from tests.pipelines.small_run import contents, noise, opened, put, put_student, put_teacher, refusals, refused, stages
 
 
 def test_the_first_release_keeps_its_table(released):
@@ -209,13 +76,11 @@ def test_the_report_shows_the_gate_of_this_evaluation(run):
 
 
 def spoil(path, shop, cold):
-    """Noise in place of the vectors of cold items, or of all; student, teacher and ranker made of them."""
-    split = TimeSplit.load(path / "interactions")
-    rows = ~shop.interactions.before(split.ranker_end).seen_items() if cold else np.ones(len(shop.catalog), np.bool_)
+    """Noise for vectors of all items, or the opposite for those of cold ones; teacher and ranker made of them, too."""
     vectors = ItemVectors.load(path / "vectors")
-    noise = np.random.default_rng(5).normal(size=vectors.vectors.shape).astype(np.float32)
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    spoilt = replace(vectors, vectors=np.where(rows[:, None], noise if not cold else -vectors.vectors, vectors.vectors))
+    seen = shop.interactions.before(TimeSplit.load(path / "interactions").ranker_end).seen_items()
+    spoilt = replace(vectors, vectors=vectors.vectors * np.where(seen, 1, -1)[:, None].astype(np.float32))
+    spoilt = spoilt if cold else noise(path)
     put(path, "vectors", spoilt.save)
     put(path, "index", ItemIndex.build(spoilt.vectors, settings.load().retrieval.index).save)
     put_teacher(path, shop, spoilt)
@@ -282,7 +147,7 @@ def test_a_process_that_needs_more_memory_is_refused(run, shop, toy_encoder, mon
     assert refused(run, "memory 151 MB against published bundle's 100 MB") == [("memory", "published bundle")]
 
 
-def test_limits_of_its_own_hold_without_anything_published(evaluated, tmp_path):
+def test_limits_of_its_own_hold_without_anything_published(evaluated, memory_is_told, tmp_path):
     path = Path(shutil.copytree(evaluated, tmp_path / "run"))
     opened(path, bundle_mb=0.001)
     with pytest.raises(GateError, match=r"no from 1 of \d+: bundle, bytes .* MB, limit ≤ 0.001 MB"):
@@ -317,88 +182,3 @@ def test_one_flipped_bit_is_refused_before_anything_is_parsed(run, name, monkeyp
         with pytest.raises(ArtifactError, match=rf"{name} was altered"):
             release()
     assert contents(run / "bundles") == before
-
-
-def test_a_reason_publishes_in_spite_of_a_no_and_stays(run):
-    opened(run, bundle_mb=0.001)
-    before = contents(run / "bundles")[0]
-    refused(run, "bundle, bytes")
-    force(run, reason=" the disk was replaced ")
-    current = (run / "bundles" / "current").resolve()
-    verdict = verify(current, kind="bundle").config["verdict"]
-    assert (verdict["verdict"], verdict["forced"]) == ("forced", "the disk was replaced")
-    assert [c["what"] for c in verdict["checks"] if c["judgement"] == "refused"] == ["bundle, bytes"]
-    after = contents(run / "bundles")[0]
-    assert before.items() < after.items()
-    opened_again = RunDirectory.open(run)
-    assert opened_again.is_made(named("release", opened_again.settings))
-    force(run, reason="again")  # up to date
-    assert (run / "bundles" / "current").resolve() == current
-
-
-def test_no_reason_is_no_reason(run):
-    with pytest.raises(UsageError, match="Expected --force with the reason for releasing in spite of the gate, got no"):
-        force(run, reason=" ")
-
-
-def command(monkeypatch, *arguments):
-    """The command line in this process; its exit code."""
-    monkeypatch.setattr(sys, "argv", ["recsys", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
-
-
-def test_the_command_line_ends_with_3_and_the_table_and_with_2_without_a_reason(run, monkeypatch, capsys):
-    opened(run, bundle_mb=0.001)
-    before = contents(run / "bundles")
-    assert command(monkeypatch, "release", "--run", run) == 3
-    told = capsys.readouterr()
-    assert told.out == ""
-    lines = [" ".join(line.split()) for line in told.err.splitlines()]
-    assert "check against candidate reference ratio limit verdict" in lines
-    assert any(line.startswith("bundle, bytes limit ") and line.endswith("– – ≤ 0.001 MB NO") for line in lines)
-    assert lines[-1].startswith("recsys: Expected every check of the gate to pass, got no from 1 of ")
-    assert command(monkeypatch, "release", "--run", run, "--force", "") == 2
-    assert contents(run / "bundles") == before
-    assert command(monkeypatch, "release", "--run", run, "--force", "a larger disk") == 0
-    assert "forced: published" in capsys.readouterr().err
-
-
-def resign(path, **verdict):
-    """Give the published bundle another verdict, and a true manifest."""
-    directory = (path / "bundles" / "current").resolve()
-    manifest = read_manifest(directory, kind="bundle")
-    config = dict(manifest.config) | ({"verdict": manifest.config["verdict"] | verdict} if verdict else {})
-    if not verdict:
-        config.pop("verdict")
-    write_manifest(directory, kind="bundle", config=config, parents={**manifest.parents, "student": "another"})
-
-
-def test_a_published_bundle_that_may_know_the_answers_is_no_measure(run):
-    split = TimeSplit.load(run / "interactions")
-    opened(run, slower=1e8)
-    resign(run, window=[split.ranker_end + 1, split.end])
-    assert refused(run, "it learned until .* it may know the answers") == [("quality", "published bundle")]
-    resign(run)
-    assert refused(run, "it does not say until when it learned") == [("quality", "published bundle")]
-
-
-def test_a_published_bundle_that_learned_until_the_window_is_compared(run):
-    opened(run, slower=1e8, published_share=0.95)
-    resign(run, forced="")
-    stages(run, "release")
-    beside = [
-        check for check in Gate.load(run / "gate").checks if check.against == "published bundle" and not check.unit
-    ]
-    assert len(beside) == 12
-    assert {check.share.mean for check in beside if check.reference} == {1.0}  # the same models give the same lists
-
-
-def test_a_published_bundle_that_is_not_whole_must_be_replaced_on_purpose(run):
-    opened(run, slower=1e8)
-    resign(run, forced="")
-    users = (run / "bundles" / "current").resolve() / "users.json"
-    users.write_text("[]")
-    assert refused(run, r"cannot be compared: .*users\.json was altered") == [("quality", "published bundle")]
-    force(run, reason="the old one lost a file")
