@@ -39,7 +39,8 @@ def _variants(opened: RunDirectory) -> Variants | None:
     if not folder.is_dir():
         return None
     if read_manifest(folder, kind=KIND).parents != parents(opened):
-        err.print(f"  {folder} is of another teacher or student and left out; run `recsys bench student` again.")
+        told = f"  {folder} is of another teacher or student and left out; run `recsys bench student` again."
+        err.print(told, markup=False)
         return None
     return Variants.load(folder)
 

@@ -120,7 +120,7 @@ def is_served(opened: RunDirectory) -> bool:
         student = read_manifest(opened / "student", kind="student")
     except ArtifactError:
         return False
-    return student.parents["teacher"] == read_manifest(opened / "teacher", kind="teacher").digest
+    return student.parents.get("teacher") == read_manifest(opened / "teacher", kind="teacher").digest
 
 
 def parents(opened: RunDirectory) -> dict[str, str]:
