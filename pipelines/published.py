@@ -79,22 +79,22 @@ class Published:
             ArtifactError: it is not whole.
             ShapeError: its ranker reads features that are no more.
         """
-        room = _Room.of(opened, parts)
+        resit = _Resit.of(opened, parts)
         loaded = Bundle.load(self.directory)
         theirs = _assembled(loaded, parts)
-        whole = room.whole(theirs)
-        text = room.text(loaded.recommender.retriever.interest, theirs.vectors.vectors)
-        grade, metrics = room.exam.grade, evaluation.leading
+        whole = resit.whole(theirs)
+        text = resit.text(loaded.recommender.retriever.interest, theirs.vectors.vectors)
+        grade, metrics = resit.exam.grade, evaluation.leading
         return {
-            WHOLE: room.exam.comparisons(grade(room.stored(opened)), grade(whole), metrics),
-            TEXT_ALONE: room.exam.comparisons(
-                grade(room.text(parts.interest, parts.vectors.vectors)), grade(text), metrics
+            WHOLE: resit.exam.comparisons(grade(resit.stored(opened)), grade(whole), metrics),
+            TEXT_ALONE: resit.exam.comparisons(
+                grade(resit.text(parts.interest, parts.vectors.vectors)), grade(text), metrics
             ),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Room:
+class _Resit:
     """The evaluation's exam, sat once more.
 
     Attributes:
@@ -108,7 +108,7 @@ class _Room:
     k: int
 
     @classmethod
-    def of(cls, opened: RunDirectory, parts: Parts) -> "_Room":
+    def of(cls, opened: RunDirectory, parts: Parts) -> "_Resit":
         settings, split = opened.settings, parts.split
         users = parts.interactions.before(split.ranker_end).user_indices()
         config = settings.evaluation
