@@ -28,7 +28,10 @@ class DistillConfig(Config):
 
     layers: int = Field(3, ge=1, description="Layers of the student, copied from the teacher's at even distances.")
     width: int = Field(
-        0, ge=0, description="Width of the student's states, whole attention heads of the teacher's; 0: as wide as it."
+        0,
+        ge=0,
+        description="Width of the student's states, whole attention heads of the teacher's: the most important stay, "
+        "and every layer learns, frozen_layers or not. 0: as wide as the teacher.",
     )
     frozen_layers: int = Field(1, ge=0, description="How many of the student's lowest layers stay as copied.")
     vectors: float = Field(1.0, ge=0, description="Weight of the distance to the teacher's vectors.")

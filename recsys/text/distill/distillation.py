@@ -29,7 +29,7 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         TrainingError: a student deeper or wider than its teacher, a teacher that cannot be pruned, or a loss that is
             not a number.
     """
-    if config.prune:  # a frozen layer could not make up for what it lost
+    if config.prune or config.width:  # a frozen layer could not make up for what it lost
         config = config.model_copy(update={"frozen_layers": 0})
     lesson = Lesson.of(teacher, corpus, config=config, progress=progress)
     tower = initial(lesson.encoder.tower, config)

@@ -1,9 +1,11 @@
 """A student comes to see as its teacher does."""
 
 import numpy as np
+import torch
 
 from recsys.retrieval.interest import InterestModel
 from recsys.text.distill.distillation import distill
+from recsys.text.distill.student import initial
 from recsys.text.encoder import TransformerEncoder
 from tests.tiny import silent
 
@@ -29,3 +31,11 @@ def test_the_same_seed_gives_the_same_student_and_new_calibration(teacher, corpu
     first, second = (run.encoder.encode(corpus.texts) for run in runs)
     assert np.array_equal(first, second)
     assert runs[0].interest.calibration == runs[1].interest.calibration != InterestModel.load(teacher).calibration
+
+
+def test_no_layer_of_a_narrow_student_is_frozen(teacher, corpus, brief):
+    config = brief(width=16, frozen_layers=1, max_steps=2)
+    untaught = initial(TransformerEncoder.load(teacher).tower, config)
+    taught = distill(teacher, corpus, config=config, progress=silent).encoder.tower
+    weights = [tower.layers[0].output.dense.weight for tower in (untaught, taught)]
+    assert not torch.equal(*weights)
