@@ -214,9 +214,13 @@ class TransformerEncoder:
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> FloatArray:
         """float32 (n, dim), unit rows in the order of the texts."""
-        tokens = self.tokens(texts)
-        out = np.zeros((len(texts), self.dim), np.float32)
-        with torch.inference_mode():
-            for rows in tokens.groups(np.arange(len(texts)), tokens=_TOKENS, most=batch_size):
-                out[rows] = self.tower(*tokens.padded(rows)).numpy()
-        return out
+        return encoded(self.tower, self.tokens(texts), batch_size)
+
+
+def encoded(tower: nn.Module, tokens: Tokens, batch_size: int) -> FloatArray:
+    """float32 (n, dim): a tower's vectors of n texts, in their order."""
+    out = np.zeros((len(tokens), tower.dim), np.float32)
+    with torch.inference_mode():
+        for rows in tokens.groups(np.arange(len(tokens)), tokens=_TOKENS, most=batch_size):
+            out[rows] = tower(*tokens.padded(rows)).numpy()
+    return out

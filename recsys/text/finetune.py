@@ -25,6 +25,7 @@ from recsys.text.device import chosen
 from recsys.text.encoder import TextTower, TransformerEncoder
 from recsys.text.origin import Origin, write_scale
 from recsys.text.pairs import Pairs
+from recsys.text.prefixes import widths
 from recsys.text.shard import Shard
 from recsys.text.states import FrozenStates
 from recsys.text.task import Penalty, Phase, Task, Towers
@@ -127,10 +128,11 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
         workdir: an existing directory for the frozen layers' states.
 
     Raises:
-        ConfigError: more layers are to learn than there are.
+        ConfigError: more layers are to learn than there are, or vectors wider than there are.
         TrainingError: too few users with something to learn.
     """
     tower = origin.encoder.tower
+    widths(config.objective.dims, tower.dim, setting="finetune.objective.dims")
     tokens = origin.encoder.tokens(corpus.texts)
     pairs = _pairs(corpus, tokens, config)
     mine = shard.share(tokens.lengths)
@@ -197,7 +199,7 @@ def _pairs(corpus: Corpus, tokens: Tokens, config: FinetuneConfig) -> Pairs:
 def _states(tower: TextTower, tokens: Tokens, rows: LongArray, config: FinetuneConfig, path: Path) -> FrozenStates:
     """Cached on disk if there is anything to save by it, and room; the file's name is gone at once, its bytes later."""
     layers = tower.frozen(config.tune)
-    needed = int(tokens.lengths[rows].sum()) * tower.dim * 4
+    needed = int(tokens.lengths[rows].sum()) * tower.width * 4
     if layers == 0 or needed > config.cache_gib * _GIB:
         return FrozenStates(tokens=tokens, layers=layers)
     try:
