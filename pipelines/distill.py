@@ -1,5 +1,6 @@
-"""Stage: teacher → student of fewer layers, exported to ONNX, with both measured side by side."""
+"""Stage: teacher → student, exported to ONNX in the number format that is served; all measured side by side."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.console import err, progress
@@ -11,12 +12,12 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.retrieval.interest import InterestModel
-from recsys.retrieval.onnx import OnnxEncoder
-from recsys.text.compress import export_onnx
+from recsys.text.compress.served import Served, serve
 from recsys.text.corpus import Corpus
 from recsys.text.distill.distillation import distill
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.measure import Measured, measure, write_measured
+from recsys.text.threads import limited
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:
@@ -34,28 +35,30 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     with progress("step") as show:
         student = distill(teacher, corpus, config=config, progress=show)
     with opened.make(stage) as out:
-        target = out["student"]
-        export_onnx(student.encoder, target)
-        student.interest.save(target)
+        served = serve(student, settings.compress, corpus, out["student"], threads=config.threads)
         err.print("  teacher and student measured", markup=False)
-        weights = teacher / "transformer" / "model.safetensors"
-        encoders = (TransformerEncoder.load(teacher), OnnxEncoder.load(target))
-        by_teacher, by_student = (encoder.encode(corpus.texts) for encoder in encoders)
-        rows = [
-            measure("teacher", encoders[0], by_teacher, InterestModel.load(teacher), corpus, weights),
-            measure("student", encoders[1], by_student, student.interest, corpus, target / "model.onnx"),
-        ]
-        write_measured(target, rows)
-        found = on_validation(corpus, student.interest, by_student)
+        with limited(config.threads):
+            rows = list(_measured(teacher, served, corpus))
+        write_measured(out["student"], rows)
+        found = on_validation(corpus, served.interest, served.vectors)
         if found is not None:
-            found.save(target)
+            found.save(out["student"])
         _tell(rows)
+
+
+def _measured(teacher: Path, served: Served, corpus: Corpus) -> Iterator[Measured]:
+    encoder, interest = TransformerEncoder.load(teacher), InterestModel.load(teacher)
+    size = (teacher / "transformer" / "model.safetensors").stat().st_size
+    yield measure("teacher", encoder, encoder.encode(corpus.texts), interest, corpus, size)
+    for name, one in (("student fp32", served.exact), ("student", served)):
+        if one is not None:
+            yield measure(name, one.encoder, one.vectors, one.interest, corpus, one.size)
 
 
 def _tell(rows: list[Measured]) -> None:
     for row in rows:
         err.print(
-            f"  {row.name}: validation nDCG@10 {row.ndcg:.4f}, {row.megabytes:.0f} MB, {row.single_ms:.1f} ms a text, "
-            f"{row.texts_per_second:.0f} texts/s in bulk",
+            f"  {row.name}: validation nDCG@10 {row.ndcg:.4f}, {row.megabytes:.0f} MB, "
+            f"{row.single_ms:.1f} ms a text (p99 {row.single_p99_ms:.1f}), {row.texts_per_second:.0f} texts/s in bulk",
             markup=False,
         )

@@ -53,7 +53,7 @@ STAGES: tuple[Stage, ...] = (
         name="distill",
         makes=("student",),
         reads=("catalog", "interactions", "teacher"),
-        sections=("distill",),
+        sections=("distill", "compress"),
     ),
     Stage(
         name="embed",

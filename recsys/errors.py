@@ -45,6 +45,10 @@ class TrainingError(RecsysError):
     """Training that cannot start or must stop, such as a loss that is not a number."""
 
 
+class ExportError(RecsysError):
+    """An encoder that cannot become the one that is served, or would not be the same any more."""
+
+
 class GateError(RecsysError):
     """A quality gate said no; exit code 3."""
 

@@ -15,6 +15,7 @@ from recsys.evaluation.config import EvaluationConfig, GateConfig
 from recsys.ranking.config import AblationConfig, RankingConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
 from recsys.text.bases.config import EncoderConfig
+from recsys.text.compress.config import CompressConfig
 from recsys.text.config import FinetuneConfig
 from recsys.text.cross.config import CrossEncoderConfig
 from recsys.text.distill.config import DistillConfig
@@ -34,6 +35,7 @@ class Settings(Config):
     prompt: PromptConfig = PromptConfig()
     finetune: FinetuneConfig = FinetuneConfig()
     distill: DistillConfig = DistillConfig()
+    compress: CompressConfig = CompressConfig()
     cross_encoder: CrossEncoderConfig = CrossEncoderConfig()
     head: HeadConfig = HeadConfig()
     traits: TraitsConfig = TraitsConfig()

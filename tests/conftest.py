@@ -15,7 +15,7 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
-from recsys.artifacts import digest_of
+from recsys.artifacts import sha256
 from recsys.data.catalog import Catalog
 from recsys.data.config import SplitConfig
 from recsys.data.interactions import Interactions
@@ -74,7 +74,13 @@ def toy_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.save(str(directory / "tokenizer.json"))
     vectors = np.random.default_rng(0).normal(size=(len(words), DIM)).astype(np.float32)
     onnx.save(_bag_of_words(vectors), directory / "model.onnx")
-    settings = {"dim": DIM, "max_tokens": 32, "digest": digest_of(vectors.tolist())}
+    settings = {
+        "digest": sha256(directory / "model.onnx"),
+        "dim": DIM,
+        "max_tokens": 32,
+        "vocabulary": len(words),
+        "texts_per_call": 64,
+    }
     (directory / "encoder.json").write_text(json.dumps(settings))
     return directory
 

@@ -1,13 +1,18 @@
 """The served encoder, on a graph whose vectors are known."""
 
+import hashlib
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 
+from recsys.artifacts import sha256
 from recsys.errors import ArtifactError
 from recsys.retrieval.onnx import OnnxEncoder
 
@@ -41,13 +46,78 @@ def test_text_is_cut_to_max_tokens(toy_encoder, tmp_path):
     assert np.array_equal(encoder.encode(["oven trowel"]), encoder.encode(["oven"]))
 
 
+def changed(encoder, directory, **settings):
+    """A copy of the encoder with other settings, and the digest of the graph that lies there."""
+    shutil.copytree(encoder, directory, dirs_exist_ok=True)
+    body = json.loads((directory / "encoder.json").read_text())
+    (directory / "encoder.json").write_text(json.dumps(body | settings))
+    return directory
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json", "encoder.json"])
 @pytest.mark.parametrize("damage", ["missing", "broken"])
 def test_a_damaged_directory_is_one_sentence(toy_encoder, tmp_path, name, damage):
-    shutil.copytree(toy_encoder, tmp_path, dirs_exist_ok=True)
+    changed(toy_encoder, tmp_path, digest=hashlib.sha256(b"{").hexdigest())
     (tmp_path / name).unlink() if damage == "missing" else (tmp_path / name).write_bytes(b"{")
+    if name != "model.onnx":
+        shutil.copy(toy_encoder / "model.onnx", tmp_path)
     with pytest.raises(ArtifactError, match=r"Expected a served encoder in .*make it again"):
         OnnxEncoder.load(tmp_path)
+
+
+@pytest.mark.parametrize("damage", [lambda graph: graph[:-1], lambda graph: graph[:-1] + bytes([graph[-1] ^ 1])])
+def test_a_cut_or_altered_graph_is_refused_before_it_is_parsed(toy_encoder, tmp_path, damage, monkeypatch):
+    changed(toy_encoder, tmp_path)
+    (tmp_path / "model.onnx").write_bytes(damage((toy_encoder / "model.onnx").read_bytes()))
+    monkeypatch.setattr(ort, "InferenceSession", None)
+    with pytest.raises(ArtifactError, match=r"model.onnx was altered: sha256 is .*, encoder.json says .*copy the enc"):
+        OnnxEncoder.load(tmp_path)
+
+
+def test_a_graph_with_other_inputs_or_outputs_is_refused(toy_encoder, tmp_path):
+    graph = onnx.load(toy_encoder / "model.onnx")
+    graph.graph.node[1].input[0] = graph.graph.input[1].name = "attention"
+    onnx.save(graph, tmp_path / "other.onnx")
+    changed(toy_encoder, tmp_path, digest=sha256(tmp_path / "other.onnx"))
+    shutil.move(tmp_path / "other.onnx", tmp_path / "model.onnx")
+    expected = r"Expected a graph with inputs \['ids', 'mask'\] and output \['vectors'\].* got \['attention', 'ids'\]"
+    with pytest.raises(ArtifactError, match=expected):
+        OnnxEncoder.load(tmp_path)
+
+
+def test_an_operator_that_the_runtime_does_not_know_is_told(toy_encoder, tmp_path):
+    graph = onnx.load(toy_encoder / "model.onnx")
+    graph.graph.node[0].op_type = "Grasp"
+    onnx.save(graph, tmp_path / "other.onnx")
+    changed(toy_encoder, tmp_path, digest=sha256(tmp_path / "other.onnx"))
+    shutil.move(tmp_path / "other.onnx", tmp_path / "model.onnx")
+    with pytest.raises(ArtifactError, match=r"Expected a graph of operators that onnxruntime .* knows at .*Grasp"):
+        OnnxEncoder.load(tmp_path)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_graph_has_embeddings(toy_encoder, tmp_path):
+    rows = json.loads((toy_encoder / "encoder.json").read_text())["vocabulary"]
+    changed(toy_encoder, tmp_path, vocabulary=rows - 1)
+    with pytest.raises(
+        ArtifactError, match=rf"Expected a tokenizer of at most {rows - 1} tokens in .*, got {rows}; it"
+    ):
+        OnnxEncoder.load(tmp_path)
+
+
+def test_a_graph_that_reads_one_text_a_call_gets_one(toy_encoder, tmp_path):
+    class Counted:
+        def __init__(self, session):
+            self.session, self.sizes = session, []
+
+        def run(self, names, inputs):
+            self.sizes.append(len(inputs["ids"]))
+            return self.session.run(names, inputs)
+
+    encoder = OnnxEncoder.load(changed(toy_encoder, tmp_path, texts_per_call=1))
+    counted = Counted(encoder.session)
+    vectors = replace(encoder, session=counted).encode(TEXTS)
+    assert counted.sizes == [1] * len(TEXTS)
+    assert vectors == pytest.approx(OnnxEncoder.load(toy_encoder).encode(TEXTS), abs=1e-6)
 
 
 def test_no_torch_is_loaded(toy_encoder):
