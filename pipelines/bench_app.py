@@ -24,9 +24,8 @@ def encoder(
     """Train the text encoder with one change at a time; nDCG@10 by text alone on the test window, target new."""
     from pipelines import bench
 
-    names = [name.strip() for name in options.split(",") if name.strip()]
     order = bench.Order(
-        data=data, out=out, config=config, assignments=set_ or [], until=until, options=names, seeds=seeds
+        data=data, out=out, config=config, assignments=set_ or [], until=until, options=_split(options), seeds=seeds
     )
     bench.encoder(order, form="json" if json else "table")
 
@@ -60,6 +59,36 @@ def cross_encoder(
     cross_encoder.measure(order, form="json" if json else "table")
 
 
+@app.command("student")
+def student(
+    run: Annotated[Path, typer.Option(help="A run with a teacher.")],
+    variants: Annotated[str, typer.Option(help="Names of variants, with commas between; all by default.")] = "",
+    rounds: Annotated[int, typer.Option(min=1, help="How often all are timed, in turn.")] = 5,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, for all.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Students and exports of one teacher: what each keeps of its quality, its time, its size; also for the report."""
+    from pipelines import student_bench
+
+    order = student_bench.Order(run=run, assignments=set_ or [], rounds=rounds)
+    student_bench.student(order, _split(variants), form="json" if json else "table")
+
+
+@app.command("prune")
+def prune(
+    run: Annotated[Path, typer.Option(help="A run with a teacher.")],
+    amounts: Annotated[str, typer.Option(help="Shares of the layers' numbers, with commas between.")] = "0,.2,.4,.6",
+    rounds: Annotated[int, typer.Option(min=1, help="How often all are timed, in turn.")] = 5,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, for all.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Students with less and less in their layers, by structure and by magnitude: quality, measured speed, size."""
+    from pipelines import student_bench
+
+    order = student_bench.Order(run=run, assignments=set_ or [], rounds=rounds)
+    student_bench.prune(order, _split(amounts), form="json" if json else "table")
+
+
 @app.command("options")
 def options() -> None:
     """The options that `bench encoder` knows."""
@@ -76,3 +105,16 @@ def trial(
     from pipelines import tryout
 
     tryout.run(log, work, out)
+
+
+@app.command("variants", hidden=True)
+def variants(run: Annotated[Path, typer.Option()], work: Annotated[Path, typer.Option()]) -> None:
+    """One training of a student and its exports, in a process of its own."""
+    from pipelines import make_variants
+
+    make_variants.run(run, work)
+
+
+def _split(told: str) -> list[str]:
+    """What stands between commas."""
+    return [part.strip() for part in told.split(",") if part.strip()]

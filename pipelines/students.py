@@ -1,6 +1,6 @@
 """What a run's student could be instead, one choice at a time: the rows of `recsys bench student` and `bench prune`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from pipelines.options import Option
@@ -11,6 +11,17 @@ from recsys.errors import ArtifactError, UsageError
 
 TEACHER, SERVED, WHOLE = "teacher", "served", "whole"
 _FP32, _STATIC, _DYNAMIC = (f"compress.precision={name}" for name in ("fp32", "int8-static", "int8-dynamic"))
+_LAYERED = "distill.kind=transformer"
+_PLAIN = (
+    _LAYERED,
+    "distill.width=0",
+    "distill.prune=0",
+    "distill.dims=[]",
+    "compress.dim=0",
+    "compress.reduction=prefix",
+)
+"""What a row starts from, whatever the run's own settings are."""
+
 _DIMS = (256, 128, 64)
 _PRECISIONS = {"fp32": _FP32, "int8": _STATIC, "int8-dynamic": _DYNAMIC}
 _WORDS = {"fp32": "in fp32", "int8": "in int8 with fixed scales", "int8-dynamic": "in int8 with scales of each text"}
@@ -23,41 +34,43 @@ def variants(*, depth: int, width: int) -> tuple[Option, ...]:
         depth: layers of the teacher.
         width: of its states.
     """
-    whole = (f"distill.layers={depth}", "distill.max_steps=0")
-    three = f"distill.layers={min(3, depth)}"
+    whole = (*_PLAIN, f"distill.layers={depth}", "distill.max_steps=0")
+    three = (*_PLAIN, f"distill.layers={min(3, depth)}")
     found = [
         Option(name=f"teacher-{name}", why=f"all the teacher's layers {_WORDS[name]}", changes=(*whole, precision))
         for name, precision in _PRECISIONS.items()
     ]
     for layers in range(min(3, depth), 0, -1):
         found += [
-            Option(name=f"{layers}-layers-{name}", why=_WORDS[name], changes=(f"distill.layers={layers}", precision))
+            Option(
+                name=f"{layers}-layers-{name}",
+                why=_WORDS[name],
+                changes=(*_PLAIN, f"distill.layers={layers}", precision),
+            )
             for name, precision in _PRECISIONS.items()
         ]
-    narrow = (three, f"distill.width={width // 2}", _STATIC)
-    pruned = (three, "distill.prune=0.4", _STATIC)
-    taught = (three, f"distill.dims={[dim for dim in _DIMS if dim < width]}", _STATIC)
-    return (
-        *found,
+    narrow = (*three, f"distill.width={width // 2}", _STATIC)
+    pruned = (*three, "distill.prune=0.4", _STATIC)
+    static = ("distill.hidden=0", *_PLAIN, "distill.kind=static", _FP32)
+    found += [
         Option(name="narrow", why="states of half the width, int8", changes=narrow),
         Option(name="pruned", why="40 % of the layers' numbers taken away, int8", changes=pruned),
-        Option(name="static", why="a table of tokens, no layers", changes=("distill.kind=static", _FP32)),
-        Option(name="matryoshka", why="taught at several widths at once, int8", changes=taught),
-        *(
-            Option(name=f"matryoshka-{dim}", why="its first numbers alone", changes=(*taught, f"compress.dim={dim}"))
-            for dim in _DIMS
-            if dim < width
-        ),
-        *(
-            Option(
-                name=f"pca-{dim}",
-                why="first principal components, int8",
-                changes=(three, _STATIC, f"compress.dim={dim}", "compress.reduction=pca"),
-            )
-            for dim in _DIMS
-            if dim < width
-        ),
-    )
+        Option(name="static", why="a table of tokens, no layers", changes=static),
+    ]
+    dims = [dim for dim in _DIMS if dim < width]
+    return (*found, *(_cut(three, dims) if dims else ()))
+
+
+def _cut(three: Sequence[str], dims: Sequence[int]) -> Iterator[Option]:
+    """Vectors of fewer numbers: as they are taught to be cut, and as they are turned to be."""
+    taught = (*three, f"distill.dims={dims}", _STATIC)
+    yield Option(name="matryoshka", why="taught at several widths at once, int8", changes=taught)
+    for dim in dims:
+        cut = (*taught, f"compress.dim={dim}")
+        yield Option(name=f"matryoshka-{dim}", why="its first numbers alone", changes=cut)
+    for dim in dims:
+        turned = (*three, _STATIC, f"compress.dim={dim}", "compress.reduction=pca")
+        yield Option(name=f"pca-{dim}", why="first principal components, int8", changes=turned)
 
 
 def pruned(told: Sequence[str]) -> tuple[Option, ...]:
@@ -67,13 +80,13 @@ def pruned(told: Sequence[str]) -> tuple[Option, ...]:
         UsageError: an amount that is no number in [0, 1).
     """
     amounts = [_amount(text) for text in told]
-    found = [Option(name=WHOLE, why="nothing taken away", changes=("distill.prune=0",))]
+    found = [Option(name=WHOLE, why="nothing taken away", changes=(_LAYERED, "distill.prune=0"))]
     for kind, why in (("structured", "heads and feed-forward units"), ("magnitude", "smallest weights set to zero")):
         found += [
             Option(
                 name=f"{kind} {amount:.0%}",
                 why=why,
-                changes=(f"distill.prune={amount}", f"distill.pruning={kind}"),
+                changes=(_LAYERED, f"distill.prune={amount}", f"distill.pruning={kind}"),
             )
             for amount in sorted({*amounts} - {0.0})
         ]
