@@ -12,7 +12,7 @@ from recsys.schema import DoubleArray, Progress
 if TYPE_CHECKING:  # its module loads scipy
     from recsys.retrieval.embeddings import TextEncoder
 
-ROUNDS, SINGLES = 5, 100
+ROUNDS, SINGLES = 5, 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def race(
 
     Args:
         encoders: name → loaded encoder, each with its threads.
-        texts: real ones; all of them in bulk, 100 of them one by one.
+        texts: real ones; all of them in bulk, 200 of them one by one.
         rounds: how often.
         progress: called after every encoder of every round.
         clock: seconds.
