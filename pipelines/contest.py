@@ -110,6 +110,9 @@ def _make(opened: RunDirectory, settings: Mapping[Option, Settings]) -> tuple[st
             in_own_process(arguments, name=told, threads=threads)
         except StageError:
             failed += [option.name for option in options]
+        except KeyboardInterrupt:
+            err.print("recsys: interrupted; finished variants are kept, run the same command again to go on.")
+            raise
     return tuple(failed)
 
 

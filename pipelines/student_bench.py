@@ -10,8 +10,9 @@ from pipelines import students
 from pipelines.contest import Contest, hold
 from pipelines.options import Option
 from pipelines.run_directory import RunDirectory
+from pipelines.variant import SECTIONS
 from recsys.artifacts import publish
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, UsageError
 from recsys.evaluation.table import aligned
 from recsys.evaluation.variants import KIND, Variant, Variants
 from recsys.evaluation.wording import figure
@@ -37,7 +38,7 @@ def student(order: Order, names: Sequence[str], *, form: Literal["json", "table"
     """Every variant, or those of these names, beside the teacher; RUN/variants keeps what was found for the report.
 
     Raises:
-        UsageError: no run there, or no such variant.
+        UsageError: no run there, no such variant, or a setting that makes no difference to a student.
         ArtifactError: no teacher.
         RecsysError: a training failed; the others are in the table.
     """
@@ -56,7 +57,7 @@ def prune(order: Order, amounts: Sequence[str], *, form: Literal["json", "table"
     """The curve of quality and speed over the share of the layers' numbers that is taken away.
 
     Raises:
-        UsageError: no run there, or an amount outside of [0, 1).
+        UsageError: no run there, an amount outside of [0, 1), or a setting that makes no difference to a student.
         ArtifactError: no teacher.
         RecsysError: a training failed; the others are in the table.
     """
@@ -68,6 +69,12 @@ def prune(order: Order, amounts: Sequence[str], *, form: Literal["json", "table"
 
 
 def _settings(opened: RunDirectory, options: Sequence[Option], order: Order) -> dict[Option, Settings]:
+    for assignment in order.assignments:
+        if assignment.split(".")[0] not in SECTIONS:
+            raise UsageError(
+                f"Expected --set with a setting of {' or '.join(SECTIONS)}, which make a student of the run's teacher, "
+                f"got {assignment}; start another run for that."
+            )
     return {option: changed(opened.settings, [*order.assignments, *option.changes]) for option in options}
 
 

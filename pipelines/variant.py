@@ -15,7 +15,7 @@ from recsys.settings import Settings
 KIND = "variant"
 METRIC = "ndcg@10"
 _PER_USER = "per_user.parquet"
-_SECTIONS = {"distill", "compress"}
+SECTIONS = ("distill", "compress")
 _READS = ("catalog", "interactions", "teacher")
 
 
@@ -49,7 +49,7 @@ def save_per_user(per_user: pl.DataFrame, directory: Path) -> None:
 
 def config(settings: Settings) -> dict[str, Any]:
     """The settings that shape a variant, beside those of the run; JSON types."""
-    return {**settings.model_dump(mode="json", include=_SECTIONS), "version": __version__}
+    return {**settings.model_dump(mode="json", include=set(SECTIONS)), "version": __version__}
 
 
 def parents(opened: RunDirectory) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pipelines.run_directory import RunDirectory
 from pipelines.source import locate
 from recsys.artifacts import publish, read_manifest
 from recsys.data.synthetic import make_world
-from recsys.errors import ArtifactError
+from recsys.errors import ArtifactError, UsageError
 from recsys.evaluation.variants import Variants
 from recsys.retrieval.interest import InterestModel
 from recsys.retrieval.onnx import OnnxEncoder
@@ -81,6 +81,14 @@ def test_a_run_without_a_teacher(opened, tmp_path):
     ):
         with pytest.raises(ArtifactError, match=r"Expected a teacher at .*, found no manifest.json; run the"):
             call()
+
+
+def test_a_setting_that_makes_no_student(opened):
+    order = student_bench.Order(run=opened.path, assignments=["finetune.tune=all"], rounds=1)
+    with pytest.raises(
+        UsageError, match=r"Expected --set with a setting of distill or compress, .* got finetune.tune=al"
+    ):
+        student_bench.prune(order, ["0"], form="table")
 
 
 @pytest.mark.slow
