@@ -67,7 +67,7 @@ def of_evaluation(evaluation: Evaluation, config: GateConfig) -> list[Check]:
     for subject, share in ((WHOLE, config.pipeline_share), (TEXT_ALONE, config.student_share)):
         found = evaluation.kept.get(subject)
         if found is None:
-            checks.append(unjudged(f"quality, {subject}", TEACHER, "the evaluation has no such comparison"))
+            checks.append(unjudged(f"quality, {subject}", TEACHER, "not compared, see ablation.rankers"))
         else:
             checks += _quality(subject, TEACHER, found, config, share)
     return [*checks, *_not_below(evaluation, config)]

@@ -58,5 +58,9 @@ class GateConfig(Config):
         0, ge=0, description="Most milliseconds for one answer at the 99th percentile; 0 sets no limit."
     )
     bundle_mb: float = Field(0, ge=0, description="Most megabytes (10^6 bytes) on disk; 0 sets no limit.")
-    memory_mb: float = Field(0, ge=0, description="Most megabytes (10^6 bytes) of resident memory; 0 sets no limit.")
+    memory_mb: float = Field(
+        0,
+        ge=0,
+        description="Most megabytes (10^6 bytes) of resident memory, where the system tells it; 0 sets no limit.",
+    )
     repeats: int = Field(200, ge=10, description="Texts and answers that are timed on each side.")
