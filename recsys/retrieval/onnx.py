@@ -11,6 +11,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from recsys.errors import ArtifactError
+from recsys.retrieval.words import Words
 from recsys.schema import BoolArray, FloatArray, LongArray
 
 # from 1.29 on, the import alone writes a device id to disk and calls its maker, unless told not to beforehand
@@ -37,14 +38,14 @@ class OnnxEncoder:
 
     Attributes:
         session: inputs `ids` (N, T) int64 and `mask` (N, T) bool, output `vectors` (N, dim) float32.
-        tokenizer: cuts to the model's length, does not pad.
+        words: reads texts, cut to the model's length.
         dim: width of the vectors.
         digest: sha256 of the graph.
         texts_per_call: most texts that the graph reads at once; 1 where its int8 scales are those of a call.
     """
 
     session: ort.InferenceSession
-    tokenizer: Tokenizer
+    words: Words
     dim: int
     digest: str
     texts_per_call: int
@@ -77,7 +78,8 @@ class OnnxEncoder:
         except Exception as error:  # as does onnxruntime
             raise _unreadable(directory, error) from error
         _check_form(directory, running)
-        return cls(session=running, tokenizer=tokenizer, dim=dim, digest=digest, texts_per_call=texts_per_call)
+        words = Words.of(tokenizer)
+        return cls(session=running, words=words, dim=dim, digest=digest, texts_per_call=texts_per_call)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = TEXTS) -> FloatArray:
         """float32 (n, dim), unit rows in the order of the texts; an empty text has a vector too."""
@@ -94,7 +96,7 @@ class OnnxEncoder:
         return {"ids": ids, "mask": mask}
 
     def _tokens(self, texts: Sequence[str]) -> list[LongArray]:
-        return [np.asarray(e.ids, np.int64) for e in self.tokenizer.encode_batch_fast(list(texts))]
+        return [np.asarray(ids, np.int64) for ids in self.words.ids(texts)]
 
 
 def session(graph: bytes, *, threads: int = 1, on_gpu: bool = False) -> ort.InferenceSession:

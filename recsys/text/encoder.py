@@ -208,6 +208,11 @@ class TransformerEncoder:
         tower = self.tower.with_head(self.tower.head.cut(dim))
         return replace(self, tower=tower, digest=digest_of([self.digest, "cut", dim]))
 
+    def turned(self, turn: FloatArray) -> "TransformerEncoder":
+        """Vectors become `turn` @ vector, where `turn` (D, D) is orthogonal."""
+        tower = self.tower.with_head(self.tower.head.turned(torch.from_numpy(turn)))
+        return replace(self, tower=tower, digest=digest_of([self.digest, "turned", turn.tolist()]))
+
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' token ids."""
         return Tokens.of([e.ids for e in self.tokenizer.encode_batch(list(texts))])

@@ -1,23 +1,22 @@
 """The baseline of Matryoshka training: vectors turned so that their first numbers are their principal components."""
 
-from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
-import torch
 
-from recsys.artifacts import digest_of
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray
 from recsys.text.encoder import TransformerEncoder
+from recsys.text.static import StaticEncoder
+
+Encoder = TypeVar("Encoder", TransformerEncoder, StaticEncoder)
 
 
-def pca(
-    encoder: TransformerEncoder, interest: InterestModel, vectors: FloatArray
-) -> tuple[TransformerEncoder, InterestModel]:
+def pca(encoder: Encoder, interest: InterestModel, vectors: FloatArray) -> tuple[Encoder, InterestModel]:
     """Turn an encoder and its user tower alike: lengths and scores stay as they are, prefixes keep the most variance.
 
     Args:
-        encoder: whose head is turned; it stays as it is, the result shares its transformer.
+        encoder: stays as it is; the result shares its transformer.
         interest: its user tower.
         vectors: float32 (n, D), the encoder's, of the texts whose variance counts.
 
@@ -25,9 +24,7 @@ def pca(
         Both, in the basis of the vectors' principal components, most variance first (Jolliffe 2002).
     """
     turn = principal_axes(vectors)
-    tower = encoder.tower.with_head(encoder.tower.head.turned(torch.from_numpy(turn)))
-    digest = digest_of([encoder.digest, "pca", turn.tolist()])
-    return replace(encoder, tower=tower, digest=digest), interest.turned(turn)
+    return encoder.turned(turn), interest.turned(turn)
 
 
 def principal_axes(vectors: FloatArray) -> FloatArray:

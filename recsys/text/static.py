@@ -42,9 +42,10 @@ class StaticTower(nn.Module):
 
     def forward(self, ids_NT: Tensor, mask_NT: Tensor) -> Tensor:
         """(N, D): unit vectors; `mask_NT` is true where a token is."""
-        logits_NT = self.logits[ids_NT].masked_fill(~mask_NT, torch.finfo(torch.float32).min)
-        weights_N1T = torch.softmax(logits_NT, dim=1)[:, None, :]
-        return nn.functional.normalize((weights_N1T @ self.rows[ids_NT])[:, 0], dim=1)
+        logits_NT = self.logits.index_select(0, ids_NT.flatten()).reshape(ids_NT.shape)
+        weights_NT = torch.softmax(logits_NT.masked_fill(~mask_NT, torch.finfo(torch.float32).min), dim=1)
+        rows_NTD = nn.functional.embedding(ids_NT, self.rows)
+        return nn.functional.normalize((weights_NT[:, None, :] @ rows_NTD)[:, 0], dim=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,11 @@ class StaticEncoder:
         check_width(dim, self.dim)
         tower = StaticTower(self.tower.rows.detach()[:, :dim].clone(), self.tower.logits.detach()).eval()
         return replace(self, tower=tower, digest=digest_of([self.digest, "cut", dim]))
+
+    def turned(self, turn: FloatArray) -> "StaticEncoder":
+        """Vectors become `turn` @ vector, where `turn` (D, D) is orthogonal."""
+        tower = StaticTower(self.tower.rows.detach() @ torch.from_numpy(turn).T, self.tower.logits.detach()).eval()
+        return replace(self, tower=tower, digest=digest_of([self.digest, "turned", turn.tolist()]))
 
     def tokens(self, texts: Sequence[str]) -> Tokens:
         """The texts' token ids."""

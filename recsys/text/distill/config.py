@@ -26,6 +26,11 @@ class CrossTeacherConfig(Config):
 class DistillConfig(Config):
     """How the student learns from the teacher: a sum of losses, each with its weight."""
 
+    kind: Literal["transformer", "static"] = Field(
+        "transformer",
+        description="What the student is: some of the teacher's layers; or a table of tokens without a layer, for "
+        "very high rates, to which layers, width, frozen_layers and prune say nothing.",
+    )
     layers: int = Field(3, ge=1, description="Layers of the student, copied from the teacher's at even distances.")
     width: int = Field(
         0,
@@ -90,4 +95,6 @@ class DistillConfig(Config):
         scores = self.scores if self.users_per_step else 0
         if self.vectors + self.hidden + self.labels + scores == 0 and not self.cross.teaches:
             raise ValueError("expected a weight above 0 for vectors, hidden, scores, with users, or labels, all are 0")
+        if self.kind == "static" and self.hidden + self.prune > 0:
+            raise ValueError("expected hidden and prune at 0 for kind static: a table of tokens has no layers")
         return self

@@ -6,6 +6,7 @@ from recsys.schema import Progress
 from recsys.text.corpus import Corpus
 from recsys.text.distill.config import DistillConfig
 from recsys.text.distill.lesson import Lesson
+from recsys.text.distill.static import static_student
 from recsys.text.distill.student import Student, initial
 from recsys.text.distill.teach import teach
 from recsys.text.prune import prune, settle
@@ -32,9 +33,11 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
     if config.prune or config.width:  # a frozen layer could not make up for what it lost
         config = config.model_copy(update={"frozen_layers": 0})
     lesson = Lesson.of(teacher, corpus, config=config, progress=progress)
+    if config.kind == "static":
+        return static_student(lesson, config=config, progress=progress)
     tower = initial(lesson.encoder.tower, config)
     if config.prune:
         prune(tower, lesson.tokens, amount=config.prune, kind=config.pruning, seed=config.seed)
     student = teach(tower, lesson, config=config, progress=progress)
-    settle(student.encoder.tower)
+    settle(tower)
     return student

@@ -10,6 +10,7 @@ from recsys.retrieval.interest import InterestModel
 from recsys.text.distill.config import DistillConfig
 from recsys.text.distill.narrow import narrow
 from recsys.text.encoder import TextTower, TransformerEncoder
+from recsys.text.static import StaticEncoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Student:
         interest: the teacher's user tower, calibrated anew on the student's vectors.
     """
 
-    encoder: TransformerEncoder
+    encoder: TransformerEncoder | StaticEncoder
     interest: InterestModel
 
 
