@@ -36,10 +36,11 @@ class Words:
     @classmethod
     def of(cls, tokenizer: Tokenizer) -> "Words":
         """What the tokenizer says of itself decides."""
-        if not _splits_at_spaces(json.loads(tokenizer.to_str())):
+        form = json.loads(tokenizer.to_str())
+        if not _splits_at_spaces(form):
             return cls(tokenizer, None, 0)
         front, back = markers(tokenizer)
-        return cls(tokenizer, (front, back), tokenizer.truncation["max_length"] - len(front) - len(back))
+        return cls(tokenizer, (front, back), form["truncation"]["max_length"] - len(front) - len(back))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Of every text, cut and with markers."""

@@ -219,12 +219,12 @@ class TransformerEncoder:
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> FloatArray:
         """float32 (n, dim), unit rows in the order of the texts."""
-        return encoded(self.tower, self.tokens(texts), batch_size)
+        return encoded(self.tower, self.tokens(texts), self.dim, batch_size)
 
 
-def encoded(tower: nn.Module, tokens: Tokens, batch_size: int) -> FloatArray:
+def encoded(tower: nn.Module, tokens: Tokens, dim: int, batch_size: int) -> FloatArray:
     """float32 (n, dim): a tower's vectors of n texts, in their order."""
-    out = np.zeros((len(tokens), tower.dim), np.float32)
+    out = np.zeros((len(tokens), dim), np.float32)
     with torch.inference_mode():
         for rows in tokens.groups(np.arange(len(tokens)), tokens=_TOKENS, most=batch_size):
             out[rows] = tower(*tokens.padded(rows)).numpy()

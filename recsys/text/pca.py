@@ -1,7 +1,5 @@
 """The baseline of Matryoshka training: vectors turned so that their first numbers are their principal components."""
 
-from typing import TypeVar
-
 import numpy as np
 
 from recsys.retrieval.interest import InterestModel
@@ -9,10 +7,10 @@ from recsys.schema import FloatArray
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.static import StaticEncoder
 
-Encoder = TypeVar("Encoder", TransformerEncoder, StaticEncoder)
 
-
-def pca(encoder: Encoder, interest: InterestModel, vectors: FloatArray) -> tuple[Encoder, InterestModel]:
+def pca(
+    encoder: TransformerEncoder | StaticEncoder, interest: InterestModel, vectors: FloatArray
+) -> tuple[TransformerEncoder | StaticEncoder, InterestModel]:
     """Turn an encoder and its user tower alike: lengths and scores stay as they are, prefixes keep the most variance.
 
     Args:

@@ -92,4 +92,4 @@ class StaticEncoder:
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64) -> FloatArray:
         """float32 (n, dim), unit rows in the order of the texts."""
-        return encoded(self.tower, self.tokens(texts), batch_size)
+        return encoded(self.tower, self.tokens(texts), self.dim, batch_size)

@@ -63,7 +63,7 @@ def alone(teacher: TextTower, tokens: LongArray, front: list[int], back: list[in
     ids = np.column_stack([*(np.full(len(tokens), i) for i in front), tokens, *(np.full(len(tokens), i) for i in back)])
     parts = []
     with torch.inference_mode():
-        for ids_NT in torch.from_numpy(ids).split(max(1, _TOKENS // ids.shape[1])):
+        for ids_NT in torch.split(torch.from_numpy(ids), max(1, _TOKENS // ids.shape[1])):
             mask_NT = torch.ones_like(ids_NT, dtype=torch.bool)
             pooled_NW = teacher.head.pool(teacher.states(ids_NT, mask_NT), mask_NT)
             parts.append((pooled_NW @ teacher.head.projection.T + teacher.head.bias).numpy())
