@@ -74,6 +74,18 @@ def student(
     student_bench.student(order, _split(variants), form="json" if json else "table")
 
 
+@app.command("widths")
+def widths(
+    run: Annotated[list[Path], typer.Option(help="A run with a teacher; may be repeated.")],
+    dims: Annotated[str, typer.Option(help="Numbers of a vector that are kept, with commas between.")] = "256,128,64",
+    json: JsonOption = False,
+) -> None:
+    """A teacher's vectors cut to their first numbers, and to principal components; nDCG@10 by text alone."""
+    from pipelines import width_bench
+
+    width_bench.measure(run, _split(dims), form="json" if json else "table")
+
+
 @app.command("prune")
 def prune(
     run: Annotated[Path, typer.Option(help="A run with a teacher.")],

@@ -8,26 +8,21 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pipelines.baselines import Baselines
 from pipelines.console import progress
 from pipelines.run_directory import RunDirectory
 from pipelines.source import base_for, pretraining
+from pipelines.text_exam import TextExam
 from pipelines.trial import KIND, config
 from recsys.artifacts import publish
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.data.storage import read_json, write_json
-from recsys.evaluation.exam import Exam
-from recsys.evaluation.segments import OVERALL
-from recsys.ranking.rules import available
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.settings import Settings
 from recsys.text.corpus import Corpus
 from recsys.text.finetune import Teacher, finetune
 from recsys.text.masked.pretrain import pretrain
-
-_K = 20
 
 
 def run(log: Path, work: Path, out: Path) -> None:
@@ -46,17 +41,9 @@ def run(log: Path, work: Path, out: Path) -> None:
     with _timed(work / "seconds.json"):
         teacher = _train(corpus, settings, work)
     vectors = ItemVectors.of(catalog, teacher.encoder).vectors
-    users = interactions.before(split.ranker_end).user_indices()
-    exam = Exam.of(interactions, users, split=split, target="new", config=settings.evaluation)
-    lists = Baselines(
-        histories=interactions.histories(exam.user_idx, as_of=split.ranker_end),
-        as_of=split.ranker_end,
-        target="new",
-        available=available(catalog, as_of=split.ranker_end),
-        k=max(_K, *settings.evaluation.lengths),
-    ).text(teacher.interest, vectors)
+    per_user = TextExam.of(catalog, interactions, split, settings.evaluation).grade(teacher.interest, vectors)
     with publish(out, kind=KIND, config=config(settings)) as folder:
-        exam.grade(lists).per_user[OVERALL].write_parquet(folder / "per_user.parquet")
+        per_user.write_parquet(folder / "per_user.parquet")
         best = max(look.ndcg for look in teacher.looks)
         write_json(folder / "figures.json", {"validation": best, **read_json(work / "seconds.json")})
         (folder / "history.json").write_text(json.dumps([asdict(look) for look in teacher.looks], indent=1))
