@@ -96,8 +96,8 @@ class Retriever:
         known: BoolArray,
         config: RetrievalConfig,
     ) -> "Retriever":
-        """Index the vectors; `known` (n_items,) are the items whose mean text is the centre of similarity."""
-        index = ItemIndex.build(vectors, config.index)
+        """Index the vectors; `known` (n_items,) are the items that statistics over items may read."""
+        index = ItemIndex.build(vectors, config.index, known=known)
         similar = alike(vectors, known, n=config.similar_items, config=config.index)
         return cls(vectors=vectors, index=index, interest=interest, behaviour=behaviour, similar=similar, config=config)
 

@@ -1,5 +1,7 @@
 """Settings of the retrieval room."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from recsys.data.config import Config
@@ -9,6 +11,12 @@ class IndexConfig(Config):
     """How item vectors are searched."""
 
     exact_up_to: int = Field(50_000, ge=0, description="Catalogues up to this many items are searched exactly.")
+    storage: Literal["float32", "int8", "pq"] = Field(
+        "float32",
+        description="How the search stores a vector: as it is; a byte a number; or in pq_bytes by product "
+        "quantisation, looked at item by item in catalogues of any size. Ranking reads the vectors as they are.",
+    )
+    pq_bytes: int = Field(48, ge=1, description="Bytes of a vector under product quantisation; divides its width.")
     hnsw_neighbours: int = Field(32, ge=4, description="Links of an item in the approximate (HNSW) index.")
     hnsw_search: int = Field(256, ge=16, description="Items looked at by one approximate search; at least k.")
 

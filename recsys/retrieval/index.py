@@ -15,6 +15,9 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 # many queries came together
 faiss.cvar.distance_compute_blas_threshold = 1 << 30
 
+_STRETCHES = 256
+"""Stretches learned for each place: what a byte can tell apart."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
@@ -31,7 +34,10 @@ class Hits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemIndex:
-    """Item vectors prepared for search: exact for small catalogues, HNSW for large ones.
+    """Item vectors prepared for search: all are looked at in small catalogues, few by HNSW in large ones.
+
+    Stored as they are, or in fewer bits: int8 codes each number within its range (scalar quantiser), pq whole stretches
+    of a vector by the nearest of 256 learned ones (product quantisation: Jégou et al. 2011).
 
     Attributes:
         vectors: float32 (n_items, dim), all rows that were ever added.
@@ -45,11 +51,22 @@ class ItemIndex:
     _faiss: faiss.Index
 
     @classmethod
-    def build(cls, vectors: FloatArray, config: IndexConfig) -> "ItemIndex":
-        """Index the rows of float32 (n_items, dim)."""
+    def build(cls, vectors: FloatArray, config: IndexConfig, *, known: BoolArray | None = None) -> "ItemIndex":
+        """Index item vectors.
+
+        Args:
+            vectors: float32 (n_items, dim).
+            config: how they are stored and searched.
+            known: bool (n_items,), items that ranges and stretches are learned from; all if None or if none is.
+
+        Raises:
+            ShapeError: vectors of another form, or too few or of a width that cannot be stored as `pq`.
+        """
         if vectors.ndim != 2 or vectors.dtype != np.float32:
             raise ShapeError(f"ItemIndex: expected float32 (n_items, dim), got {vectors.dtype} {vectors.shape}.")
         index = _empty(vectors.shape, config)
+        if not index.is_trained:
+            index.train(vectors if known is None or not known.any() else np.ascontiguousarray(vectors[known]))
         index.add(np.ascontiguousarray(vectors))
         return cls(vectors=vectors, alive=np.ones(len(vectors), np.bool_), config=config, _faiss=index)
 
@@ -59,7 +76,7 @@ class ItemIndex:
     @property
     def exact(self) -> bool:
         """Whether every item is looked at."""
-        return isinstance(self._faiss, faiss.IndexFlat)
+        return not isinstance(self._faiss, faiss.IndexHNSW)
 
     def search(self, queries: FloatArray, k: int, *, allowed: BoolArray | None = None) -> Hits:
         """The k nearest items of each query; a query's result does not depend on its neighbours.
@@ -86,17 +103,17 @@ class ItemIndex:
             score[:, :depth] = np.where(found >= 0, found_score, -np.inf)
         return Hits(item_idx=item_idx, score=score)
 
-    def _parameters(self, permitted: BoolArray) -> faiss.SearchParameters | None:
+    def _parameters(self, permitted: BoolArray) -> faiss.SearchParameters:
         selector = None if permitted.all() else faiss.IDSelectorBitmap(np.packbits(permitted, bitorder="little"))
-        if self.exact:
-            return None if selector is None else faiss.SearchParameters(sel=selector)
-        return faiss.SearchParametersHNSW(
-            efSearch=self.config.hnsw_search, **({} if selector is None else {"sel": selector})
-        )
+        chosen = {} if selector is None else {"sel": selector}
+        if not self.exact:
+            return faiss.SearchParametersHNSW(efSearch=self.config.hnsw_search, **chosen)
+        return (faiss.SearchParametersIVF if self.config.storage == "pq" else faiss.SearchParameters)(**chosen)
 
     def add(self, vectors: FloatArray) -> "ItemIndex":
         """A new index with further rows at the end; their item_idx follow the old ones."""
-        grown = ItemIndex.build(np.concatenate([self.vectors, vectors.astype(np.float32)]), self.config)
+        every = np.concatenate([self.vectors, vectors.astype(np.float32)])
+        grown = ItemIndex.build(every, self.config, known=np.arange(len(every)) < len(self))
         grown.alive[: len(self)] = self.alive
         return grown
 
@@ -137,8 +154,33 @@ class ItemIndex:
 
 
 def _empty(shape: tuple[int, ...], config: IndexConfig) -> faiss.Index:
+    width, links, product = shape[1], config.hnsw_neighbours, faiss.METRIC_INNER_PRODUCT
+    if config.storage == "pq":
+        return _product_quantiser(shape, config.pq_bytes)
+    byte = faiss.ScalarQuantizer.QT_8bit
     if shape[0] <= config.exact_up_to:
-        return faiss.IndexFlatIP(shape[1])
-    index = faiss.IndexHNSWFlat(shape[1], config.hnsw_neighbours, faiss.METRIC_INNER_PRODUCT)
+        whole = config.storage == "float32"
+        return faiss.IndexFlatIP(width) if whole else faiss.IndexScalarQuantizer(width, byte, product)
+    if config.storage == "int8":
+        index = faiss.IndexHNSWSQ(width, byte, links, product)
+    else:
+        index = faiss.IndexHNSWFlat(width, links, product)
     index.hnsw.efConstruction = 2 * config.hnsw_search
+    return index
+
+
+def _product_quantiser(shape: tuple[int, ...], size: int) -> faiss.Index:
+    """One list of all items: faiss' plain PQ cannot leave items out, and its HNSW of PQ codes loses some for good."""
+    if shape[0] < _STRETCHES:
+        raise ShapeError(
+            f"Expected at least {_STRETCHES} items to learn product quantisation from, got {shape[0]}; set "
+            "retrieval.index.storage to int8."
+        )
+    if shape[1] % size:
+        raise ShapeError(
+            f"Expected vectors whose width retrieval.index.pq_bytes = {size} divides, got {shape[1]}; choose another."
+        )
+    index = faiss.index_factory(shape[1], f"IVF1,PQ{size}", faiss.METRIC_INNER_PRODUCT)
+    # faiss would like 39 vectors for each of the 256 and says so on stderr
+    index.pq.cp.min_points_per_centroid = 1
     return index

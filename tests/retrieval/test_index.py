@@ -9,6 +9,12 @@ from recsys.retrieval.index import ItemIndex
 from recsys.schema import FloatArray
 
 EXACT, APPROXIMATE = IndexConfig(), IndexConfig(exact_up_to=0)
+STORED = {
+    "int8": IndexConfig(storage="int8"),
+    "int8 hnsw": IndexConfig(storage="int8", exact_up_to=0),
+    "pq": IndexConfig(storage="pq", pq_bytes=16),
+}
+stored = pytest.mark.parametrize("name", STORED)
 both = pytest.mark.parametrize("config", [EXACT, APPROXIMATE], ids=["exact", "hnsw"])
 
 
@@ -96,3 +102,60 @@ def test_an_index_of_other_vectors_is_refused(tmp_path: Path) -> None:
     ItemIndex.build(unit(6), EXACT).save(tmp_path)
     with pytest.raises(ArtifactError, match=r"Expected an index over vectors of shape \(7, 16\)"):
         ItemIndex.load(tmp_path, unit(7))
+
+
+def clustered(n: int, seed: int) -> FloatArray:
+    """Unit rows around 60 centres, as item texts are."""
+    rng = np.random.default_rng(seed)
+    rows = unit(60, 64)[rng.integers(0, 60, n)] + rng.normal(size=(n, 64)) / 12
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@stored
+def test_fewer_bits_find_nearly_what_an_exact_search_finds(name: str, tmp_path: Path) -> None:
+    items, queries = clustered(4000, 1), clustered(100, 2)
+    exact = ItemIndex.build(items, EXACT).search(queries, 20)
+    index = ItemIndex.build(items, STORED[name])
+    hits = index.search(queries, 20)
+    recall = np.mean([len(np.intersect1d(a, b)) / 20 for a, b in zip(hits.item_idx, exact.item_idx, strict=True)])
+    assert recall > {"int8": 0.97, "int8 hnsw": 0.97, "pq": 0.6}[name]
+    assert index.exact == (name != "int8 hnsw")
+    index.save(tmp_path)
+    links = 0 if index.exact else 4000 * (2 * 32 + 3) * 4
+    bytes_a_vector = ((tmp_path / "index.faiss").stat().st_size - links) / 4000
+    assert bytes_a_vector < {"int8": 70, "int8 hnsw": 80, "pq": 48}[name]
+    assert (ItemIndex.load(tmp_path, items).search(queries, 20).item_idx == hits.item_idx).all()
+
+
+@stored
+def test_fewer_bits_obey_the_same_rules(name: str) -> None:
+    items, queries = clustered(600, 1), clustered(10, 2)
+    index = ItemIndex.build(items, STORED[name])
+    allowed = np.arange(600) % 7 == 3
+    assert allowed[index.search(queries, 20, allowed=allowed).item_idx].all()
+    together = index.search(queries, 10)
+    alone = [index.search(query[None], 10) for query in queries]
+    assert all(one.score[0].tobytes() == together.score[row].tobytes() for row, one in enumerate(alone))
+    grown = index.remove(np.array([7], np.int32)).add(items[:2])
+    assert 7 not in grown.search(items[7:8], 50).item_idx
+    assert {0, 600} <= set(grown.search(items[:1], 50).item_idx[0])
+
+
+def test_ranges_are_those_of_known_items() -> None:
+    items = clustered(300, 1)
+    known = np.arange(300) < 200
+    later = items.copy()
+    later[200:] *= 100
+    config = STORED["int8"]
+    query = clustered(1, 2)
+    usual = ItemIndex.build(items, config, known=known).search(query, 300, allowed=known)
+    foreign = ItemIndex.build(later, config, known=known).search(query, 300, allowed=known)
+    assert (usual.score == foreign.score).all()
+    assert (usual.score != ItemIndex.build(later, config).search(query, 300, allowed=known).score).any()
+
+
+def test_too_few_items_or_an_odd_width_for_product_quantisation() -> None:
+    with pytest.raises(ShapeError, match=r"Expected at least 256 items to learn product quantisation from, got 255"):
+        ItemIndex.build(unit(255, 32), IndexConfig(storage="pq", pq_bytes=16))
+    with pytest.raises(ShapeError, match=r"width retrieval.index.pq_bytes = 12 divides, got 32; choose another"):
+        ItemIndex.build(unit(256, 32), IndexConfig(storage="pq", pq_bytes=12))
