@@ -181,6 +181,7 @@ def _product_quantiser(shape: tuple[int, ...], size: int) -> faiss.Index:
             f"Expected vectors whose width retrieval.index.pq_bytes = {size} divides, got {shape[1]}; choose another."
         )
     index = faiss.index_factory(shape[1], f"IVF1,PQ{size}", faiss.METRIC_INNER_PRODUCT)
+    index.do_polysemous_training = False  # minutes of annealing for codes that are never compared by their bits
     # faiss would like 39 vectors for each of the 256 and says so on stderr
     index.pq.cp.min_points_per_centroid = 1
     return index
