@@ -27,5 +27,5 @@ def fit_head(head: Head, pooled_NW: Tensor, vectors_ND: Tensor) -> None:
         # as much as `width` rows of the mean square of a channel
         ridge = gram_WW.trace().clamp(min=1e-12) / len(states_NW)
         change_WD = torch.linalg.solve(gram_WW + ridge * torch.eye(width), states_NW.T @ (missing_ND - offset_D))
-        head.projection += change_WD.T
-        head.bias += offset_D - centre_W @ change_WD
+        head.projection.add_(change_WD.T)
+        head.bias.add_(offset_D - centre_W @ change_WD)
