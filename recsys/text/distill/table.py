@@ -22,7 +22,7 @@ _FREQUENT = 1e-2
 """Share of a shop's tokens at which a token weighs half as much as a rare one."""
 _SILENT = 1e-6
 """Weight of markers: what they say counts in a text that has nothing else."""
-_MAP_RIDGE, _ROWS_RIDGE = 1e-3, 3e-2
+_MAP_RIDGE, _ROWS_RIDGE = 1e-3, 1e-1
 _ROUNDS, _TOLERANCE = 200, 1e-3
 
 
