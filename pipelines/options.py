@@ -63,6 +63,7 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "impressions", "against what was shown and left", "finetune.objective.impressions=0.5", needs="impressions"
     ),
+    _option("one-width", "no narrower vectors learn beside the whole", "finetune.objective.dims=[]"),
     _option("even-weights", "every positive event counts 1", f"data.event_weights={EVEN_WEIGHTS}", needs="weights"),
     # what learns
     _option("head-only", "no layer learns", "finetune.max_steps=0"),

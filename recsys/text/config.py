@@ -7,14 +7,14 @@ from pydantic import AfterValidator, Field, model_validator
 from recsys.data.config import Config
 
 
-def _falling(dims: tuple[int, ...]) -> tuple[int, ...]:
-    if list(dims) != sorted(set(dims), reverse=True):
+def _falling(dims: tuple[int, ...] | str) -> tuple[int, ...] | str:
+    if not isinstance(dims, str) and (list(dims) != sorted(set(dims), reverse=True) or min(dims, default=1) < 1):
         raise ValueError(f"expected falling widths such as [256, 128, 64], got {list(dims)}")
     return dims
 
 
-Dims = Annotated[tuple[Annotated[int, Field(ge=1)], ...], AfterValidator(_falling)]
-"""Widths of vectors, falling."""
+Dims = Annotated[tuple[int, ...] | Literal["auto"], AfterValidator(_falling)]
+"""Widths of vectors, falling; auto is two thirds, a third and a sixth of the whole: 256, 128 and 64 of 384."""
 
 
 class ObjectiveConfig(Config):
@@ -30,8 +30,9 @@ class ObjectiveConfig(Config):
         0.0, ge=0, description="Weight of the softmax against what the same user was shown and did not take."
     )
     dims: Dims = Field(
-        (),
-        description="Narrower widths at which the first numbers of the vectors learn too, each as much as the whole.",
+        "auto",
+        description="Narrower widths at which the first numbers of the vectors learn too, each as much as the whole, "
+        "falling; auto: two thirds, a third and a sixth of it, 256, 128 and 64 of 384.",
     )
 
     @model_validator(mode="after")

@@ -112,7 +112,7 @@ def finetune(
     task.towers.to("cpu")
     learned = task.towers.user.export(day=corpus.day, history_items=config.history_items)
     interest = task.validation.calibrated(learned, vectors, config.calibration)
-    card = _card(corpus, encoder.base, origin.encoder.digest, looks)
+    card = _card(corpus, encoder.base, origin.encoder, looks, config)
     scale = float(task.towers.user.log_scale.detach().exp())
     return Teacher(encoder=origin.encoder, interest=interest, looks=looks, scale=scale, card=card)
 
@@ -174,14 +174,17 @@ def _penalty(origin: Origin, towers: Towers, pooled: Tensor, config: FinetuneCon
         return continual.penalty(config.continual, towers, towers.text.head.project(pooled))
 
 
-def _card(corpus: Corpus, base: str, digest: str, looks: tuple[Look, ...]) -> Card:
+def _card(
+    corpus: Corpus, base: str, encoder: TransformerEncoder, looks: tuple[Look, ...], config: FinetuneConfig
+) -> Card:
     best = max(looks, key=lambda look: look.ndcg)
     return Card(
         base=base if is_name(base) else Path(base).name,
-        base_digest=digest,
+        base_digest=encoder.digest,
         window=(int(corpus.at.min()), corpus.end),
         texts=len(corpus.texts),
         metrics={"nDCG@10": best.ndcg, "recall@20": best.recall},
+        dims=widths(config.objective.dims, encoder.dim, setting="finetune.objective.dims")[1:],
     )
 
 

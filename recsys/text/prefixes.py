@@ -4,17 +4,18 @@ Matryoshka representation learning, Kusupati et al. 2022, arXiv 2205.13147.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor, nn
 
 from recsys.errors import ConfigError
 
 
-def widths(dims: Sequence[int], dim: int, *, setting: str) -> tuple[int, ...]:
+def widths(dims: Sequence[int] | Literal["auto"], dim: int, *, setting: str) -> tuple[int, ...]:
     """Every width at which a loss is taken, widest first: that of the vectors, then `dims`.
 
     Args:
-        dims: falling.
+        dims: falling; auto is two thirds, a third and a sixth of `dim`.
         dim: width of the vectors.
         setting: name of the setting that holds `dims`.
 
@@ -23,7 +24,11 @@ def widths(dims: Sequence[int], dim: int, *, setting: str) -> tuple[int, ...]:
 
     >>> widths((128, 64), 384, setting="finetune.objective.dims")
     (384, 128, 64)
+    >>> widths("auto", 384, setting="finetune.objective.dims"), widths("auto", 4, setting="finetune.objective.dims")
+    ((384, 256, 128, 64), (4, 2, 1))
     """
+    if dims == "auto":
+        return (dim, *(dim * sixths // 6 for sixths in (4, 2, 1) if dim * sixths >= 6))
     if dims and max(dims) >= dim:
         raise ConfigError(f"Expected {setting} below {dim}, the width of the vectors, got {max(dims)}; leave it out.")
     return (dim, *dims)

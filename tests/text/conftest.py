@@ -47,7 +47,9 @@ def quick() -> Callable[..., FinetuneConfig]:
             "threads": 1,
         }
         optimiser = {name: changes.pop(name) for name in list(changes) if name in OptimiserConfig.model_fields}
-        objective = {name: changes.pop(name) for name in list(changes) if name in ObjectiveConfig.model_fields}
+        objective = {"dims": ()} | {
+            name: changes.pop(name) for name in list(changes) if name in ObjectiveConfig.model_fields
+        }
         groups = {"optimiser": {"layer_rate": 1e-3} | optimiser, "objective": objective}
         return FinetuneConfig.model_validate(settings | groups | changes)
 

@@ -17,6 +17,7 @@ from recsys.text.finetune import finetune
 from recsys.text.impressions import Impressions
 from recsys.text.pairs import Pairs
 from recsys.text.user import UserTower
+from recsys.text.validation import Validation
 from tests.tiny import SHORT, silent
 
 DIM = 8
@@ -48,7 +49,7 @@ def gradients(batch, size, config):
 
 
 @settings(max_examples=30)
-@given(size=st.integers(2, 20), weights=WEIGHTS, dims=st.sampled_from([(), (4,), (5, 2)]))
+@given(size=st.integers(2, 20), weights=WEIGHTS, dims=st.sampled_from([(), (4,), (5, 2), "auto"]))
 def test_the_losses_and_gradients_of_the_parts_add_up_to_those_of_the_whole(batch, size, weights, dims):
     weights |= {"logq": min(1.0, weights["logq"])}
     assume(sum(weights.values()) > weights["logq"])
@@ -87,7 +88,7 @@ def test_with_dims_the_loss_is_the_mean_over_the_widths_of_vectors_cut_to_them(b
     assert loss(interest, texts, 5, 2) == pytest.approx((loss(interest, texts) + cut[5] + cut[2]) / 3, rel=1e-5)
 
 
-@pytest.mark.parametrize("dims", [(64, 128), (64, 64)])
+@pytest.mark.parametrize("dims", [(64, 128), (64, 64), (64, 0)])
 def test_dims_that_do_not_fall(dims):
     with pytest.raises(ValueError, match=rf"expected falling widths such as \[256, 128, 64\], got \[64, {dims[1]}\]"):
         ObjectiveConfig(dims=dims)
@@ -98,6 +99,19 @@ def test_dims_that_are_not_below_the_width(corpus, base, quick, tmp_path):
         ConfigError, match=r"finetune\.objective\.dims below 32, the width of the vectors, got 32; leave"
     ):
         finetune(corpus, base=base, encoder=SHORT, config=quick(dims=(32, 8)), workdir=tmp_path, progress=silent)
+
+
+def test_a_teacher_taught_at_several_widths_can_be_cut_and_its_card_says_so(corpus, base, quick, tmp_path):
+    def narrow(**changes):
+        config = quick(head_steps=40, max_steps=0, evaluate_every=40, **changes)
+        work = tmp_path / str(len(changes))
+        teacher = finetune(corpus, base=base, encoder=SHORT, config=config, workdir=work, progress=silent)
+        vectors = teacher.encoder.cut(5).encode(corpus.texts)
+        return teacher, Validation.of(corpus).judge(teacher.interest.cut(5), vectors).ndcg.mean()
+
+    (teacher, taught), (plain, untaught) = narrow(dims="auto"), narrow()
+    assert taught > untaught + 0.03
+    assert (teacher.card.dims, plain.card.dims) == ((21, 10, 5), ())
 
 
 def test_a_user_who_was_shown_nothing_adds_nothing(batch):

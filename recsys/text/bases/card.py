@@ -18,6 +18,7 @@ class Card:
         window: first and last instant, exclusive, of the events it learned from; None if it learned from none.
         texts: how many item texts were known then.
         metrics: figures of the validation window by name.
+        dims: narrower widths at which the first numbers of a vector, at length 1, were taught to be vectors too.
     """
 
     base: str
@@ -25,6 +26,7 @@ class Card:
     window: tuple[Instant, Instant] | None = None
     texts: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
+    dims: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ def _origin(card: Card | None) -> list[str]:
     if card.window is not None:
         start, end = (datetime.fromtimestamp(at / SECOND, UTC).isoformat(timespec="seconds") for at in card.window)
         lines.append(f"| learned from | events in [{start}, {end}), {card.texts} item texts |")
+    if card.dims:
+        lines.append(f"| learned at | the first {', '.join(map(str, card.dims))} numbers too, each at length 1 |")
     lines += [f"| {name} (validation window) | {value:.4f} |" for name, value in card.metrics.items()]
     return [*lines, ""]
 

@@ -1,5 +1,6 @@
 """What the README of a saved encoder tells."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from recsys.schema import SECOND
@@ -23,6 +24,13 @@ def test_it_tells_where_the_encoder_comes_from():
     assert "| nDCG@10 (validation window) | 0.0651 |" in text
     assert "a transformer of 6 layers over at most 32 tokens, mean pooling" in text
     assert 'SentenceTransformer("FOLDER")' in text
+
+
+def test_it_tells_which_narrower_vectors_were_taught():
+    assert "| learned at | the first 256, 128 numbers too, each at length 1 |" in render(
+        replace(card(), dims=(256, 128)), FORM
+    )
+    assert "learned at" not in render(card(), FORM)
 
 
 def test_only_a_name_on_the_hub_is_a_base_model():
