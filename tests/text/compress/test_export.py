@@ -14,11 +14,9 @@ from recsys.artifacts import sha256
 from recsys.data.synthetic import WORDS
 from recsys.errors import ExportError
 from recsys.retrieval.onnx import OnnxEncoder
-from recsys.text.bases.head import Head
 from recsys.text.compress import export
 from recsys.text.compress.export import export_onnx
 from recsys.text.encoder import TransformerEncoder
-from recsys.text.static import StaticEncoder, StaticTower
 from tests.text.compress.conftest import TEXTS, make
 from tests.tiny import write_decoder
 
@@ -127,15 +125,6 @@ class _Tableless(torch.nn.Module):
 def test_an_encoder_without_a_table_is_refused(base, tmp_path):
     with pytest.raises(ExportError, match="Expected an encoder that looks its token ids up in a table"):
         export_onnx(replace(make(base), tower=_Tableless()), tmp_path)
-
-
-def test_a_static_encoder_is_exported_as_well(base, tmp_path):
-    tokenizer = make(base).tokenizer
-    rows = torch.randn(tokenizer.get_vocab_size(), 8, generator=torch.Generator().manual_seed(0))
-    tower = StaticTower(rows, torch.linspace(-1, 1, len(rows)), Head(8, 8)).eval()
-    encoder = StaticEncoder(tower=tower, tokenizer=tokenizer, max_tokens=24, digest="")
-    export_onnx(encoder, tmp_path)
-    assert np.abs(OnnxEncoder.load(tmp_path).encode(TEXTS) - encoder.encode(TEXTS)).max() < 1e-5
 
 
 def test_a_decoder_is_exported_as_well(tmp_path):

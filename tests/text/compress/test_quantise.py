@@ -5,12 +5,15 @@ import json
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from recsys.artifacts import sha256
 from recsys.errors import ExportError
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.text.compress.config import CompressConfig
+from recsys.text.compress.export import export_onnx
 from recsys.text.compress.quantise import quantise
+from recsys.text.static import StaticEncoder, StaticTower
 from tests.text.compress.conftest import TEXTS
 
 pytestmark = pytest.mark.slow
@@ -92,6 +95,22 @@ def test_what_loses_most_is_spared(exported, corpus, tmp_path):
     assert len({node.input[0] for node in products}) == 3
     assert all(node.op_type == "MatMul" and not node.input[0].endswith(".int8") for node in products)
     assert losses[1] < losses[0] / 1.3
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_table_of_tokens_has_no_products_and_a_smaller_table(exported, corpus, tmp_path, precision):
+    tokenizer = exported[0].tokenizer
+    rows = torch.randn(tokenizer.get_vocab_size(), 64, generator=torch.Generator().manual_seed(0))
+    tower = StaticTower(rows, torch.linspace(-1, 1, len(rows))).eval()
+    encoder = StaticEncoder(tower=tower, tokenizer=tokenizer, max_tokens=24, digest="")
+    for name in ("fp32", precision):
+        (tmp_path / name).mkdir()
+    export_onnx(encoder, tmp_path / "fp32")
+    quantise(tmp_path / "fp32", tmp_path / precision, config=config(precision), texts=corpus.texts)
+    vectors = OnnxEncoder.load(tmp_path / precision).encode(corpus.texts)
+    assert (vectors * encoder.encode(corpus.texts)).sum(axis=1).min() > 0.9999
+    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in (precision, "fp32")]
+    assert sizes[0] < sizes[1] * (0.8 if precision == "fp16" else 0.7)
 
 
 def test_no_texts_to_calibrate_on(exported, tmp_path):
