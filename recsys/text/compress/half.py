@@ -2,8 +2,6 @@
 
 import onnx
 from onnx.helper import make_node
-from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
-from onnxruntime.transformers.onnx_model import OnnxModel
 
 from recsys.text.compress.graph import Edit, edited
 
@@ -13,6 +11,10 @@ _NORM = ("ReduceL2", "Clip", "Expand", "Div")
 
 def half(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy in fp16 whose vectors are still of length 1; inputs and outputs are those of the fp32 graph."""
+    # recsys.retrieval.onnx comes first: the runtime's import alone would call home
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
+
     blocked = [*DEFAULT_OP_BLOCK_LIST, *_NORM]
     halved = onnx.ModelProto()
     halved.CopyFrom(model)
