@@ -19,7 +19,7 @@ def fit_head(head: Head, pooled_NW: Tensor, vectors_ND: Tensor) -> None:
     """
     with torch.no_grad():
         now_ND = pooled_NW @ head.projection.T + head.bias
-        missing_ND = now_ND.norm(dim=1).mean() * vectors_ND - now_ND
+        missing_ND = now_ND.norm(dim=1, keepdim=True) * vectors_ND - now_ND  # nothing where directions agree
         centre_W, offset_D = pooled_NW.mean(dim=0), missing_ND.mean(dim=0)
         states_NW = pooled_NW - centre_W
         gram_WW = states_NW.T @ states_NW

@@ -24,17 +24,14 @@ def test_a_linear_teacher_is_found(states):
 
 def test_what_fits_stays(states):
     head = Head(6, 8)
-    vectors = head.project(states).detach()
-    # of one length, so that nothing is missing
-    lengths = (states @ head.projection.T).norm(dim=1, keepdim=True)
-    fit_head(head, states / lengths, vectors)
+    fit_head(head, states, head.project(states).detach())
     assert torch.allclose(head.projection, torch.eye(8, 6), atol=1e-5)
     assert torch.allclose(head.bias, torch.zeros(8), atol=1e-5)
 
 
 def test_it_is_the_ridge_solution(states):
     vectors, head = normalize(torch.roll(states, 1, dims=1), dim=1), Head(6, 6)
-    missing = states.norm(dim=1).mean() * vectors - states
+    missing = states.norm(dim=1, keepdim=True) * vectors - states
     centred = states - states.mean(dim=0)
     ridge = centred.square().sum() / 400  # six texts of the mean square of a channel
     rows = torch.cat([centred, ridge.sqrt() * torch.eye(6)])
