@@ -57,7 +57,5 @@ def test_a_file_of_another_form(tmp_path):
     with publish(tmp_path / "variants", kind=KIND) as out:
         make().save(out)
         (out / "measured.json").write_text(json.dumps({"threads": 2, "speeds": {"teacher": {"p50_ms": "soon"}}}))
-    with pytest.raises(
-        ArtifactError, match=r"holds no variants of an encoder: at speeds.teacher.p50_ms, input sho"
-    ):
+    with pytest.raises(ArtifactError, match=r"holds no variants of an encoder: at speeds.teacher.p50_ms, input sho"):
         Variants.load(tmp_path / "variants")
