@@ -34,12 +34,13 @@ SST2 = HeadConfig(
 CONLL = HeadConfig(
     threads=1, epochs=2, layer_dropout=0, valid_fraction=0.1, looks=1, optimiser=OptimiserConfig(layer_rate=2e-4)
 )
-LORA = {"tune": "lora", "epochs": 3, "optimiser": OptimiserConfig(layer_rate=8e-4)}
 SETTINGS = {
     "sst2-all": SST2,
-    "sst2-lora": SST2.model_copy(update=LORA),
+    "sst2-lora": SST2.model_copy(update={"tune": "lora", "epochs": 4, "optimiser": OptimiserConfig(layer_rate=4e-4)}),
     "conll2003-all": CONLL,
-    "conll2003-lora": CONLL.model_copy(update=LORA),
+    "conll2003-lora": CONLL.model_copy(
+        update={"tune": "lora", "epochs": 3, "optimiser": OptimiserConfig(layer_rate=8e-4)}
+    ),
 }
 """Chosen on dev; all training sentences are used."""
 
