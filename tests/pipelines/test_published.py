@@ -10,6 +10,7 @@ from pipelines import published
 from pipelines.parts import Parts
 from pipelines.published import Published
 from pipelines.river import force
+from pipelines.run_directory import RunDirectory
 from recsys.artifacts import read_manifest, write_manifest
 from recsys.bundle import Bundle
 from recsys.data.catalog import Catalog
@@ -73,7 +74,7 @@ def test_nothing_published_and_something_that_is_no_bundle(tmp_path):
 
 
 def test_it_has_its_own_settings_but_the_runs_task_and_state_as_of_ranker_end(bundle, released):
-    parts = Parts.load(opened(released))
+    parts = Parts.load(RunDirectory.open(released))
     parts = replace(parts, config=parts.config.model_copy(update={"target": "new", "seed": 9}))
     found = published._assembled(bundle, parts)
     assert found.as_of == parts.split.ranker_end < bundle.end
