@@ -18,6 +18,7 @@ def kept(share, *, certain=True):
     """One metric of which a share is left, of 0.2."""
     loss = 0.2 * (share - 1)
     return Comparison(
+        differing=100,
         ours=0.2 * share,
         other=0.2,
         share=Estimate(mean=share, low=share - 0.01, high=share + 0.01, n=90),

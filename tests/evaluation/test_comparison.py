@@ -35,11 +35,12 @@ def test_the_same_loss_for_all_is_certain_unless_there_is_one_user():
     assert not compared([0.0], [0.5]).certainly_worse
 
 
-def test_a_loss_is_certain_where_the_share_has_no_interval():
-    other = [1.0] * 6 + [0.0] * 24  # some of the 400 resamples of 30 hold none of the six
-    found = compared([0.0] * 30, other)
-    assert found.share.low is None
-    assert found.certainly_worse
+def test_what_few_users_lose_is_not_certain():
+    few = compared([0.0] * 300, [1.0] * 8 + [0.0] * 292)
+    assert few.differing == 8
+    assert few.difference.high < 0
+    assert not few.certainly_worse
+    assert compared([0.0] * 300, [1.0] * 9 + [0.0] * 291).certainly_worse
 
 
 def test_nothing_to_lose():

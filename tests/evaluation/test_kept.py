@@ -5,6 +5,7 @@ from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.kept import kept
 
 ONE = Comparison(
+    differing=100,
     ours=0.19,
     other=0.2,
     share=Estimate(mean=0.95, low=0.93, high=0.97, n=321),

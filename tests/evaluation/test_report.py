@@ -161,6 +161,6 @@ def test_the_gate_and_what_distillation_kept_have_sections_where_there_is_someth
     check = Check(what="memory", against="limit", judgement="ok")
     assert "<h2>The gate</h2>" in render(evaluation, None, Gate(checks=(check,), window=(0, 1)))
     loss = Difference(mean=-0.01, low=-0.02, high=0.0, n=9)
-    one = Comparison(ours=0.1, other=0.11, share=None, difference=loss)
+    one = Comparison(ours=0.1, other=0.11, share=None, difference=loss, differing=100)
     told = replace(evaluation, kept={"text alone": {"overall": {"ndcg@10": one}}})
     assert "<h2>What distillation kept</h2>" in render(told)

@@ -21,6 +21,7 @@ from tests.tiny import write_base
 def test_a_table_tells_what_is_kept():
     whole = Row(run="r", reduction="prefix", dim=32, ndcg=Estimate(mean=0.2, low=0.1, high=0.3, n=150), kept=None)
     comparison = Comparison(
+        differing=100,
         ours=0.18,
         other=0.2,
         share=Estimate(mean=0.9, low=0.8, high=1.01, n=150),
