@@ -172,13 +172,11 @@ def _not_below(evaluation: Evaluation, config: GateConfig) -> list[Check]:
         known = ", ".join(evaluation.differences)
         raise GateError(f"gate.not_below: expected one of {known}, got {name!r}; nothing was released.")
     ours, other = (evaluation.methods[each].scores[OVERALL][metric].mean for each in (evaluation.ours, name))
-    difference = evaluation.differences[name][OVERALL][metric]
     comparison = Comparison(
         ours=ours,
         other=other,
         share=Estimate(mean=ours / other, low=None, high=None, n=1) if other else None,
-        difference=difference,
-        differing=difference.n,  # how many differ is not kept; over all users it is far from few
+        difference=evaluation.differences[name][OVERALL][metric],
     )
     return _quality(WHOLE, name, {OVERALL: {metric: comparison}}, config, 1.0)
 

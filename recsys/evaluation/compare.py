@@ -35,12 +35,16 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A mean paired difference over n users and its 95 % interval, without bounds where an `Estimate` has none."""
+    """A mean paired difference over n users and its 95 % interval, without bounds where an `Estimate` has none.
+
+    `differing` of the users have a difference other than 0.
+    """
 
     mean: float
     low: float | None
     high: float | None
     n: int
+    differing: int
 
     @property
     def sign(self) -> int:
@@ -72,8 +76,13 @@ def differences(a: pl.DataFrame, b: pl.DataFrame, *, samples: int, seed: int) ->
     """
     a, b = _aligned(a, b)
     names = [name for name in metrics_of(a) if name in b.columns]
-    means = _means(_values(a, names) - _values(b, names), names, samples=samples, seed=seed)
-    return {name: Difference(mean=e.mean, low=e.low, high=e.high, n=e.n) for name, e in means.items()}
+    each = _values(a, names) - _values(b, names)
+    means = _means(each, names, samples=samples, seed=seed)
+    differing = dict(zip(names, np.count_nonzero(np.nan_to_num(each), axis=0).tolist(), strict=True))
+    return {
+        name: Difference(mean=e.mean, low=e.low, high=e.high, n=e.n, differing=differing[name])
+        for name, e in means.items()
+    }
 
 
 def estimate(per_user: pl.DataFrame, metric: str, *, samples: int = 2000, seed: int = 0) -> Estimate:

@@ -94,7 +94,7 @@ def _at(mean: float) -> Estimate:
 
 
 def _off(mean: float) -> Difference:
-    return Difference(mean=mean, low=mean - 0.02, high=mean + 0.02, n=500)
+    return Difference(mean=mean, low=mean - 0.02, high=mean + 0.02, n=500, differing=500)
 
 
 def _card() -> DataCard:
@@ -125,7 +125,7 @@ def _method(role: Literal["ours", "baseline", "ablation"], ndcg: float) -> Metho
 def _ours_minus(mean: float) -> dict[str, dict[str, Difference]]:
     return {
         "overall": {"ndcg@10": _off(mean), "recall@20": _off(mean)},
-        "cold items": {"ndcg@10": Difference(mean=mean / 2, low=None, high=None, n=1)},
+        "cold items": {"ndcg@10": Difference(mean=mean / 2, low=None, high=None, n=1, differing=1)},
     }
 
 

@@ -18,11 +18,10 @@ def kept(share, *, certain=True):
     """One metric of which a share is left, of 0.2."""
     loss = 0.2 * (share - 1)
     return Comparison(
-        differing=100,
         ours=0.2 * share,
         other=0.2,
         share=Estimate(mean=share, low=share - 0.01, high=share + 0.01, n=90),
-        difference=Difference(mean=loss, low=loss - 0.01, high=-0.0001 if certain else 0.01, n=90),
+        difference=Difference(mean=loss, low=loss - 0.01, high=-0.0001 if certain else 0.01, n=90, differing=90),
     )
 
 
@@ -85,7 +84,7 @@ def test_what_the_evaluation_did_not_compare_is_told(evaluation):
 )
 def test_lists_may_not_be_certainly_worse_than_a_simple_methods(evaluation, low, high, judgement):
     mean = (low + high) / 2
-    loss = Difference(mean=mean, low=low, high=high, n=500)
+    loss = Difference(mean=mean, low=low, high=high, n=500, differing=500)
     ours = evaluation.methods["recsys"].scores["overall"]["ndcg@10"]
     scores = {"ndcg@10": replace(ours, mean=ours.mean - mean), "recall@20": ours}
     changed = replace(

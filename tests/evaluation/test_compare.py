@@ -89,13 +89,13 @@ def test_interval_of_a_metric_with_nulls_lies_about_its_mean():
 def test_one_user_or_all_alike_give_no_interval():
     assert estimate(frame([0.3]), "ndcg@10") == Estimate(mean=0.3, low=None, high=None, n=1)
     alike = compare(frame([0.5] * 9), frame([0.5] * 9), "ndcg@10")
-    assert alike == Difference(mean=0.0, low=None, high=None, n=9)
+    assert alike == Difference(mean=0.0, low=None, high=None, n=9, differing=0)
     assert alike.sign == 0
 
 
 def test_sign_needs_the_whole_interval():
     def sign(low, high):
-        return Difference(mean=(low + high) / 2, low=low, high=high, n=9).sign
+        return Difference(mean=(low + high) / 2, low=low, high=high, n=9, differing=9).sign
 
     assert [sign(0.1, 0.2), sign(-0.1, 0.2), sign(-0.2, -0.1), sign(0.0, 0.1)] == [1, 0, -1, 0]
 

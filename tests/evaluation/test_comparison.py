@@ -37,7 +37,7 @@ def test_the_same_loss_for_all_is_certain_unless_there_is_one_user():
 
 def test_what_few_users_lose_is_not_certain():
     few = compared([0.0] * 300, [1.0] * 8 + [0.0] * 292)
-    assert few.differing == 8
+    assert few.difference.differing == 8
     assert few.difference.high < 0
     assert not few.certainly_worse
     assert compared([0.0] * 300, [1.0] * 9 + [0.0] * 291).certainly_worse

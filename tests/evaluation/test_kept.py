@@ -5,11 +5,10 @@ from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.kept import kept
 
 ONE = Comparison(
-    differing=100,
     ours=0.19,
     other=0.2,
     share=Estimate(mean=0.95, low=0.93, high=0.97, n=321),
-    difference=Difference(mean=-0.01, low=-0.02, high=-0.005, n=321),
+    difference=Difference(mean=-0.01, low=-0.02, high=-0.005, n=321, differing=321),
 )
 
 

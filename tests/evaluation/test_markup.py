@@ -20,5 +20,5 @@ def test_differences_have_a_sign_and_a_colour():
         cell(Estimate(mean=0.2, low=0.1, high=0.3, n=9))
         == '<span class="">0.2000</span><small>[0.1000, 0.3000]</small>'
     )
-    assert cell(Difference(mean=0.2, low=0.1, high=0.3, n=9)).startswith('<span class="better">+0.2000')
-    assert cell(Difference(mean=-0.2, low=-0.3, high=-0.1, n=9)).startswith('<span class="worse">-0.2000')
+    assert cell(Difference(mean=0.2, low=0.1, high=0.3, n=9, differing=9)).startswith('<span class="better">+0.2000')
+    assert cell(Difference(mean=-0.2, low=-0.3, high=-0.1, n=9, differing=9)).startswith('<span class="worse">-0.2000')

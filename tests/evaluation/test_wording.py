@@ -9,7 +9,7 @@ from recsys.evaluation.wording import ablation, headline
 
 
 def with_difference(evaluation, other, low, high, segment="overall"):
-    d = Difference(mean=(low + high) / 2, low=low, high=high, n=500)
+    d = Difference(mean=(low + high) / 2, low=low, high=high, n=500, differing=500)
     parts = dict(evaluation.differences[other])
     parts[segment] = {**parts[segment], "ndcg@10": d}
     return replace(evaluation, differences={**evaluation.differences, other: parts})

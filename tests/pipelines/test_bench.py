@@ -62,7 +62,7 @@ def test_a_row_shows_intervals_or_why_there_are_none():
         why="w",
         ndcg=estimate,
         recall=estimate,
-        difference=Difference(mean=-0.01, low=-0.02, high=0.01, n=90),
+        difference=Difference(mean=-0.01, low=-0.02, high=0.01, n=90, differing=90),
         validation=0.2,
         seconds=61.4,
     )

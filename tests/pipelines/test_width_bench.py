@@ -21,11 +21,10 @@ from tests.tiny import write_base
 def test_a_table_tells_what_is_kept():
     whole = Row(run="r", reduction="prefix", dim=32, ndcg=Estimate(mean=0.2, low=0.1, high=0.3, n=150), kept=None)
     comparison = Comparison(
-        differing=100,
         ours=0.18,
         other=0.2,
         share=Estimate(mean=0.9, low=0.8, high=1.01, n=150),
-        difference=Difference(mean=-0.02, low=-0.03, high=-0.01, n=150),
+        difference=Difference(mean=-0.02, low=-0.03, high=-0.01, n=150, differing=150),
     )
     half = Row(run="r", reduction="pca", dim=16, ndcg=Estimate(mean=0.18, low=0.1, high=0.2, n=150), kept=comparison)
     assert cells([whole, half])[1:] == [
