@@ -4,8 +4,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from pipelines import forgetting
 from pipelines.console import err, progress
 from pipelines.reliability import on_validation
@@ -17,10 +15,10 @@ from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray
 from recsys.text import distributed
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
+from recsys.text.whitening import untrained
 
 
 def run(opened: RunDirectory, stage: Stage) -> None:
@@ -28,7 +26,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
 
     reliability.json says how far its interest is to be believed.
 
-    The teacher starts from `pretrained` where the stage reads it; `zero_shot` is the base as it comes in any case.
+    The teacher starts from `pretrained` where the stage reads it; `zero_shot` is what training would start from with the
+    base as it comes, in any case.
     With finetune.continual.start it goes on from another teacher; forgetting.json says what that kept and gained.
     """
     config, encoder = opened.settings.finetune, opened.settings.encoder
@@ -57,9 +56,11 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         found = on_validation(corpus, InterestModel.load(target), vectors.of_texts(catalog, corpus.texts))
         if found is not None:
             found.save(target)
-        untrained = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
         known = catalog.known_before(split.encoder_end, interactions.before(split.encoder_end).seen_items())
-        _save(_centred(ItemVectors.of(catalog, untrained), known), target / "zero_shot")
+        as_it_comes = TransformerEncoder.of_base(base, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
+        vectors = ItemVectors.of(catalog, as_it_comes)
+        started = untrained(vectors.vectors, known, whiten=config.whitening)
+        _save(replace(vectors, vectors=started), target / "zero_shot")
     shutil.rmtree(opened.work(stage), ignore_errors=True)
 
 
@@ -73,10 +74,3 @@ def _corpus(catalog: Catalog, interactions: Interactions, split: TimeSplit, vali
 def _save(vectors: ItemVectors, directory: Path) -> None:
     directory.mkdir()
     vectors.save(directory)
-
-
-def _centred(vectors: ItemVectors, known: BoolArray) -> ItemVectors:
-    """Less what the known items have in common, at unit length again; otherwise all items look alike."""
-    moved = vectors.vectors - vectors.vectors[known].mean(axis=0)
-    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    return replace(vectors, vectors=(moved / np.maximum(lengths, 1e-9)).astype(np.float32))

@@ -34,12 +34,22 @@ OPTIONS: tuple[Option, ...] = (
     DEFAULT,
     _option(
         "zero-shot",
-        "nothing learned: the decayed mean of the history, centred",
+        "nothing learned: the decayed mean of the history, whitened",
         "finetune.head_steps=0",
         "finetune.max_steps=0",
         "finetune.history_items=1000",
         "encoder.max_tokens=96",
     ),
+    _option(
+        "zero-shot-centred",
+        "the same, centred only",
+        "finetune.head_steps=0",
+        "finetune.max_steps=0",
+        "finetune.history_items=1000",
+        "encoder.max_tokens=96",
+        "finetune.whitening=false",
+    ),
+    _option("centred", "training starts from centred vectors, not whitened", "finetune.whitening=false"),
     # objectives
     _option("no-logq", "softmax without correction", "finetune.objective.logq=0"),
     _option("full-logq", "softmax with the whole correction", "finetune.objective.logq=1"),

@@ -21,6 +21,7 @@ from recsys.settings import Settings
 from recsys.text.bases.config import EncoderConfig
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder
+from recsys.text.whitening import untrained
 
 JUDGES = 300
 """Most users who judge; at most half of those there are, for others are to teach."""
@@ -73,7 +74,7 @@ class Survey:
         known = catalog.known_before(split.encoder_end, seen)
         return cls(
             known=known,
-            vectors=_base_vectors(catalog, known, given.encoder),
+            vectors=_base_vectors(catalog, known, given.encoder, whiten=given.finetune.whitening),
             titles=[title or text for title, text in zip(catalog.items["title"], catalog.texts, strict=True)],
             interactions=interactions,
             split=split,
@@ -99,13 +100,10 @@ class Survey:
         return out
 
 
-def _base_vectors(catalog: Catalog, known: BoolArray, encoder: EncoderConfig) -> FloatArray:
+def _base_vectors(catalog: Catalog, known: BoolArray, encoder: EncoderConfig, *, whiten: bool) -> FloatArray:
     folder = base_folder(encoder.base, revision=encoder.revision)
     base = TransformerEncoder.of_base(folder, max_tokens=encoder.max_tokens, pooling=encoder.pooling)
-    vectors = ItemVectors.of(catalog, base).vectors
-    centred = vectors - vectors[known].mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(lengths, 1e-9), np.float32)
+    return untrained(ItemVectors.of(catalog, base).vectors, known, whiten=whiten)
 
 
 def _pairs(interactions: Interactions, start: Instant, end: Instant, seed: int) -> MatchedPairs:

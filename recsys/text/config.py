@@ -82,6 +82,11 @@ class FinetuneConfig(Config):
     objective: ObjectiveConfig = ObjectiveConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     continual: ContinualConfig = ContinualConfig()
+    whitening: bool = Field(
+        True,
+        description="Whether the base's vectors are spread evenly before the first step, by what the shop's texts "
+        "differ in; else they are only centred.",
+    )
     tune: Annotated[int, Field(ge=1)] | Literal["all", "lora"] = Field(
         2,
         description="What learns: the top n layers, over cached states below them; all layers; or low-rank updates of "

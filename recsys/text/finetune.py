@@ -34,6 +34,7 @@ from recsys.text.tokens import Tokens
 from recsys.text.training import Look, item_vectors, train
 from recsys.text.user import UserTower
 from recsys.text.validation import Validation
+from recsys.text.whitening import centring, whitening
 
 HISTORY = "history.json"
 
@@ -159,9 +160,10 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
 def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConfig) -> Towers:
     tower, interest = origin.encoder.tower, origin.interest
     if interest is None:
-        # centring: what all texts of a shop have in common says nothing about any of them
+        projection, bias = (whitening if config.whitening else centring)(pooled.cpu().numpy())
         with torch.no_grad():
-            tower.head.bias.copy_(-pooled.mean(dim=0))
+            tower.head.projection.copy_(torch.from_numpy(projection))
+            tower.head.bias.copy_(torch.from_numpy(bias))
         interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
     return Towers(tower, UserTower(interest, scale=origin.scale)).to(pooled.device)
 
