@@ -26,8 +26,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
 
     reliability.json says how far its interest is to be believed.
 
-    The teacher starts from `pretrained` where the stage reads it; `zero_shot` is what training would start from with the
-    base as it comes, in any case.
+    The teacher starts from `pretrained` where the stage reads it; `zero_shot` is what training would start from with
+    the base as it comes, in any case.
     With finetune.continual.start it goes on from another teacher; forgetting.json says what that kept and gained.
     """
     config, encoder = opened.settings.finetune, opened.settings.encoder
