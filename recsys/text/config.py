@@ -67,9 +67,7 @@ class ContinualConfig(Config):
     penalty: Literal["none", "distill", "l2sp"] = Field(
         "distill", description="What keeps old knowledge: distill, the last teacher's vectors; l2sp, its weights."
     )
-    weight: float = Field(
-        5.0, ge=0, description="Weight of the penalty beside the objective; for l2sp, a tenth is a start."
-    )
+    weight: float = Field(5.0, ge=0, description="Weight of the penalty beside the objective.")
     replay: float = Field(
         0.5, ge=0, lt=1, description="Share of a step's users who get a moment before the last teacher's encoder_end."
     )

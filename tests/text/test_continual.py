@@ -143,7 +143,7 @@ def test_without_a_safeguard_the_old_is_forgotten(turning, last, base, quick, tm
     assert old_after < 0.5 * old_before
 
 
-@pytest.mark.parametrize("safeguard", [{"penalty": "distill", "weight": 5.0}, {"penalty": "l2sp", "weight": 0.1}])
+@pytest.mark.parametrize("safeguard", [{"penalty": "distill", "weight": 5.0}, {"penalty": "l2sp", "weight": 5.0}])
 def test_replay_and_a_penalty_keep_the_old_while_the_new_is_learned(turning, last, base, quick, tmp_path, safeguard):
     config = quick(**FIERCE, continual={"steps": 20, "replay": 0.5} | safeguard)
     old_before, old_after, new_before, new_after = updated(turning, last, base, config, tmp_path)

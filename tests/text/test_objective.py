@@ -103,7 +103,7 @@ def test_dims_that_are_not_below_the_width(corpus, base, quick, tmp_path):
 
 def test_a_teacher_taught_at_several_widths_can_be_cut_and_its_card_says_so(corpus, base, quick, tmp_path):
     def narrow(**changes):
-        config = quick(head_steps=40, max_steps=0, evaluate_every=40, **changes)
+        config = quick(head_steps=120, max_steps=0, evaluate_every=120, **changes)
         work = tmp_path / str(len(changes))
         teacher = finetune(corpus, base=base, encoder=SHORT, config=config, workdir=work, progress=silent)
         vectors = teacher.encoder.cut(5).encode(corpus.texts)
