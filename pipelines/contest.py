@@ -17,11 +17,11 @@ from recsys.artifacts import digest_of
 from recsys.data.storage import read_json
 from recsys.evaluation.compare import estimate
 from recsys.evaluation.comparison import Comparison
-from recsys.evaluation.speed import race
 from recsys.evaluation.variants import Place, Variant, Variants
 from recsys.retrieval.embeddings import TextEncoder
 from recsys.retrieval.interest import InterestModel
 from recsys.retrieval.onnx import MODEL, SETTINGS, OnnxEncoder
+from recsys.retrieval.speed import race
 from recsys.settings import Settings
 from recsys.text.corpus import Corpus
 from recsys.text.encoder import TransformerEncoder

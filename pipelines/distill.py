@@ -1,6 +1,6 @@
 """Stage: teacher → student, exported to ONNX in the number format that is served; all measured side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.console import err, progress
@@ -16,7 +16,7 @@ from recsys.text.compress.served import Served, serve
 from recsys.text.corpus import Corpus
 from recsys.text.distill.distillation import distill
 from recsys.text.encoder import TransformerEncoder
-from recsys.text.measure import Measured, measure, write_measured
+from recsys.text.measure import Entry, Measured, measure, write_measured
 from recsys.text.threads import limited
 
 
@@ -38,7 +38,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         served = serve(student, settings.compress, corpus, out["student"], threads=config.threads)
         err.print("  teacher and student measured", markup=False)
         with limited(config.threads):
-            rows = list(_measured(teacher, served, corpus))
+            rows = measure(_entries(teacher, served, corpus), corpus)
         write_measured(out["student"], rows)
         found = on_validation(corpus, served.interest, served.vectors)
         if found is not None:
@@ -46,16 +46,18 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         _tell(rows)
 
 
-def _measured(teacher: Path, served: Served, corpus: Corpus) -> Iterator[Measured]:
+def _entries(teacher: Path, served: Served, corpus: Corpus) -> dict[str, Entry]:
     encoder, interest = TransformerEncoder.load(teacher), InterestModel.load(teacher)
     size = (teacher / "transformer" / "model.safetensors").stat().st_size
-    yield measure("teacher", encoder, encoder.encode(corpus.texts), interest, corpus, size)
+    vectors = encoder.encode(corpus.texts)
+    found = {"teacher": Entry(encoder=encoder, vectors=vectors, interest=interest, size=size)}
     for name, one in (("student fp32", served.exact), ("student", served)):
         if one is not None:
-            yield measure(name, one.encoder, one.vectors, one.interest, corpus, one.size)
+            found[name] = Entry(encoder=one.encoder, vectors=one.vectors, interest=one.interest, size=one.size)
+    return found
 
 
-def _tell(rows: list[Measured]) -> None:
+def _tell(rows: Sequence[Measured]) -> None:
     for row in rows:
         err.print(
             f"  {row.name}: validation nDCG@10 {row.ndcg:.4f}, {row.megabytes:.0f} MB, "

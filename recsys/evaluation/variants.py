@@ -11,7 +11,7 @@ from recsys.artifacts import verify
 from recsys.errors import ArtifactError
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.comparison import Comparison
-from recsys.evaluation.speed import Speed
+from recsys.retrieval.speed import Speed
 
 KIND = "variants"
 ROWS, MEASURED = "variants.json", "measured.json"

@@ -1,23 +1,39 @@
 """Teacher and student side by side: quality, size, speed."""
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from recsys.retrieval.embeddings import TextEncoder
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.speed import race
 from recsys.schema import FloatArray
 from recsys.text.corpus import Corpus
 from recsys.text.validation import Validation
 
 MEASURED = "measured.json"
 
-_SINGLE, _BULK = 200, 512
+_BULK, _ROUNDS = 512, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An encoder to be measured.
+
+    Attributes:
+        encoder: as it is served.
+        vectors: float32 (n_texts, d), the corpus' texts by the encoder.
+        interest: its user tower.
+        size: bytes of the model file.
+    """
+
+    encoder: TextEncoder
+    vectors: FloatArray
+    interest: InterestModel
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,38 +59,32 @@ class Measured:
     texts_per_second: float
 
 
-def measure(
-    name: str, encoder: TextEncoder, vectors: FloatArray, interest: InterestModel, corpus: Corpus, size: int
-) -> Measured:
-    """Judge an encoder on the corpus' validation window and take its time on the corpus' texts.
+def measure(entries: Mapping[str, Entry], corpus: Corpus) -> tuple[Measured, ...]:
+    """Judge encoders on the corpus' validation window and take their times, in turn, on the corpus' texts.
 
     Args:
-        name: of the row.
-        encoder: as it is served.
-        vectors: float32 (n_texts, d), the corpus' texts by the encoder.
-        interest: its user tower.
+        entries: by name of the row.
         corpus: what was known at encoder_end.
-        size: bytes of the model file.
     """
-    quality = Validation.of(corpus).judge(interest, vectors)
+    judge = Validation.of(corpus)
     texts = [corpus.texts[i] for i in np.linspace(0, len(corpus.texts) - 1, _BULK).astype(int)]
-    encoder.encode(texts[:8])
-    singles = [_seconds(partial(encoder.encode, [texts[i]])) for i in np.linspace(0, _BULK - 1, _SINGLE).astype(int)]
-    return Measured(
-        name=name,
-        ndcg=float(quality.ndcg.mean()),
-        recall=float(quality.recall.mean()),
-        megabytes=size / 1e6,
-        single_ms=float(np.median(singles)) * 1e3,
-        single_p99_ms=float(np.quantile(singles, 0.99)) * 1e3,
-        texts_per_second=len(texts) / _seconds(partial(encoder.encode, texts)),
-    )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    encoders = {name: entry.encoder for name, entry in entries.items()}
+    speeds = race(encoders, texts, rounds=_ROUNDS, progress=lambda *_: None)
+    rows = []
+    for name, entry in entries.items():
+        quality, speed = judge.judge(entry.interest, entry.vectors), speeds[name]
+        rows.append(
+            Measured(
+                name=name,
+                ndcg=float(quality.ndcg.mean()),
+                recall=float(quality.recall.mean()),
+                megabytes=entry.size / 1e6,
+                single_ms=speed.p50_ms,
+                single_p99_ms=speed.p99_ms,
+                texts_per_second=speed.texts_per_second,
+            )
+        )
+    return tuple(rows)
 
 
 def write_measured(directory: Path, rows: Sequence[Measured]) -> None:

@@ -8,8 +8,8 @@ from recsys.artifacts import publish, read_manifest
 from recsys.errors import ArtifactError
 from recsys.evaluation.compare import Difference, Estimate
 from recsys.evaluation.comparison import Comparison
-from recsys.evaluation.speed import Speed
 from recsys.evaluation.variants import KIND, Variant, Variants
+from recsys.retrieval.speed import Speed
 
 FIGURES = {"teacher": (8.0, 0.20, 90), "served": (1.0, 0.19, 20), "dear": (2.0, 0.18, 40), "quick": (0.1, 0.1, 5)}
 

@@ -1,10 +1,11 @@
 """Teacher and student side by side."""
 
 import json
+from dataclasses import replace
 
 from recsys.retrieval.interest import InterestModel
 from recsys.text.encoder import TransformerEncoder
-from recsys.text.measure import Measured, measure, write_measured
+from recsys.text.measure import Entry, Measured, measure, write_measured
 from recsys.text.validation import Validation
 
 
@@ -12,7 +13,9 @@ def test_a_row_of_the_table(base, corpus):
     encoder = TransformerEncoder.of_base(base, max_tokens=16, pooling="mean")
     interest = InterestModel.zero_shot(encoder.dim, corpus.day)
     vectors = encoder.encode(corpus.texts)
-    row = measure("teacher", encoder, vectors, interest, corpus, 45_000_000)
+    entry = Entry(encoder=encoder, vectors=vectors, interest=interest, size=45_000_000)
+    row, other = measure({"teacher": entry, "student": replace(entry, size=1)}, corpus)
+    assert (row.name, other.name) == ("teacher", "student")
     quality = Validation.of(corpus).judge(interest, vectors)
     assert (row.ndcg, row.recall) == (quality.ndcg.mean(), quality.recall.mean())
     assert row.megabytes == 45.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.evaluation.speed import race
+from recsys.retrieval.speed import race
 
 
 class Clock:
