@@ -13,8 +13,6 @@ import json
 import os
 from pathlib import Path
 
-from stopwatch import figures
-
 BATCHES = (16, 32, 64, 128)
 
 
@@ -30,6 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": str(arguments.threads), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     import torch
+    from stopwatch import figures
 
     torch.set_num_threads(arguments.threads)
     model = quantised(arguments.base, arguments.work / arguments.form, arguments.form, arguments.threads)
