@@ -3,11 +3,14 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recsys.retrieval.embeddings import TextEncoder
 from recsys.schema import DoubleArray, Progress
+
+if TYPE_CHECKING:  # its module loads scipy
+    from recsys.retrieval.embeddings import TextEncoder
 
 ROUNDS, SINGLES = 5, 200
 
@@ -27,7 +30,7 @@ class Speed:
 
 
 def race(
-    encoders: Mapping[str, TextEncoder],
+    encoders: Mapping[str, "TextEncoder"],
     texts: Sequence[str],
     *,
     rounds: int = ROUNDS,
@@ -61,7 +64,7 @@ def race(
     }
 
 
-def _seconds(encoder: TextEncoder, texts: Sequence[str], clock: Callable[[], float]) -> float:
+def _seconds(encoder: "TextEncoder", texts: Sequence[str], clock: Callable[[], float]) -> float:
     start = clock()
     encoder.encode(texts)
     return clock() - start
