@@ -13,7 +13,7 @@ from recsys.artifacts import digest_of
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import LongArray, Progress
-from recsys.text import continual
+from recsys.text import continual, whitening
 from recsys.text.bases import lora
 from recsys.text.bases.card import Card
 from recsys.text.bases.config import EncoderConfig
@@ -34,7 +34,6 @@ from recsys.text.tokens import Tokens
 from recsys.text.training import Look, item_vectors, train
 from recsys.text.user import UserTower
 from recsys.text.validation import Validation
-from recsys.text.whitening import centring, whitening
 
 HISTORY = "history.json"
 
@@ -160,7 +159,7 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
 def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConfig) -> Towers:
     tower, interest = origin.encoder.tower, origin.interest
     if interest is None:
-        projection, bias = (whitening if config.whitening else centring)(pooled.cpu().numpy())
+        projection, bias = whitening.start(pooled.cpu().numpy(), whiten=config.whitening)
         with torch.no_grad():
             tower.head.projection.copy_(torch.from_numpy(projection))
             tower.head.bias.copy_(torch.from_numpy(bias))

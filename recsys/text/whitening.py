@@ -44,6 +44,11 @@ def whitening(states: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.asarray(projection, np.float32), np.asarray(-projection @ centre, np.float32)
 
 
+def start(states: FloatArray, *, whiten: bool) -> tuple[FloatArray, FloatArray]:
+    """Projection and bias before the first step: of `whitening`, else of `centring`."""
+    return whitening(states) if whiten else centring(states)
+
+
 def untrained(vectors: FloatArray, known: BoolArray, *, whiten: bool) -> FloatArray:
     """Vectors as training starts from them.
 
@@ -55,6 +60,6 @@ def untrained(vectors: FloatArray, known: BoolArray, *, whiten: bool) -> FloatAr
     Returns:
         float32 (n, D), unit rows.
     """
-    projection, bias = (whitening if whiten else centring)(vectors[known])
+    projection, bias = start(vectors[known], whiten=whiten)
     moved = vectors @ projection.T + bias
     return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9), np.float32)
