@@ -50,15 +50,15 @@ def gradients(task, phase, streams):
 
 
 def assert_close(got, expected, relative=1e-5):
-    """In all, by norm; and by tensor, where those that cancel (key biases, scalars) are compared with the others."""
+    """In all, by norm; and number by number against the largest, as the small ones are sums that cancel (scalars)."""
     assert got.keys() == expected.keys()
     apart = {name: got[name] - value for name, value in expected.items()}
     whole = norm(apart) / norm(expected)
     print(f"relative difference of the gradients {whole:.1e}")
     assert whole <= relative
     largest = max(float(value.abs().max()) for value in expected.values())
-    for name, value in expected.items():
-        assert float(apart[name].abs().max()) <= relative * max(float(value.abs().max()), 0.2 * largest), name
+    for name, difference in apart.items():
+        assert float(difference.abs().max()) <= relative * largest, name
 
 
 def norm(tensors):
