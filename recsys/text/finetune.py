@@ -136,7 +136,8 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
     tokens = origin.encoder.tokens(corpus.texts)
     pairs = _pairs(corpus, tokens, config)
     mine = shard.share(tokens.lengths)
-    states = _states(tower, tokens, np.flatnonzero(mine), config, workdir / f"states-{shard.index}.npy")
+    frozen = tower.frozen(config.tune) if _phases(config, origin)[-1].steps else len(tower.layers)
+    states = _states(tower, tokens, np.flatnonzero(mine), frozen, config, workdir / f"states-{shard.index}.npy")
     if config.tune == "lora":
         lora.adapt(tower, rank=config.lora_rank, alpha=config.lora_alpha, seed=config.seed)
     with torch.no_grad():
@@ -200,9 +201,10 @@ def _pairs(corpus: Corpus, tokens: Tokens, config: FinetuneConfig) -> Pairs:
     return pairs.since(corpus.earlier[-1][1], replay=config.continual.replay) if corpus.earlier else pairs
 
 
-def _states(tower: TextTower, tokens: Tokens, rows: LongArray, config: FinetuneConfig, path: Path) -> FrozenStates:
+def _states(
+    tower: TextTower, tokens: Tokens, rows: LongArray, layers: int, config: FinetuneConfig, path: Path
+) -> FrozenStates:
     """Cached on disk if there is anything to save by it, and room; the file's name is gone at once, its bytes later."""
-    layers = tower.frozen(config.tune)
     needed = int(tokens.lengths[rows].sum()) * tower.width * 4
     if layers == 0 or needed > config.cache_gib * _GIB:
         return FrozenStates(tokens=tokens, layers=layers)

@@ -102,3 +102,18 @@ def test_the_past_does_not(shop, split, base, quick, tmp_path):
         corpus = Corpus.of(shop.catalog, log, split.encoder_end, valid_fraction=0.2)
         teachers.append(files(taught(corpus, base, quick(), tmp_path / name)))
     assert teachers[0] != teachers[1]
+
+
+@pytest.mark.parametrize("tune", [1, "all", "lora"])
+def test_without_a_layers_step_no_layer_changes_and_none_is_computed_twice(corpus, base, quick, tmp_path, tune):
+    calls = []
+    tower = type(TransformerEncoder.of_base(base, max_tokens=24, pooling="mean").tower)
+    lower = tower.lower
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tower, "lower", lambda *args, layers: calls.append(len(args[1])) or lower(*args, layers=layers))
+        config = quick(tune=tune, max_steps=0)
+        teacher = finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path / "work", progress=silent)
+    assert sum(calls) == len(corpus.texts)
+    layers = teacher.encoder.tower.layers.state_dict()
+    before = TransformerEncoder.of_base(base, max_tokens=24, pooling="mean").tower.layers.state_dict()
+    assert all(layers[name].equal(before[name]) for name in before)
