@@ -39,6 +39,7 @@ OPTIONS: tuple[Option, ...] = (
         "finetune.max_steps=0",
         "finetune.history_items=1000",
         "encoder.max_tokens=96",
+        "finetune.agreement=0",
     ),
     _option(
         "zero-shot-centred",
@@ -48,7 +49,11 @@ OPTIONS: tuple[Option, ...] = (
         "finetune.history_items=1000",
         "encoder.max_tokens=96",
         "finetune.whitening=false",
+        "finetune.agreement=0",
     ),
+    _option("start", "no step at all", "finetune.head_steps=0", "finetune.max_steps=0"),
+    _option("every-axis", "training starts with the axes users agree in first, and all others", "finetune.agreement=1"),
+    _option("own-axes", "training starts with the encoder's own axes", "finetune.agreement=0"),
     _option("centred", "training starts from centred vectors, not whitened", "finetune.whitening=false"),
     # objectives
     _option("no-logq", "softmax without correction", "finetune.objective.logq=0"),

@@ -85,6 +85,13 @@ class FinetuneConfig(Config):
         description="Whether the base's vectors are spread evenly before the first step, by what the shop's texts "
         "differ in; else they are only centred.",
     )
+    agreement: float = Field(
+        0.667,
+        ge=0,
+        le=1,
+        description="Share of the vectors' axes that training starts with: those along which the items of a user agree "
+        "most, the most telling first; 0 leaves all axes as they are.",
+    )
     tune: Annotated[int, Field(ge=1)] | Literal["all", "lora"] = Field(
         2,
         description="What learns: the top n layers, over cached states below them; all layers; or low-rank updates of "

@@ -12,8 +12,9 @@ from torch import Tensor
 from recsys.artifacts import digest_of
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import LongArray, Progress
+from recsys.schema import FloatArray, LongArray, Progress
 from recsys.text import continual, whitening
+from recsys.text.agreement import agreement_axes
 from recsys.text.bases import lora
 from recsys.text.bases.card import Card
 from recsys.text.bases.config import EncoderConfig
@@ -160,12 +161,23 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
 def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConfig) -> Towers:
     tower, interest = origin.encoder.tower, origin.interest
     if interest is None:
-        projection, bias = whitening.start(pooled.cpu().numpy(), whiten=config.whitening)
+        projection, bias = _start(pooled.cpu().numpy(), corpus.teaching(), config)
         with torch.no_grad():
             tower.head.projection.copy_(torch.from_numpy(projection))
             tower.head.bias.copy_(torch.from_numpy(bias))
         interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
     return Towers(tower, UserTower(interest, scale=origin.scale)).to(pooled.device)
+
+
+def _start(states: FloatArray, teaching: Corpus, config: FinetuneConfig) -> tuple[FloatArray, FloatArray]:
+    """Projection and bias before the first step; the axes along which the items of users differ are zero."""
+    projection, bias = whitening.start(states, whiten=config.whitening)
+    if config.agreement == 0:
+        return projection, bias
+    vectors = whitening.moved(states, projection, bias)
+    axes = agreement_axes(vectors, teaching.user, teaching.text)
+    axes[max(1, round(config.agreement * len(axes))) :] = 0
+    return axes @ projection, axes @ bias
 
 
 def _penalty(origin: Origin, towers: Towers, pooled: Tensor, config: FinetuneConfig) -> Penalty | None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import FloatArray
+from recsys.schema import DoubleArray, FloatArray
 from recsys.text.encoder import TransformerEncoder
 from recsys.text.static import StaticEncoder
 
@@ -28,7 +28,10 @@ def pca(
 def principal_axes(vectors: FloatArray) -> FloatArray:
     """float32 (D, D): orthonormal rows, the axes of most variance first; an axis' largest number is positive."""
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes.T[::-1]
+    return pointing(np.linalg.eigh(centred.T @ centred)[1].T[::-1])
+
+
+def pointing(axes: DoubleArray) -> FloatArray:
+    """float32: the axes, one a row, each turned so that its largest number is positive, as its sign is by chance."""
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
     return np.asarray(axes * np.sign(largest), np.float32)

@@ -1,5 +1,8 @@
 """From base to teacher on the small shop."""
 
+from dataclasses import replace
+
+import numpy as np
 import polars as pl
 import pytest
 
@@ -117,3 +120,25 @@ def test_without_a_layers_step_no_layer_changes_and_none_is_computed_twice(corpu
     layers = teacher.encoder.tower.layers.state_dict()
     before = TransformerEncoder.of_base(base, max_tokens=24, pooling="mean").tower.layers.state_dict()
     assert all(layers[name].equal(before[name]) for name in before)
+
+
+def test_training_starts_with_the_share_of_axes_in_which_users_agree(corpus, base, quick, tmp_path):
+    """Events that judge leave the start as it is; events that teach do not."""
+
+    def start(corpus, agreement):
+        config = quick(agreement=agreement, head_steps=0, max_steps=0)
+        return finetune(
+            corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path / corpus.digest, progress=silent
+        )
+
+    part, none = start(corpus, 0.667), start(corpus, 0.0)
+    vectors = part.encoder.encode(corpus.texts)
+    assert (np.abs(vectors).max(axis=0) > 0).tolist() == [True] * 21 + [False] * 11
+    assert part.looks[0].ndcg > none.looks[0].ndcg
+    turned = start(corpus, 1.0).encoder.encode(corpus.texts)
+    plain = none.encoder.encode(corpus.texts)
+    assert np.allclose(turned @ turned.T, plain @ plain.T, atol=1e-5)
+    for judging in (True, False):
+        text = np.where(corpus.judging == judging, corpus.text[::-1], corpus.text)
+        other = start(replace(corpus, text=text), 0.667)
+        assert (other.encoder.encode(corpus.texts) == vectors).all() == judging
