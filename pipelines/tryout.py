@@ -44,7 +44,7 @@ def run(log: Path, work: Path, out: Path) -> None:
     per_user = TextExam.of(catalog, interactions, split, settings.evaluation).grade(teacher.interest, vectors)
     with publish(out, kind=KIND, config=config(settings)) as folder:
         per_user.write_parquet(folder / "per_user.parquet")
-        best = max(look.ndcg for look in teacher.looks)
+        best = max(look.merit for look in teacher.looks)
         write_json(folder / "figures.json", {"validation": best, **read_json(work / "seconds.json")})
         (folder / "history.json").write_text(json.dumps([asdict(look) for look in teacher.looks], indent=1))
     shutil.rmtree(work)

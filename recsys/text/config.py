@@ -121,7 +121,7 @@ class FinetuneConfig(Config):
         10, ge=0, description="How many of the very nearest are left out: they may be what the user takes next."
     )
     evaluate_every: int = Field(20, ge=1, description="Steps between two looks at the validation window.")
-    patience: int = Field(4, ge=1, description="Looks without a better nDCG@10 after which training stops.")
+    patience: int = Field(4, ge=1, description="Looks without a surely better nDCG@10, after which training stops.")
     valid_fraction: float = Field(
         0.1,
         gt=0,

@@ -191,7 +191,7 @@ def _penalty(origin: Origin, towers: Towers, pooled: Tensor, config: FinetuneCon
 def _card(
     corpus: Corpus, base: str, encoder: TransformerEncoder, looks: tuple[Look, ...], config: FinetuneConfig
 ) -> Card:
-    best = max(looks, key=lambda look: look.ndcg)
+    best = max(looks, key=lambda look: look.merit)
     return Card(
         base=base if is_name(base) else Path(base).name,
         base_digest=encoder.digest,
@@ -243,7 +243,7 @@ def _trained(
         looks += train(task, phase, own, _shifted(progress, done, total))
         done += phase.steps
     if task.shard.index == 0:
-        progress(total, total, {"ndcg@10": max(look.ndcg for look in looks)})
+        progress(total, total, {"ndcg@10": max(look.merit for look in looks)})
     return looks
 
 

@@ -10,13 +10,16 @@ from torch import Tensor
 
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import FloatArray, IntArray, Progress
+from recsys.schema import DoubleArray, FloatArray, IntArray, Progress
 from recsys.text.batch import Batch
 from recsys.text.checkpoint import Checkpoints, Standing, restore, trained
 from recsys.text.gradients import add_gradients, exchange
 from recsys.text.mining import mine
 from recsys.text.optimiser import Optimiser
 from recsys.text.task import Phase, Task, groups, pooled
+from recsys.text.validation import Quality
+
+_SURE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,7 @@ class Look:
         loss: mean loss since the last look; None before the first step.
         ndcg: mean nDCG@10 of the validation users.
         recall: mean recall@20.
+        sure: whether it is the phase's first, or surely better: by more than two standard errors over the users.
     """
 
     phase: str
@@ -36,11 +40,12 @@ class Look:
     loss: float | None
     ndcg: float
     recall: float
+    sure: bool = True
 
     @property
     def merit(self) -> float:
-        """nDCG@10."""
-        return self.ndcg
+        """nDCG@10; none where the gain may be chance, for what training changes without gain it unlearns."""
+        return self.ndcg if self.sure else -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +93,12 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints[Look], progress: Pr
         ArtifactError: a checkpoint that does not fit the model.
     """
     optimiser = Optimiser.of(groups(task, phase), task.config.optimiser, steps=phase.steps)
+    standing: Standing[Look] = Standing()
+    vectors = item_vectors(task, phase)
+    first = _judged(task, phase, vectors, standing).ndcg
     found = checkpoints.read(task.towers, optimiser)
     if found is None:
-        vectors = item_vectors(task, phase)
-        standing: Standing[Look] = Standing()
-        standing, best = standing.judged(_look(task, phase, vectors, standing)), trained(task.towers)
+        standing, best = standing.judged(_look(task, phase, vectors, standing, first)), trained(task.towers)
         supply = _supply(task, vectors)
     else:
         standing, best = found
@@ -104,7 +110,7 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints[Look], progress: Pr
         standing = standing.after(stride.loss)
         if standing.step % task.config.evaluate_every == 0 or standing.step == phase.steps:
             vectors = item_vectors(task, phase)
-            standing = standing.judged(_look(task, phase, vectors, standing))
+            standing = standing.judged(_look(task, phase, vectors, standing, first))
             supply = _supply(task, vectors) if task.config.hard_negatives else supply
             best = trained(task.towers) if standing.misses == 0 else best
             if task.shard.index == 0:
@@ -165,7 +171,7 @@ def _supply(task: Task, vectors: FloatArray | None) -> Supply:
     return Supply(mined=mined, correction=correction.to(task.device))
 
 
-def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look]) -> Look:
+def _judged(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look]) -> Quality:
     if not np.isfinite(vectors).all():
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         raise TrainingError(
@@ -173,8 +179,14 @@ def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look
             f'phase, the first of "{task.pairs.corpus.texts[bad[0]]}"; the last checkpoint stays: lower '
             "finetune.optimiser.layer_rate and head_rate."
         )
-    quality = task.validation.judge(_interest(task), vectors)
+    return task.validation.judge(_interest(task), vectors)
+
+
+def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look], first_U: DoubleArray) -> Look:
+    quality = _judged(task, phase, vectors, standing)
+    gain_U = quality.ndcg - first_U
+    sure = standing.step == 0 or gain_U.mean() > _SURE * gain_U.std() / math.sqrt(len(gain_U))
     # the first worker's judgement counts: machines that round differently would stop at different looks
-    own = torch.tensor([quality.ndcg.mean(), quality.recall.mean()], dtype=torch.float64, device=task.device)
-    ndcg, recall = task.shard.total(own if task.shard.index == 0 else torch.zeros_like(own)).tolist()
-    return Look(phase=phase.name, step=standing.step, loss=standing.loss, ndcg=ndcg, recall=recall)
+    own = torch.tensor([quality.ndcg.mean(), quality.recall.mean(), sure], dtype=torch.float64, device=task.device)
+    ndcg, recall, told = task.shard.total(own if task.shard.index == 0 else torch.zeros_like(own)).tolist()
+    return Look(phase=phase.name, step=standing.step, loss=standing.loss, ndcg=ndcg, recall=recall, sure=bool(told))

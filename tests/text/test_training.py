@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 from recsys.errors import ConfigError, TrainingError
 from recsys.text.bases.config import EncoderConfig
 from recsys.text.finetune import finetune
+from recsys.text.validation import Quality, Validation
 from tests.tiny import SHORT, silent
 
 GENTLE = {"name": "sgd", "layer_rate": 0.1, "head_rate": 0.1, "pooling_rate": 0.1}
@@ -173,7 +175,7 @@ def test_a_teacher_is_gone_on_from(corpus, base, quick, tmp_path):
     teacher = finetune(corpus, base=base, encoder=SHORT, config=quick(), workdir=tmp_path / "w", progress=silent)
     (tmp_path / "teacher").mkdir()
     teacher.save(tmp_path / "teacher")
-    best = max(look.ndcg for look in teacher.looks)
+    best = max(look.merit for look in teacher.looks)
     config = quick(continual={"steps": 4, "weight": 0.0}, evaluate_every=4)
     where = {"base": tmp_path / "none", "encoder": SHORT, "progress": silent, "start": tmp_path / "teacher"}
     again = finetune(corpus, config=config, workdir=tmp_path / "v", **where)
@@ -187,3 +189,22 @@ def test_a_teacher_is_gone_on_from(corpus, base, quick, tmp_path):
     start = load_file(tmp_path / "w" / "layers" / "best.safetensors")
     moved = [sum(float((w[name] - start[name]).norm()) for name in start if "layer" in name) for w in (free, bound)]
     assert moved[0] > 10 * moved[1] > 0
+
+
+@pytest.mark.parametrize(("gain", "kept"), [(0.01, False), (0.1, True), (-0.1, False)])
+def test_a_gain_that_may_be_chance_is_not_kept(corpus, base, quick, tmp_path, monkeypatch, gain, kept):
+    """A hundred users whose gains differ by 0.2 about the mean: two standard errors are 0.04."""
+    seen = []
+
+    def judge(self, interest, vectors):
+        seen.append(vectors)
+        moved = not np.allclose(vectors, seen[0], atol=1e-5)
+        ndcg = 0.5 + moved * (gain + np.tile([-0.2, 0.2], 50))
+        return Quality(ndcg=ndcg, recall=ndcg)
+
+    monkeypatch.setattr(Validation, "judge", judge)
+    config = quick(head_steps=4, max_steps=0, evaluate_every=4)
+    teacher = finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path, progress=silent)
+    assert [look.sure for look in teacher.looks if look.phase == "head"] == [True, kept]
+    assert np.allclose(teacher.encoder.encode(corpus.texts), seen[0], atol=1e-5) != kept
+    assert teacher.card.metrics["nDCG@10"] == pytest.approx(0.6 if kept else 0.5)
