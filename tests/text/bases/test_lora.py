@@ -88,9 +88,9 @@ def test_by_default_less_than_a_twentieth_of_the_weights_learn():
 
 @pytest.mark.parametrize("tune", ["lora", "all"])
 def test_a_teacher_is_trained(corpus, base, quick, tmp_path, tune):
-    config = quick(tune=tune, head_steps=0, max_steps=20, evaluate_every=5, layer_rate=3e-3)
+    config = quick(tune=tune, head_steps=0, max_steps=60, evaluate_every=5, layer_rate=1e-3)
     teacher = finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path, progress=silent)
-    assert max(look.ndcg for look in teacher.looks) > teacher.looks[0].ndcg + 0.05
+    assert max(look.merit for look in teacher.looks) > teacher.looks[0].ndcg + 0.05
     before = TransformerEncoder.of_base(base, max_tokens=16, pooling="mean").tower.state_dict()
     after = teacher.encoder.tower.state_dict()
     assert list(after) == list(before)
@@ -105,7 +105,7 @@ def test_a_decoder_learns_by_low_rank_updates(corpus, quick, tmp_path):
     config = quick(tune="lora", head_steps=0, max_steps=20, evaluate_every=5, layer_rate=3e-3)
     encoder = EncoderConfig(max_tokens=16, pooling="last")
     teacher = finetune(corpus, base=decoder, encoder=encoder, config=config, workdir=tmp_path / "work", progress=silent)
-    assert max(look.ndcg for look in teacher.looks) > teacher.looks[0].ndcg + 0.05
+    assert max(look.merit for look in teacher.looks) > teacher.looks[0].ndcg + 0.05
     (tmp_path / "teacher").mkdir()
     teacher.save(tmp_path / "teacher")
     again = TransformerEncoder.load(tmp_path / "teacher")
