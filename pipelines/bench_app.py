@@ -77,7 +77,7 @@ def student(
 @app.command("widths")
 def widths(
     run: Annotated[list[Path], typer.Option(help="A run with a teacher; may be repeated.")],
-    dims: Annotated[str, typer.Option(help="Numbers of a vector that are kept, with commas between.")] = "256,128,64",
+    dims: Annotated[str, typer.Option(help="Numbers of a vector that are kept, with commas between.")] = "128,64",
     json: JsonOption = False,
 ) -> None:
     """A teacher's vectors cut to their first numbers, and to principal components; nDCG@10 by text alone."""

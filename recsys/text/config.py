@@ -14,7 +14,7 @@ def _falling(dims: tuple[int, ...] | str) -> tuple[int, ...] | str:
 
 
 Dims = Annotated[tuple[int, ...] | Literal["auto"], AfterValidator(_falling)]
-"""Widths of vectors, falling; auto is two thirds, a third and a sixth of the whole: 256, 128 and 64 of 384."""
+"""Widths of vectors, falling; auto is a half and a quarter of the whole: 128 and 64 of 256."""
 
 
 class ObjectiveConfig(Config):
@@ -32,7 +32,7 @@ class ObjectiveConfig(Config):
     dims: Dims = Field(
         "auto",
         description="Narrower widths at which the first numbers of the vectors learn too, each as much as the whole, "
-        "falling; auto: two thirds, a third and a sixth of it, 256, 128 and 64 of 384.",
+        "falling; auto: a half and a quarter of it, 128 and 64 of 256.",
     )
 
     @model_validator(mode="after")
@@ -89,8 +89,8 @@ class FinetuneConfig(Config):
         0.667,
         ge=0,
         le=1,
-        description="Share of the vectors' axes that training starts with: those along which the items of a user agree "
-        "most, the most telling first; 0 leaves all axes as they are.",
+        description="How many numbers a vector has, as a share of the base's: the axes along which the items of a user "
+        "agree most, the most telling first; 0 leaves all axes as they are.",
     )
     tune: Annotated[int, Field(ge=1)] | Literal["all", "lora"] = Field(
         2,
@@ -121,6 +121,12 @@ class FinetuneConfig(Config):
         10, ge=0, description="How many of the very nearest are left out: they may be what the user takes next."
     )
     evaluate_every: int = Field(20, ge=1, description="Steps between two looks at the validation window.")
+    gain_errors: float = Field(
+        2.0,
+        ge=0,
+        description="Standard errors, over the validation users, by which a look must be better than the start of its "
+        "phase to be kept: what changes without a sure gain unlearns more than it learns.",
+    )
     patience: int = Field(4, ge=1, description="Looks without a surely better nDCG@10, after which training stops.")
     valid_fraction: float = Field(
         0.1,

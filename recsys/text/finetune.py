@@ -18,6 +18,7 @@ from recsys.text.agreement import agreement_axes
 from recsys.text.bases import lora
 from recsys.text.bases.card import Card
 from recsys.text.bases.config import EncoderConfig
+from recsys.text.bases.head import Head
 from recsys.text.bases.hub import is_name
 from recsys.text.checkpoint import Checkpoints
 from recsys.text.config import FinetuneConfig
@@ -133,7 +134,6 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
         TrainingError: too few users with something to learn.
     """
     tower = origin.encoder.tower
-    widths(config.objective.dims, tower.dim, setting="finetune.objective.dims")
     tokens = origin.encoder.tokens(corpus.texts)
     pairs = _pairs(corpus, tokens, config)
     mine = shard.share(tokens.lengths)
@@ -144,6 +144,7 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
     with torch.no_grad():
         pooled = shard.gathered(states.pooled(tower, np.flatnonzero(mine)), mine)
     towers = _towers(origin, pooled, corpus, config)
+    widths(config.objective.dims, tower.dim, setting="finetune.objective.dims")
     return Task(
         towers=towers,
         states=states,
@@ -162,21 +163,20 @@ def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConf
     tower, interest = origin.encoder.tower, origin.interest
     if interest is None:
         projection, bias = _start(pooled.cpu().numpy(), corpus.teaching(), config)
-        with torch.no_grad():
-            tower.head.projection.copy_(torch.from_numpy(projection))
-            tower.head.bias.copy_(torch.from_numpy(bias))
+        start = {"query": tower.head.query, "projection": torch.from_numpy(projection), "bias": torch.from_numpy(bias)}
+        tower.head = Head.of(start, tower.head.pooling)
         interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
     return Towers(tower, UserTower(interest, scale=origin.scale)).to(pooled.device)
 
 
 def _start(states: FloatArray, teaching: Corpus, config: FinetuneConfig) -> tuple[FloatArray, FloatArray]:
-    """Projection and bias before the first step; the axes along which the items of users differ are zero."""
+    """Projection and bias before the first step, without the axes in which the items of a user agree least."""
     projection, bias = whitening.start(states, whiten=config.whitening)
     if config.agreement == 0:
         return projection, bias
     vectors = whitening.moved(states, projection, bias)
     axes = agreement_axes(vectors, teaching.user, teaching.text)
-    axes[max(1, round(config.agreement * len(axes))) :] = 0
+    axes = axes[: max(1, round(config.agreement * len(axes)))]
     return axes @ projection, axes @ bias
 
 

@@ -15,7 +15,7 @@ def widths(dims: Sequence[int] | Literal["auto"], dim: int, *, setting: str) -> 
     """Every width at which a loss is taken, widest first: that of the vectors, then `dims`.
 
     Args:
-        dims: falling; auto is two thirds, a third and a sixth of `dim`.
+        dims: falling; auto is a half and a quarter of `dim`.
         dim: width of the vectors.
         setting: name of the setting that holds `dims`.
 
@@ -24,11 +24,11 @@ def widths(dims: Sequence[int] | Literal["auto"], dim: int, *, setting: str) -> 
 
     >>> widths((128, 64), 384, setting="finetune.objective.dims")
     (384, 128, 64)
-    >>> widths("auto", 384, setting="finetune.objective.dims"), widths("auto", 4, setting="finetune.objective.dims")
-    ((384, 256, 128, 64), (4, 2, 1))
+    >>> widths("auto", 256, setting="finetune.objective.dims"), widths("auto", 3, setting="finetune.objective.dims")
+    ((256, 128, 64), (3, 1))
     """
     if dims == "auto":
-        return (dim, *(dim * sixths // 6 for sixths in (4, 2, 1) if dim * sixths >= 6))
+        return (dim, *(dim // part for part in (2, 4) if dim >= part))
     if dims and max(dims) >= dim:
         raise ConfigError(f"Expected {setting} below {dim}, the width of the vectors, got {max(dims)}; leave it out.")
     return (dim, *dims)

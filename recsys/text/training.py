@@ -19,8 +19,6 @@ from recsys.text.optimiser import Optimiser
 from recsys.text.task import Phase, Task, groups, pooled
 from recsys.text.validation import Quality
 
-_SURE = 2.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -32,7 +30,7 @@ class Look:
         loss: mean loss since the last look; None before the first step.
         ndcg: mean nDCG@10 of the validation users.
         recall: mean recall@20.
-        sure: whether it is the phase's first, or surely better: by more than two standard errors over the users.
+        sure: whether it is the phase's first, or surely better: by more than `finetune.gain_errors` standard errors.
     """
 
     phase: str
@@ -185,7 +183,7 @@ def _judged(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Lo
 def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look], first_U: DoubleArray) -> Look:
     quality = _judged(task, phase, vectors, standing)
     gain_U = quality.ndcg - first_U
-    sure = standing.step == 0 or gain_U.mean() > _SURE * gain_U.std() / math.sqrt(len(gain_U))
+    sure = standing.step == 0 or gain_U.mean() > task.config.gain_errors * gain_U.std() / math.sqrt(len(gain_U))
     # the first worker's judgement counts: machines that round differently would stop at different looks
     own = torch.tensor([quality.ndcg.mean(), quality.recall.mean(), sure], dtype=torch.float64, device=task.device)
     ndcg, recall, told = task.shard.total(own if task.shard.index == 0 else torch.zeros_like(own)).tolist()

@@ -133,7 +133,7 @@ def test_training_starts_with_the_share_of_axes_in_which_users_agree(corpus, bas
 
     part, none = start(corpus, 0.667), start(corpus, 0.0)
     vectors = part.encoder.encode(corpus.texts)
-    assert (np.abs(vectors).max(axis=0) > 0).tolist() == [True] * 21 + [False] * 11
+    assert vectors.shape[1] == 21
     assert part.looks[0].ndcg > none.looks[0].ndcg
     turned = start(corpus, 1.0).encoder.encode(corpus.texts)
     plain = none.encoder.encode(corpus.texts)

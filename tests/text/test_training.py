@@ -203,7 +203,7 @@ def test_a_gain_that_may_be_chance_is_not_kept(corpus, base, quick, tmp_path, mo
         return Quality(ndcg=ndcg, recall=ndcg)
 
     monkeypatch.setattr(Validation, "judge", judge)
-    config = quick(head_steps=4, max_steps=0, evaluate_every=4)
+    config = quick(head_steps=4, max_steps=0, evaluate_every=4, gain_errors=2)
     teacher = finetune(corpus, base=base, encoder=SHORT, config=config, workdir=tmp_path, progress=silent)
     assert [look.sure for look in teacher.looks if look.phase == "head"] == [True, kept]
     assert np.allclose(teacher.encoder.encode(corpus.texts), seen[0], atol=1e-5) != kept
