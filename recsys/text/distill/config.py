@@ -71,7 +71,7 @@ class DistillConfig(Config):
         description="What is taken away: whole attention heads and feed-forward units, those that matter least; or the "
         "smallest weights, which become zeros and save nothing.",
     )
-    max_steps: int = Field(200, ge=0, description="Steps.")
+    max_steps: int = Field(500, ge=0, description="Steps.")
     tokens_per_step: int = Field(
         4_096,
         ge=1,
