@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+_STEPLESS = ("finetune.head_steps=0", "finetune.max_steps=0")
+_UNLEARNED = (*_STEPLESS, "finetune.agreement=0", "finetune.history_items=1000", "encoder.max_tokens=96")
+
 EVEN_WEIGHTS = "{view=1, click=1, share=1, comment=1, like=1, cart=1, purchase=1, play=1, rating=1}"
 
 
@@ -35,23 +38,15 @@ OPTIONS: tuple[Option, ...] = (
     _option(
         "zero-shot",
         "nothing learned: the decayed mean of the history, whitened",
-        "finetune.head_steps=0",
-        "finetune.max_steps=0",
-        "finetune.history_items=1000",
-        "encoder.max_tokens=96",
-        "finetune.agreement=0",
+        *_UNLEARNED,
     ),
     _option(
         "zero-shot-centred",
         "the same, centred only",
-        "finetune.head_steps=0",
-        "finetune.max_steps=0",
-        "finetune.history_items=1000",
-        "encoder.max_tokens=96",
+        *_UNLEARNED,
         "finetune.whitening=false",
-        "finetune.agreement=0",
     ),
-    _option("start", "no step at all", "finetune.head_steps=0", "finetune.max_steps=0"),
+    _option("start", "no step at all", *_STEPLESS),
     _option("every-axis", "training starts with the axes users agree in first, and all others", "finetune.agreement=1"),
     _option("own-axes", "training starts with the encoder's own axes", "finetune.agreement=0"),
     _option("centred", "training starts from centred vectors, not whitened", "finetune.whitening=false"),

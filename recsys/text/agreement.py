@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recsys.schema import DoubleArray, FloatArray, IntArray
-from recsys.text.pca import pointing
+from recsys.text.pca import axes_of
 
 
 def agreement_axes(vectors: FloatArray, user: IntArray, text: IntArray) -> FloatArray:
@@ -34,4 +34,4 @@ def agreement_axes(vectors: FloatArray, user: IntArray, text: IntArray) -> Float
     moved = vectors - np.bincount(taken.indices, minlength=len(vectors)) @ vectors / count.sum()
     sums: DoubleArray = taken @ moved
     alone = moved.T @ (moved * np.asarray(taken.T @ share)[:, None])
-    return pointing(np.linalg.eigh(sums.T @ (sums * share[:, None]) - alone)[1].T[::-1])
+    return axes_of(sums.T @ (sums * share[:, None]) - alone)

@@ -12,13 +12,11 @@ from torch import Tensor
 from recsys.artifacts import digest_of
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import FloatArray, LongArray, Progress
-from recsys.text import continual, whitening
-from recsys.text.agreement import agreement_axes
+from recsys.schema import LongArray, Progress
+from recsys.text import continual
 from recsys.text.bases import lora
 from recsys.text.bases.card import Card
 from recsys.text.bases.config import EncoderConfig
-from recsys.text.bases.head import Head
 from recsys.text.bases.hub import is_name
 from recsys.text.checkpoint import Checkpoints
 from recsys.text.config import FinetuneConfig
@@ -29,6 +27,7 @@ from recsys.text.origin import Origin, write_scale
 from recsys.text.pairs import Pairs
 from recsys.text.prefixes import widths
 from recsys.text.shard import Shard
+from recsys.text.starting_head import starting_dim, starting_head
 from recsys.text.states import FrozenStates
 from recsys.text.task import Penalty, Phase, Task, Towers
 from recsys.text.threads import limited
@@ -134,6 +133,8 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
         TrainingError: too few users with something to learn.
     """
     tower = origin.encoder.tower
+    dim = starting_dim(tower.dim, config) if origin.interest is None else tower.dim
+    widths(config.objective.dims, dim, setting="finetune.objective.dims")
     tokens = origin.encoder.tokens(corpus.texts)
     pairs = _pairs(corpus, tokens, config)
     mine = shard.share(tokens.lengths)
@@ -144,7 +145,6 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
     with torch.no_grad():
         pooled = shard.gathered(states.pooled(tower, np.flatnonzero(mine)), mine)
     towers = _towers(origin, pooled, corpus, config)
-    widths(config.objective.dims, tower.dim, setting="finetune.objective.dims")
     return Task(
         towers=towers,
         states=states,
@@ -162,22 +162,9 @@ def prepared(corpus: Corpus, origin: Origin, config: FinetuneConfig, shard: Shar
 def _towers(origin: Origin, pooled: Tensor, corpus: Corpus, config: FinetuneConfig) -> Towers:
     tower, interest = origin.encoder.tower, origin.interest
     if interest is None:
-        projection, bias = _start(pooled.cpu().numpy(), corpus.teaching(), config)
-        start = {"query": tower.head.query, "projection": torch.from_numpy(projection), "bias": torch.from_numpy(bias)}
-        tower.head = Head.of(start, tower.head.pooling)
+        tower.head = starting_head(tower.head, pooled.cpu(), corpus.teaching(), config)
         interest = InterestModel.zero_shot(tower.dim, corpus.day, history_items=config.history_items)
     return Towers(tower, UserTower(interest, scale=origin.scale)).to(pooled.device)
-
-
-def _start(states: FloatArray, teaching: Corpus, config: FinetuneConfig) -> tuple[FloatArray, FloatArray]:
-    """Projection and bias before the first step, without the axes in which the items of a user agree least."""
-    projection, bias = whitening.start(states, whiten=config.whitening)
-    if config.agreement == 0:
-        return projection, bias
-    vectors = whitening.moved(states, projection, bias)
-    axes = agreement_axes(vectors, teaching.user, teaching.text)
-    axes = axes[: max(1, round(config.agreement * len(axes)))]
-    return axes @ projection, axes @ bias
 
 
 def _penalty(origin: Origin, towers: Towers, pooled: Tensor, config: FinetuneConfig) -> Penalty | None:

@@ -28,10 +28,14 @@ def pca(
 def principal_axes(vectors: FloatArray) -> FloatArray:
     """float32 (D, D): orthonormal rows, the axes of most variance first; an axis' largest number is positive."""
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    return pointing(np.linalg.eigh(centred.T @ centred)[1].T[::-1])
+    return axes_of(centred.T @ centred)
 
 
-def pointing(axes: DoubleArray) -> FloatArray:
-    """float32: the axes, one a row, each turned so that its largest number is positive, as its sign is by chance."""
+def axes_of(matrix: DoubleArray) -> FloatArray:
+    """float32 (D, D): a symmetric matrix' eigenvectors, one a row, that of the largest eigenvalue first.
+
+    Each points so that its largest number is positive, as its sign is by chance.
+    """
+    axes = np.linalg.eigh(matrix)[1].T[::-1]
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
     return np.asarray(axes * np.sign(largest), np.float32)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recsys.errors import TrainingError
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import DoubleArray, FloatArray, IntArray, Progress
+from recsys.schema import FloatArray, IntArray, Progress
 from recsys.text.batch import Batch
 from recsys.text.checkpoint import Checkpoints, Standing, restore, trained
 from recsys.text.gradients import add_gradients, exchange
@@ -93,10 +93,10 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints[Look], progress: Pr
     optimiser = Optimiser.of(groups(task, phase), task.config.optimiser, steps=phase.steps)
     standing: Standing[Look] = Standing()
     vectors = item_vectors(task, phase)
-    first = _judged(task, phase, vectors, standing).ndcg
+    first = _judged(task, phase, vectors, step=0)
     found = checkpoints.read(task.towers, optimiser)
     if found is None:
-        standing, best = standing.judged(_look(task, phase, vectors, standing, first)), trained(task.towers)
+        standing, best = standing.judged(_look(task, phase, standing, first, first)), trained(task.towers)
         supply = _supply(task, vectors)
     else:
         standing, best = found
@@ -108,7 +108,8 @@ def train(task: Task, phase: Phase, checkpoints: Checkpoints[Look], progress: Pr
         standing = standing.after(stride.loss)
         if standing.step % task.config.evaluate_every == 0 or standing.step == phase.steps:
             vectors = item_vectors(task, phase)
-            standing = standing.judged(_look(task, phase, vectors, standing, first))
+            quality = _judged(task, phase, vectors, step=standing.step)
+            standing = standing.judged(_look(task, phase, standing, quality, first))
             supply = _supply(task, vectors) if task.config.hard_negatives else supply
             best = trained(task.towers) if standing.misses == 0 else best
             if task.shard.index == 0:
@@ -169,20 +170,19 @@ def _supply(task: Task, vectors: FloatArray | None) -> Supply:
     return Supply(mined=mined, correction=correction.to(task.device))
 
 
-def _judged(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look]) -> Quality:
+def _judged(task: Task, phase: Phase, vectors: FloatArray, *, step: int) -> Quality:
     if not np.isfinite(vectors).all():
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         raise TrainingError(
-            f"Expected finite vectors, got {len(bad)} that are not after step {standing.step} of the {phase.name} "
+            f"Expected finite vectors, got {len(bad)} that are not after step {step} of the {phase.name} "
             f'phase, the first of "{task.pairs.corpus.texts[bad[0]]}"; the last checkpoint stays: lower '
             "finetune.optimiser.layer_rate and head_rate."
         )
     return task.validation.judge(_interest(task), vectors)
 
 
-def _look(task: Task, phase: Phase, vectors: FloatArray, standing: Standing[Look], first_U: DoubleArray) -> Look:
-    quality = _judged(task, phase, vectors, standing)
-    gain_U = quality.ndcg - first_U
+def _look(task: Task, phase: Phase, standing: Standing[Look], quality: Quality, first: Quality) -> Look:
+    gain_U = quality.ndcg - first.ndcg
     sure = standing.step == 0 or gain_U.mean() > task.config.gain_errors * gain_U.std() / math.sqrt(len(gain_U))
     # the first worker's judgement counts: machines that round differently would stop at different looks
     own = torch.tensor([quality.ndcg.mean(), quality.recall.mean(), sure], dtype=torch.float64, device=task.device)

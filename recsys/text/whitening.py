@@ -33,8 +33,8 @@ def whitening(states: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     n, width = states.shape
     centre = states.mean(axis=0, dtype=np.float64)
-    apart = states - centre
-    variance, axes = np.linalg.eigh(apart.T @ apart / n)
+    moved = states - centre
+    variance, axes = np.linalg.eigh(moved.T @ moved / n)
     variance = np.maximum(variance, 0.0)
     if variance.sum() == 0:
         return centring(states)
@@ -60,10 +60,6 @@ def untrained(vectors: FloatArray, known: BoolArray, *, whiten: bool) -> FloatAr
     Returns:
         float32 (n, D), unit rows.
     """
-    return moved(vectors, *start(vectors[known], whiten=whiten))
-
-
-def moved(states: FloatArray, projection: FloatArray, bias: FloatArray) -> FloatArray:
-    """float32 (n, D), unit rows: what states become."""
-    vectors = states @ projection.T + bias
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)
+    projection, bias = start(vectors[known], whiten=whiten)
+    moved = vectors @ projection.T + bias
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9), np.float32)
