@@ -53,7 +53,7 @@ def _encoded(task: Task, phase: Phase, rows: LongArray, stream: int) -> Tensor:
     half = torch.autocast(task.device.type, torch.bfloat16, enabled=config.precision == "bf16")
     with dropping(learning, config.dropout, seed=seed, device=task.device), half:
         pooled_ND = pooled(task, phase)(rows)
-    return text.head.project(pooled_ND.float())
+    return text.head.project(pooled_ND.to(text.head.bias.dtype))
 
 
 def exchange(parameters: Iterable[nn.Parameter], shard: Shard) -> None:
