@@ -31,6 +31,11 @@ def newly(pairs: Pairs, half_life: int) -> DoubleArray:
     return np.log(fresh(pairs, "firsts", half_life) + 0.01)
 
 
+def interval(pairs: Pairs) -> DoubleArray:
+    """Days between two takes of the item by one user, on average; NaN where nobody came back for it."""
+    return share(column(pairs, "spans"), column(pairs, "gaps"))
+
+
 ITEM_FEATURES = (
     *(Feature(name=f"item_recent_{h}", scope="item", compute=partial(recent, half_life=h)) for h in range(3)),
     *(Feature(name=f"item_newly_{h}", scope="item", compute=partial(newly, half_life=h)) for h in range(3)),
@@ -39,7 +44,7 @@ ITEM_FEATURES = (
     Feature(name="item_repeats", scope="item", compute=lambda p: share(column(p, "repeaters"), column(p, "takers"))),
     Feature(name="item_each", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "takers"))),
     Feature(name="item_liked", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "met"))),
-    Feature(name="item_interval", scope="item", compute=lambda p: column(p, "interval")),
+    Feature(name="item_interval", scope="item", compute=interval),
     Feature(name="item_age", scope="item", compute=lambda p: p.age(column(p, "born"))),
     Feature(name="item_idle", scope="item", compute=lambda p: p.age(column(p, "last"))),
     Feature(name="item_price", scope="item", compute=lambda p: column(p, "price")),

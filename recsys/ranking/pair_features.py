@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from recsys.ranking.features import Feature
-from recsys.ranking.item_features import column
+from recsys.ranking.item_features import column, interval
 from recsys.ranking.pairs import LATEST, Pairs, Tally
 from recsys.ranking.user_features import share, spread, taste_for_popular
 from recsys.retrieval.candidates import SOURCES
@@ -81,7 +81,7 @@ PAIR_FEATURES = (
     Feature(name="own_idle", scope="pair", compute=own_idle),
     Feature(name="own_interval", scope="pair", compute=own_interval),
     Feature(name="own_due", scope="pair", compute=lambda p: share(own_idle(p), own_interval(p))),
-    Feature(name="item_due", scope="pair", compute=lambda p: share(own_idle(p), column(p, "interval"))),
+    Feature(name="item_due", scope="pair", compute=lambda p: share(own_idle(p), interval(p))),
     Feature(name="category_share", scope="pair", compute=lambda p: share_of(p, p.by_category, 2)),
     Feature(name="brand_share", scope="pair", compute=lambda p: share_of(p, p.by_brand, 2)),
     Feature(name="price_ratio", scope="pair", compute=price_ratio),

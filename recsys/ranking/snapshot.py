@@ -79,6 +79,15 @@ class Snapshot:
         )
         return replace(self, vectors=vectors, retriever=retriever)
 
+    def advance(self, interactions: Interactions, *, as_of: Instant) -> "Snapshot":
+        """The same with the items' counters at a later instant; what is fitted (sources, vectors) stays as it was.
+
+        Args:
+            interactions: as for `ItemState.advance`: what happened since, and the earlier events of its users.
+            as_of: the instant.
+        """
+        return replace(self, items=self.items.advance(self.catalog, interactions, as_of=as_of))
+
     def allowed(
         self, histories: Histories, *, as_of: Instant, mask: BoolArray | None = None, exclude_seen: bool | None = None
     ) -> BoolArray:
