@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -128,6 +128,20 @@ class ItemState:
 
     def __len__(self) -> int:
         return len(self.takes)
+
+    def put(self, catalog: Catalog) -> "ItemState":
+        """For a catalogue that some items were put into: new ones have no counters, all have its attributes."""
+        more, created = len(catalog) - len(self), _created(catalog, self.as_of)
+        counts: dict[str, Any] = {name: np.pad(getattr(self, name), (0, more)) for name in _COUNTS}
+        return replace(
+            self._nothing(catalog, self.as_of, self.day, self.half_lives),
+            decayed=np.pad(self.decayed, ((0, 0), (0, more))),
+            firsts=np.pad(self.firsts, ((0, 0), (0, more))),
+            **counts,
+            born=_earlier(np.pad(self.born, (0, more), constant_values=NEVER), created),
+            last=np.pad(self.last, (0, more), constant_values=NEVER),
+            known=np.pad(self.known, (0, more)) | (created != NEVER),
+        )
 
     def fading(self, as_of: Instant) -> DoubleArray:
         """float64 (half-lives,): what is left of the decayed counters at a later instant."""

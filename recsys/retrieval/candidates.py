@@ -1,7 +1,7 @@
 """The union of what every source proposes, with each source's score for each of the pairs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from recsys.retrieval.collaborative import NAMES, Behaviour
 from recsys.retrieval.config import RetrievalConfig
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.interest import InterestModel
-from recsys.retrieval.neighbours import ItemItem, alike
+from recsys.retrieval.neighbours import ItemItem, alike, alike_with
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
 
 DENSE = (*NAMES, "own", "text_neighbours")
@@ -100,6 +100,22 @@ class Retriever:
         index = ItemIndex.build(vectors, config.index, known=known)
         similar = alike(vectors, known, n=config.similar_items, config=config.index)
         return cls(vectors=vectors, index=index, interest=interest, behaviour=behaviour, similar=similar, config=config)
+
+    def put(self, vectors: FloatArray, items: IntArray, *, known: BoolArray) -> "Retriever":
+        """For a catalogue that some items were put into; the text sources find them, behaviour knows nothing of them.
+
+        Args:
+            vectors: float32 (n_items, d), of the grown catalogue.
+            items: int32 (m,), what was added or replaced, every new item among them.
+            known: bool (n_items,), items that statistics over items may read.
+        """
+        return replace(
+            self,
+            vectors=vectors,
+            index=ItemIndex.build(vectors, self.config.index, known=known),
+            behaviour=self.behaviour.grown(len(vectors)),
+            similar=alike_with(self.similar, vectors, known, items, n=self.config.similar_items),
+        )
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -174,3 +174,18 @@ def test_a_state_in_steps_is_the_state_at_once(events: Told, steps: list[int]) -
     for name in ItemState.__slots__:
         expected = getattr(whole, name)
         assert np.allclose(getattr(state, name), expected, rtol=1e-9, atol=1e-12, equal_nan=name == "price"), name
+
+
+def test_an_item_that_is_put_has_no_counters_and_the_attributes_it_is_given(state: ItemState) -> None:
+    day = datetime.fromtimestamp(9 * 86400, tz=UTC)
+    rows = pl.DataFrame({"item_id": ["e", "b", "f"], "price": [5.0, 7.0, None], "brand": ["w", "x", None]})
+    grown = catalog().put(rows.with_columns(created_at=pl.Series([day, None, None])), text_chars=10)
+    found = state.put(grown)
+    assert found.takes.tolist() == [4, 1, 0, 0, 0, 0]
+    assert found.decayed[:, :4].tolist() == state.decayed.tolist()
+    assert found.last.tolist() == [9 * DAY, 6 * DAY, NEVER, NEVER, NEVER, NEVER]
+    assert found.born.tolist() == [1 * DAY, 4 * DAY, 8 * DAY, NEVER, 9 * DAY, NEVER]
+    assert found.known.tolist() == [True, True, True, False, True, False]
+    assert found.price[[0, 1, 4]].tolist() == [1, 7, 5]
+    assert found.brand[0] == found.brand[1] == found.brand[3]
+    assert found.brand[4] not in (-1, found.brand[0])
