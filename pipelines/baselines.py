@@ -43,6 +43,11 @@ class Baselines:
                 parts.setdefault(name, []).append(self._top(scores, block))
         return {name: np.concatenate(rows) for name, rows in parts.items()}
 
+    def popularity(self, behaviour: Behaviour) -> IntArray:
+        """The one of `BEHAVIOURAL` that reads no history, alone."""
+        popular = np.log1p(behaviour.popularity).astype(np.float32)
+        return np.concatenate([self._top(np.tile(popular, (len(block), 1)), block) for block in self._blocks()])
+
     def text(self, interest: InterestModel, vectors: FloatArray) -> IntArray:
         """By the dot product of user and item vector alone; vectors float32 (n_items, d)."""
         users = interest.user_vectors(self.histories, vectors, as_of=self.as_of)

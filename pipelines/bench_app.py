@@ -86,6 +86,19 @@ def widths(
     width_bench.measure(run, _split(dims), form="json" if json else "table")
 
 
+@app.command("cold")
+def cold(
+    run: Annotated[Path, typer.Option(help="A run with a ranker.")],
+    events: Annotated[str, typer.Option(help="Events a newcomer has left, with commas between.")] = "0,1,3,10",
+    users: Annotated[int, typer.Option(min=1, help="Most users who become newcomers.")] = 2000,
+    json: JsonOption = False,
+) -> None:
+    """Lists for new users by how much is known of them, and whether new items are found by text and as a whole."""
+    from pipelines import cold_bench
+
+    cold_bench.measure(run, _split(events), users=users, form="json" if json else "table")
+
+
 @app.command("prune")
 def prune(
     run: Annotated[Path, typer.Option(help="A run with a teacher.")],

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.data.storage import read_json
-from recsys.evaluation.compare import Difference, Estimate, estimate, estimates, ratio
+from recsys.evaluation.compare import Difference, Estimate, compare, estimate, estimates, ratio
 from recsys.evaluation.exam import Exam, Grades
 from recsys.evaluation.metrics import candidate_recall
 from recsys.evaluation.results import Curve, DataCard, EncoderScore, Method, Role, SourceRecall
@@ -20,6 +21,7 @@ from recsys.retrieval.candidates import SOURCES, WordArray
 from recsys.schema import DAY, EVENTS, BoolArray, IntArray, LongArray
 
 ALL_SOURCES = "all sources"
+RECALL = "recall"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +82,28 @@ class Findings:
         return {metric: share for metric, share in shares.items() if share is not None}
 
     def sources(self, proposals: "Proposals") -> dict[str, SourceRecall]:
-        """Recall of every source and of their union over the exam's users."""
-        masks = {name: (proposals.sources & (1 << bit)) != 0 for bit, name in enumerate(SOURCES)}
-        masks[ALL_SOURCES] = np.ones(len(proposals.item_idx), np.bool_)
-        return {name: self._recall(proposals, mask) for name, mask in masks.items()}
+        """Recall of every source over the exam's users, alone and beside the others, and of their union."""
+        config, n = self.exam.config, len(self.exam.user_idx)
+        whole = self._recall(proposals, np.ones(len(proposals.item_idx), np.bool_))
+        found = {}
+        for bit, name in enumerate(SOURCES):
+            proposed, only = (proposals.sources >> bit & 1) > 0, proposals.sources == 1 << bit
+            alone, without = self._recall(proposals, proposed), self._recall(proposals, ~only)
+            found[name] = SourceRecall(
+                recall=estimate(alone, RECALL, samples=config.samples, seed=config.seed),
+                candidates=np.count_nonzero(proposed) / n,
+                lost=compare(whole, without, RECALL, samples=config.samples, seed=config.seed),
+                only=np.count_nonzero(only) / n,
+            )
+        recall = estimate(whole, RECALL, samples=config.samples, seed=config.seed)
+        return found | {ALL_SOURCES: SourceRecall(recall=recall, candidates=len(proposals.item_idx) / n)}
 
-    def _recall(self, proposals: "Proposals", mask: BoolArray) -> SourceRecall:
-        truth, config = self.exam.segments[OVERALL], self.exam.config
+    def _recall(self, proposals: "Proposals", mask: BoolArray) -> pl.DataFrame:
+        """user_idx and recall of the chosen candidates."""
+        truth = self.exam.segments[OVERALL]
         counts = np.bincount(proposals.rows[mask], minlength=len(truth))
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        frame = candidate_recall(indptr, proposals.item_idx[mask], truth)
-        recall = estimate(frame, "recall", samples=config.samples, seed=config.seed)
-        return SourceRecall(recall=recall, candidates=float(counts.mean()))
+        return candidate_recall(indptr, proposals.item_idx[mask], truth)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

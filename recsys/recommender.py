@@ -11,6 +11,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ShapeError
 from recsys.ranking.config import RecommenderConfig
+from recsys.ranking.explanation import Explanation, explain
 from recsys.ranking.features import FeatureTable
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.recommendations import Recommendations
@@ -19,7 +20,7 @@ from recsys.ranking.snapshot import Snapshot
 from recsys.retrieval.candidates import Candidates, Retriever
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray
 
 __all__ = ["Recommendations", "Recommender", "training_rows"]
 
@@ -140,31 +141,36 @@ class Recommender:
         """What a ranker may read about these candidates of a block of users."""
         return self.snapshot.features(histories, candidates, as_of=as_of)
 
-    def contributions(
+    def explain(
         self,
-        histories: Histories,
-        items: Sequence[IntArray],
+        history: Histories,
+        items: IntArray,
         *,
         as_of: Instant,
         allowed: BoolArray | None = None,
         exclude_seen: bool | None = None,
-    ) -> DoubleArray:
-        """float64 (m, F + 1): what each of `ranker.features` adds to the score of each given item, the base value last.
+    ) -> tuple[Explanation, ...]:
+        """Why each of the given items has its score for one user, in the order of the items.
 
-        Rows are in the order of the given items. `allowed` and `exclude_seen` as they were for `recommend`, left out
-        after `rank`: some features compare an item with those allowed beside it.
+        Args:
+            history: one row, the user's events before `as_of`.
+            items: int32 item_idx, none of them -1.
+            as_of: the instant of the request, not before `self.as_of`.
+            allowed: as it was for `recommend`, left out after `rank`: some features compare an item with those
+                allowed beside it.
+            exclude_seen: likewise.
 
         Raises:
-            ShapeError: there is no ranker, or an unknown item.
+            ShapeError: there is no ranker, not one user, or an unknown item.
         """
         if self.ranker is None:
             raise ShapeError("Expected a ranker to explain a score, this recommender has none; train one.")
-        known = self._checked(histories, items, as_of)
+        if len(history) != 1:
+            raise ShapeError(f"Expected the history of one user to explain to, got {len(history)}; ask one by one.")
+        known = self._checked(history, [items], as_of)
         may = self.snapshot.allowed(known, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
-        candidates = self.retriever.score(known, items, as_of=as_of, allowed=may)
-        return self.ranker.contributions(
-            self.snapshot.features(known, candidates, as_of=as_of).select(self.ranker.features)
-        )
+        candidates = self.retriever.score(known, [items], as_of=as_of, allowed=may)
+        return explain(self.snapshot, self.ranker, known, candidates, as_of=as_of)
 
     def _checked(self, histories: Histories, items: Sequence[IntArray], as_of: Instant) -> Histories:
         if len(items) != len(histories):

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from recsys.data.config import Config
+from recsys.ranking.reasons import Group
 from recsys.schema import EVENT_CODES, EVENTS
 
 ID_BYTES = 256
@@ -112,7 +113,7 @@ class Query(Config):
     context: Annotated[dict[Id, str | float | bool | None], Field(max_length=MAX_CONTEXT)] | None = Field(
         None, description="What is known about the request, such as device or page."
     )
-    explain: StrictBool = Field(False, description="Add each feature's contribution to the score.")
+    explain: StrictBool = Field(False, description="Say why, in words and in each feature's contribution.")
     request_id: Id | None = Field(None, description="Returned with the answer; made up where missing.")
 
     @model_validator(mode="after")
@@ -137,11 +138,28 @@ class RankRequest(Query):
     )
 
 
+class Reason(Config):
+    """Something that speaks for an item: a group of features that add to its score."""
+
+    group: Group = Field(description="What the features are about.")
+    text: str = Field(description="A sentence for people; the first reason's says which source brought the item, too.")
+    share: float = Field(description="Of all that speaks for the item, in (0, 1].")
+
+
+class Because(Config):
+    """The item of the user's history that stands for an item most."""
+
+    item_id: str
+    title: str | None
+
+
 class Explanation(Config):
     """Why an item has its score."""
 
     base: float = Field(description="The score before any feature speaks.")
     contributions: dict[str, float] = Field(description="Feature → what it added; with base they sum to the raw score.")
+    reasons: list[Reason] = Field(description="What speaks for the item, strongest first; may be empty.")
+    because: Because | None = Field(None, description="Left out where no item of the history speaks for it.")
 
 
 class RankedItem(Config):

@@ -7,13 +7,24 @@ from pathlib import Path
 
 from recsys.bundle import CURRENT, Bundle
 from recsys.data.interactions import Histories
+from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations
-from recsys.schema import DoubleArray, Instant
+from recsys.schema import Instant
 from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import moment, told
-from serving.schemas import Answer, BundleInfo, Explanation, Query, RankedItem, RankRequest, RecommendRequest
+from serving.schemas import (
+    Answer,
+    Because,
+    BundleInfo,
+    Explanation,
+    Query,
+    RankedItem,
+    RankRequest,
+    Reason,
+    RecommendRequest,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +76,12 @@ class Service:
         found = recommender.recommend(
             histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
         )
-        reasons = None
+        why: Sequence[ranking.Explanation] = ()
         if query.explain and recommender.ranker is not None:
-            reasons = recommender.contributions(
-                histories, [found.item_idx], as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
+            why = recommender.explain(
+                histories, found.item_idx, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
             )
-        return self._answer(query, as_of, unknown, self._items(found, reasons))
+        return self._answer(query, as_of, unknown, self._items(found, why))
 
     def rank(self, query: RankRequest) -> Answer:
         """The given items, best first."""
@@ -84,10 +95,10 @@ class Service:
         kept = permitted(1, n_items, [self.shelves.allowed(query.filters), fresh])[0]
         item_idx = item_idx[item_idx >= 0]
         found = recommender.rank(histories, [item_idx[kept[item_idx]]], as_of=as_of)
-        reasons = None
+        why: Sequence[ranking.Explanation] = ()
         if query.explain and recommender.ranker is not None:
-            reasons = recommender.contributions(histories, [found.item_idx], as_of=as_of)
-        return self._answer(query, as_of, unknown, self._items(found, reasons))
+            why = recommender.explain(histories, found.item_idx, as_of=as_of)
+        return self._answer(query, as_of, unknown, self._items(found, why))
 
     def _histories(self, query: Query, as_of: Instant) -> tuple[Histories, list[str]]:
         """One row of history, and the item ids in it that the catalogue does not know."""
@@ -107,13 +118,13 @@ class Service:
             items=items,
         )
 
-    def _items(self, found: Recommendations, reasons: DoubleArray | None) -> list[RankedItem]:
-        """One list; `reasons` is float64 (m, F + 1), the contributions of the ranker's features and the base."""
+    def _items(self, found: Recommendations, why: Sequence[ranking.Explanation]) -> list[RankedItem]:
+        """One list; `why` is of each item, or empty."""
         ids = self.bundle.catalog.vocabulary.ids
         names = list(enumerate(found.source_names))
         columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
-        why = [None] * len(found.item_idx) if reasons is None else [self._why(row) for row in reasons.tolist()]
-        rows = zip(*(column.tolist() for column in columns), why, strict=True)
+        explained: Sequence[Explanation | None] = [self._why(each) for each in why] or [None] * len(found.item_idx)
+        rows = zip(*(column.tolist() for column in columns), explained, strict=True)
         return [
             RankedItem(
                 item_id=ids[item],
@@ -127,7 +138,12 @@ class Service:
             for rank, (item, score, interest, propensity, sources, explanation) in enumerate(rows, 1)
         ]
 
-    def _why(self, row: Sequence[float]) -> Explanation:
-        ranker = self.bundle.recommender.ranker
-        assert ranker is not None
-        return Explanation(base=row[-1], contributions=dict(zip(ranker.features, row, strict=False)))
+    def _why(self, explanation: ranking.Explanation) -> Explanation:
+        """The same in the shape that crosses the door."""
+        item, items = explanation.because, self.bundle.catalog.items
+        return Explanation(
+            base=explanation.base,
+            contributions=dict(explanation.contributions),
+            reasons=[Reason(group=r.group, text=r.text, share=r.share) for r in explanation.reasons],
+            because=None if item is None else Because(item_id=items["item_id"][item], title=items["title"][item]),
+        )

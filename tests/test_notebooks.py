@@ -12,6 +12,7 @@ from pipelines.run_directory import RunDirectory
 from pipelines.stages import named
 from recsys import settings
 from recsys.data.synthetic import make_world
+from tests.pipelines.small_run import put_student
 from tests.tiny import write_base
 
 NOTEBOOKS = sorted(Path(__file__).parents[1].glob("notebooks/*.ipynb"))
@@ -24,14 +25,22 @@ SETTINGS = {
     "finetune.users_per_step": 64,
     "finetune.threads": 1,
     "finetune.optimiser.layer_rate": 1e-3,
+    "ranking.trees.trees": 20,
+    "ranking.trees.leaves": 7,
+    "ranking.trees.min_rows": 10,
+    "ablation.rankers": "[]",
+    "evaluation.samples": 200,
+    "threads": 1,
 }
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory) -> Path:
-    """The stages prepare and finetune of a small shop, in this process, without Ray."""
+def run(tmp_path_factory, shop, toy_encoder) -> Path:
+    """A small shop, its stages up to train_ranker in this process, without Ray; the toy encoder is the student."""
+    import pipelines.embed
     import pipelines.finetune
     import pipelines.prepare
+    import pipelines.train_ranker
     from recsys.text.finetune import finetune
 
     def train(corpus, *, out, **options):
@@ -53,6 +62,9 @@ def run(tmp_path_factory) -> Path:
         patch.setattr(pipelines.finetune.distributed, "run", train)
         pipelines.prepare.run(opened, named("prepare", opened.settings))
         pipelines.finetune.run(opened, named("finetune", opened.settings))
+    put_student(opened.path, shop, toy_encoder)
+    pipelines.embed.run(opened, named("embed", opened.settings))
+    pipelines.train_ranker.run(opened, named("train_ranker", opened.settings))
     return opened.path
 
 

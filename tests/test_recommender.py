@@ -76,15 +76,15 @@ def test_ranking_the_recommended_items_gives_the_same_list(recommender: Recommen
 def test_contributions_explain_the_scores(recommender: Recommender, histories: Histories) -> None:
     one = histories.take([3])
     found = recommender.recommend(one, k=5, as_of=recommender.as_of)
-    reasons = recommender.contributions(one, [found.item_idx], as_of=recommender.as_of)
-    assert reasons.sum(axis=1) == pytest.approx(found.score, abs=1e-5)
+    for score, why in zip(found.score, recommender.explain(one, found.item_idx, as_of=recommender.as_of), strict=True):
+        assert why.base + sum(why.contributions.values()) == pytest.approx(score, abs=1e-6)
 
 
 def test_without_a_ranker_there_is_an_order_but_no_explanation(recommender: Recommender, histories: Histories) -> None:
     bare = Recommender(snapshot=recommender.snapshot, ranker=None)
     assert np.diff(bare.recommend(histories, k=5, as_of=bare.as_of).indptr).tolist() == [5] * len(histories)
     with pytest.raises(ShapeError, match="Expected a ranker to explain"):
-        bare.contributions(histories.take([0]), [np.array([0], np.int32)], as_of=bare.as_of)
+        bare.explain(histories.take([0]), np.array([0], np.int32), as_of=bare.as_of)
 
 
 def test_a_new_user_gets_what_is_popular(recommender: Recommender) -> None:
@@ -123,6 +123,10 @@ def test_nobody_gives_nothing(recommender: Recommender) -> None:
 def test_unknown_items_are_refused(recommender: Recommender, histories: Histories) -> None:
     with pytest.raises(ShapeError, match="Expected item_idx from 0 to 47, got -1; leave unknown items out"):
         recommender.rank(histories.take([0]), [np.array([3, -1], np.int32)], as_of=recommender.as_of)
+    with pytest.raises(ShapeError, match="Expected item_idx from 0 to 47, got 48; leave unknown items out"):
+        recommender.explain(histories.take([0]), np.array([48], np.int32), as_of=recommender.as_of)
+    with pytest.raises(ShapeError, match="Expected the history of one user to explain to, got 2; ask one by one"):
+        recommender.explain(histories.take([0, 1]), np.array([3], np.int32), as_of=recommender.as_of)
     with pytest.raises(ShapeError, match="Expected one list of items per user, got 1 for 2 users"):
         recommender.rank(histories.take([0, 1]), [np.array([3], np.int32)], as_of=recommender.as_of)
 

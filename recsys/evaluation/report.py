@@ -144,7 +144,17 @@ def _sources(evaluation: Evaluation) -> str:
         for name, s in evaluation.sources.items()
     )
     note = "Share of a user's truth among the candidates of each source: the most the ranker could find there."
-    return f'<p class="note">{note}</p><div class="plot">{plot}</div>\n'
+    return f'<p class="note">{note}</p><div class="plot">{plot}</div>\n{_marginal(evaluation)}'
+
+
+def _marginal(evaluation: Evaluation) -> str:
+    """What only one source proposes."""
+    rows = [
+        [escape(name), f"{s.only:,.1f}", cell(s.lost)] for name, s in evaluation.sources.items() if s.only is not None
+    ]
+    head = ["source left out", "candidates lost a user", "recall lost"]
+    note = "What no other source proposes: without this one, all sources together would have so much less."
+    return f'<h3>One source less</h3>{table(head, rows)}<p class="note">{note}</p>\n' if rows else ""
 
 
 def _training(evaluation: Evaluation) -> str:

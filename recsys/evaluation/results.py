@@ -63,10 +63,15 @@ class SourceRecall:
     Attributes:
         recall: mean share of a user's truth that is among the source's candidates.
         candidates: mean number of candidates per user.
+        lost: what the recall of all sources loses without this one, paired: the share of a user's truth that no other
+            source proposes. None for all sources together.
+        only: mean number of candidates per user that no other source proposes; None likewise.
     """
 
     recall: Estimate
     candidates: float
+    lost: Difference | None = None
+    only: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,7 @@ FEATURES = (*USER_FEATURES, *ITEM_FEATURES, *PAIR_FEATURES, *SOURCE_FEATURES)
 
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
 
-TEXT_FEATURES = frozenset(
-    feature.name
-    for feature in FEATURES
-    if feature.name == "interest" or feature.name.startswith("like_") or "_text" in feature.name
-)
+TEXT_FEATURES = frozenset(feature.name for feature in FEATURES if feature.group == "text")
 """Features that owe something to the text encoder: an ablation leaves them out."""
 
 

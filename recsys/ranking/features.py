@@ -8,6 +8,7 @@ import numpy as np
 
 from recsys.errors import ShapeError
 from recsys.ranking.pairs import Pairs
+from recsys.ranking.reasons import Group
 from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
 
 Column = DoubleArray | FloatArray | LongArray
@@ -20,11 +21,13 @@ class Feature:
     Attributes:
         name: unique.
         scope: what it belongs to: user → `compute` gives (n,), item or pair → (m,).
+        group: what it is about, in an explanation.
         compute: from what is known before an instant; NaN means missing. Kept as float32.
     """
 
     name: str
     scope: Literal["user", "item", "pair"]
+    group: Group
     compute: Callable[[Pairs], Column]
 
 

@@ -37,15 +37,33 @@ def interval(pairs: Pairs) -> DoubleArray:
 
 
 ITEM_FEATURES = (
-    *(Feature(name=f"item_recent_{h}", scope="item", compute=partial(recent, half_life=h)) for h in range(3)),
-    *(Feature(name=f"item_newly_{h}", scope="item", compute=partial(newly, half_life=h)) for h in range(3)),
-    Feature(name="item_trend", scope="item", compute=lambda p: recent(p, 0) - recent(p, 2)),
-    Feature(name="item_takers", scope="item", compute=lambda p: column(p, "takers")),
-    Feature(name="item_repeats", scope="item", compute=lambda p: share(column(p, "repeaters"), column(p, "takers"))),
-    Feature(name="item_each", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "takers"))),
-    Feature(name="item_liked", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "met"))),
-    Feature(name="item_interval", scope="item", compute=interval),
-    Feature(name="item_age", scope="item", compute=lambda p: p.age(column(p, "born"))),
-    Feature(name="item_idle", scope="item", compute=lambda p: p.age(column(p, "last"))),
-    Feature(name="item_price", scope="item", compute=lambda p: column(p, "price")),
+    *(
+        Feature(name=f"item_recent_{h}", scope="item", group="popular", compute=partial(recent, half_life=h))
+        for h in range(3)
+    ),
+    *(
+        Feature(name=f"item_newly_{h}", scope="item", group="popular", compute=partial(newly, half_life=h))
+        for h in range(3)
+    ),
+    Feature(name="item_trend", scope="item", group="popular", compute=lambda p: recent(p, 0) - recent(p, 2)),
+    Feature(name="item_takers", scope="item", group="popular", compute=lambda p: column(p, "takers")),
+    Feature(
+        name="item_repeats",
+        scope="item",
+        group="popular",
+        compute=lambda p: share(column(p, "repeaters"), column(p, "takers")),
+    ),
+    Feature(
+        name="item_each",
+        scope="item",
+        group="popular",
+        compute=lambda p: share(column(p, "takes"), column(p, "takers")),
+    ),
+    Feature(
+        name="item_liked", scope="item", group="popular", compute=lambda p: share(column(p, "takes"), column(p, "met"))
+    ),
+    Feature(name="item_interval", scope="item", group="popular", compute=interval),
+    Feature(name="item_age", scope="item", group="popular", compute=lambda p: p.age(column(p, "born"))),
+    Feature(name="item_idle", scope="item", group="popular", compute=lambda p: p.age(column(p, "last"))),
+    Feature(name="item_price", scope="item", group="price", compute=lambda p: column(p, "price")),
 )

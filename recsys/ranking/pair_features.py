@@ -7,6 +7,7 @@ import numpy as np
 from recsys.ranking.features import Feature
 from recsys.ranking.item_features import column, interval
 from recsys.ranking.pairs import LATEST, Pairs, Tally
+from recsys.ranking.reasons import SOURCE_GROUPS
 from recsys.ranking.user_features import share, spread, taste_for_popular
 from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DoubleArray, FloatArray, LongArray
@@ -68,31 +69,35 @@ def price_ratio(pairs: Pairs) -> DoubleArray:
 
 
 SOURCE_FEATURES = tuple(
-    Feature(name=f"{name}_{source}", scope="pair", compute=partial(compute, source=bit))
+    Feature(name=f"{name}_{source}", scope="pair", group=SOURCE_GROUPS[source], compute=partial(compute, source=bit))
     for bit, source in enumerate(SOURCES)
     for name, compute in (("score", score), ("relative", relative), ("place", place))
 )
 
 PAIR_FEATURES = (
-    Feature(name="own_takes", scope="pair", compute=lambda p: p.own(p.own.counters.count)),
-    Feature(name="own_visits", scope="pair", compute=lambda p: p.own(p.own.counters.visits)),
-    *(Feature(name=f"own_recent_{h}", scope="pair", compute=partial(own_recent, half_life=h)) for h in range(3)),
-    Feature(name="own_share", scope="pair", compute=lambda p: share_of(p, p.own, 2)),
-    Feature(name="own_idle", scope="pair", compute=own_idle),
-    Feature(name="own_interval", scope="pair", compute=own_interval),
-    Feature(name="own_due", scope="pair", compute=lambda p: share(own_idle(p), own_interval(p))),
-    Feature(name="item_due", scope="pair", compute=lambda p: share(own_idle(p), interval(p))),
-    Feature(name="category_share", scope="pair", compute=lambda p: share_of(p, p.by_category, 2)),
-    Feature(name="brand_share", scope="pair", compute=lambda p: share_of(p, p.by_brand, 2)),
-    Feature(name="price_ratio", scope="pair", compute=price_ratio),
+    Feature(name="own_takes", scope="pair", group="again", compute=lambda p: p.own(p.own.counters.count)),
+    Feature(name="own_visits", scope="pair", group="again", compute=lambda p: p.own(p.own.counters.visits)),
+    *(
+        Feature(name=f"own_recent_{h}", scope="pair", group="again", compute=partial(own_recent, half_life=h))
+        for h in range(3)
+    ),
+    Feature(name="own_share", scope="pair", group="again", compute=lambda p: share_of(p, p.own, 2)),
+    Feature(name="own_idle", scope="pair", group="again", compute=own_idle),
+    Feature(name="own_interval", scope="pair", group="again", compute=own_interval),
+    Feature(name="own_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), own_interval(p))),
+    Feature(name="item_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), interval(p))),
+    Feature(name="category_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_category, 2)),
+    Feature(name="brand_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_brand, 2)),
+    Feature(name="price_ratio", scope="pair", group="price", compute=price_ratio),
     Feature(
         name="popular_gap",
         scope="pair",
+        group="popular",
         compute=lambda p: np.log1p(column(p, "takers")) - taste_for_popular(p)[p.rows],
     ),
-    Feature(name="proposers", scope="pair", compute=proposers),
-    Feature(name="interest", scope="pair", compute=lambda p: p.interest),
-    Feature(name="like_last", scope="pair", compute=partial(likeness, last=1)),
-    Feature(name="like_last_3", scope="pair", compute=partial(likeness, last=3)),
-    Feature(name="like_last_5", scope="pair", compute=partial(likeness, last=LATEST)),
+    Feature(name="proposers", scope="pair", group="agreement", compute=proposers),
+    Feature(name="interest", scope="pair", group="text", compute=lambda p: p.interest),
+    Feature(name="like_last", scope="pair", group="text", compute=partial(likeness, last=1)),
+    Feature(name="like_last_3", scope="pair", group="text", compute=partial(likeness, last=3)),
+    Feature(name="like_last_5", scope="pair", group="text", compute=partial(likeness, last=LATEST)),
 )

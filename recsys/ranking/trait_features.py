@@ -57,9 +57,9 @@ def trait_features(traits: Sequence[Trait]) -> tuple[Feature, ...]:
         for place, trait in enumerate(traits)
         for feature in (
             *(
-                Feature(name=name, scope="item", compute=partial(level, trait=place, label=column))
+                Feature(name=name, scope="item", group="text", compute=partial(level, trait=place, label=column))
                 for column, name in enumerate(trait.feature_names)
             ),
-            Feature(name=f"{trait.name}_overlap", scope="pair", compute=partial(overlap, trait=place)),
+            Feature(name=f"{trait.name}_overlap", scope="pair", group="text", compute=partial(overlap, trait=place)),
         )
     )

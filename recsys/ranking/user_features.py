@@ -64,17 +64,25 @@ def taste_for_popular(pairs: Pairs) -> DoubleArray:
 
 
 USER_FEATURES = (
-    Feature(name="user_takes", scope="user", compute=takes),
-    *(Feature(name=f"user_recent_{h}", scope="user", compute=partial(recent, half_life=h)) for h in range(3)),
-    Feature(name="user_items", scope="user", compute=distinct),
-    Feature(name="user_repeats", scope="user", compute=lambda p: 1 - share(distinct(p), takes(p))),
-    Feature(name="user_visits", scope="user", compute=lambda p: spread(p, p.users.counters.visits)),
-    Feature(name="user_basket", scope="user", compute=lambda p: share(takes(p), spread(p, p.users.counters.visits))),
-    Feature(name="user_liked", scope="user", compute=lambda p: share(takes(p), met(p))),
-    Feature(name="user_idle", scope="user", compute=idle),
-    Feature(name="user_tenure", scope="user", compute=tenure),
-    Feature(name="user_gap", scope="user", compute=gap),
-    Feature(name="user_due", scope="user", compute=lambda p: share(idle(p), gap(p))),
-    Feature(name="user_price", scope="user", compute=lambda p: p.mean(p.items.price)),
-    Feature(name="user_popular", scope="user", compute=taste_for_popular),
+    Feature(name="user_takes", scope="user", group="activity", compute=takes),
+    *(
+        Feature(name=f"user_recent_{h}", scope="user", group="activity", compute=partial(recent, half_life=h))
+        for h in range(3)
+    ),
+    Feature(name="user_items", scope="user", group="activity", compute=distinct),
+    Feature(name="user_repeats", scope="user", group="again", compute=lambda p: 1 - share(distinct(p), takes(p))),
+    Feature(name="user_visits", scope="user", group="activity", compute=lambda p: spread(p, p.users.counters.visits)),
+    Feature(
+        name="user_basket",
+        scope="user",
+        group="activity",
+        compute=lambda p: share(takes(p), spread(p, p.users.counters.visits)),
+    ),
+    Feature(name="user_liked", scope="user", group="activity", compute=lambda p: share(takes(p), met(p))),
+    Feature(name="user_idle", scope="user", group="activity", compute=idle),
+    Feature(name="user_tenure", scope="user", group="activity", compute=tenure),
+    Feature(name="user_gap", scope="user", group="activity", compute=gap),
+    Feature(name="user_due", scope="user", group="activity", compute=lambda p: share(idle(p), gap(p))),
+    Feature(name="user_price", scope="user", group="price", compute=lambda p: p.mean(p.items.price)),
+    Feature(name="user_popular", scope="user", group="popular", compute=taste_for_popular),
 )

@@ -80,7 +80,10 @@ def evaluation() -> Evaluation:
             "recsys without text": _ours_minus(0.01),
         },
         encoders=_encoders(),
-        sources={"all sources": SourceRecall(recall=_at(0.6), candidates=312.5)},
+        sources={
+            "near": SourceRecall(recall=_at(0.4), candidates=60.0, lost=_off(0.03), only=7.25),
+            "all sources": SourceRecall(recall=_at(0.6), candidates=312.5),
+        },
         training={"loss": Curve(steps=(10, 20, 30), values=(5.0, 4.0, 3.5))},
         forgetting={"old": _change()},
         reliability={"student, test window": _reliability()},

@@ -10,7 +10,7 @@ from recsys.evaluation.compare import Difference
 from recsys.evaluation.comparison import Comparison
 from recsys.evaluation.gate import Check, Gate
 from recsys.evaluation.report import render
-from recsys.evaluation.results import Measured
+from recsys.evaluation.results import Measured, SourceRecall
 from recsys.evaluation.wording import ablation, headline
 from tests.evaluation.test_variants import make
 
@@ -97,7 +97,7 @@ def test_names_from_outside_are_text(evaluation):
         differences={EVIL + "2": evaluation.differences["EASE"], EVIL + "3": {
             **evaluation.differences["recsys without text"], EVIL: evaluation.differences["EASE"]["overall"]}},
         encoders={EVIL: evaluation.encoders["student"]},
-        sources={EVIL: evaluation.sources["all sources"]},
+        sources={EVIL: evaluation.sources["near"]},
         training={EVIL: evaluation.training["loss"]},
         reliability={EVIL: evaluation.reliability["student, test window"]},
         importance={EVIL: 1.0},
@@ -129,6 +129,16 @@ def test_empty_parts_are_left_out(evaluation):
     titles = re.findall("<h2>(.*?)</h2>", render(bare))
     assert titles == ["Methods", "Segments", "All metrics", "Data and time"]
     parse(bare)
+
+
+def test_what_each_source_adds_to_the_others_is_told_where_it_was_measured(evaluation):
+    text = render(evaluation)
+    row = text[text.index("<td>near</td>") :].split("</tr>")[0]
+    assert "<td>7.2</td>" in row
+    assert "+0.0300</span><small>[0.0100, 0.0500]</small>" in row
+    assert "<td>all sources</td>" not in text
+    older = {"near": SourceRecall(recall=evaluation.sources["near"].recall, candidates=60.0)}
+    assert "One source less" not in render(replace(evaluation, sources=older))
 
 
 def test_variants_of_the_encoder_are_drawn_where_they_were_measured(evaluation):

@@ -37,6 +37,9 @@ def test_popularity_ranks_by_decayed_counts(baselines, recommender):
     popular = replace(baselines, target="all").behavioural(behaviour)["popularity"]
     expected = np.lexsort((np.arange(len(behaviour.popularity)), -behaviour.popularity))[:5]
     assert (popular == expected).all()
+    for target in ("all", "new"):
+        one = replace(baselines, target=target)
+        assert (one.popularity(behaviour) == one.behavioural(behaviour)["popularity"]).all()
 
 
 def test_own_purchases_come_first_where_anything_may_be_recommended(baselines, recommender):

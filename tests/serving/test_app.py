@@ -147,6 +147,34 @@ def test_contributions_add_up_to_the_score(client: TestClient, bundle: Bundle, p
     assert [i.model_copy(update={"explanation": None}) for i in got.items] == unexplained.items
 
 
+@pytest.mark.parametrize(
+    ("path", "body"), [("/v1/recommend", {"k": 8}), ("/v1/rank", {"item_ids": ["i00003", "i00009"]})]
+)
+def test_reasons_are_those_of_the_library(client: TestClient, bundle: Bundle, path: str, body: dict) -> None:
+    got = answer(client, path, user_id="u00001", explain=True, **body)
+    ids = bundle.catalog.vocabulary
+    item_idx = ids.encode(item.item_id for item in got.items)
+    why = bundle.recommender.explain(bundle.histories(["u00001"]), item_idx, as_of=bundle.end + HOUR)
+    titles, linked = bundle.catalog.items["title"], 0
+    for item, expected in zip(got.items, why, strict=True):
+        assert item.explanation
+        shown = [(reason.group, reason.text, reason.share) for reason in item.explanation.reasons]
+        assert shown == [(reason.group, reason.text, reason.share) for reason in expected.reasons]
+        because = item.explanation.because
+        assert (because is None) == (expected.because is None)
+        if because is not None and expected.because is not None:
+            assert (because.item_id, because.title) == (ids.ids[expected.because], titles[expected.because])
+            linked += 1
+    assert linked
+
+
+def test_a_newcomer_is_shown_reasons_but_no_item(client: TestClient) -> None:
+    for item in answer(client, "/v1/recommend", history=[], explain=True).items:
+        assert item.explanation
+        assert item.explanation.reasons
+        assert item.explanation.because is None
+
+
 def test_a_list_cannot_be_longer_than_the_catalogue(client: TestClient, bundle: Bundle) -> None:
     got = answer(client, "/v1/recommend", user_id="u00001", k=1000)
     assert 0 < len(got.items) <= len(bundle.catalog)

@@ -5,6 +5,8 @@ from pydantic import BaseModel, ValidationError
 
 from serving.schemas import (
     Answer,
+    Because,
+    Explanation,
     Facet,
     Filters,
     HistoryEvent,
@@ -13,6 +15,7 @@ from serving.schemas import (
     Problem,
     RankedItem,
     RankRequest,
+    Reason,
     RecommendRequest,
 )
 
@@ -37,6 +40,9 @@ QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", 
             RankedItem,
             {"item_id", "rank", "score", "interest", "propensity", "sources", "explanation"},
         ),
+        (Explanation, {"base", "contributions", "reasons", "because"}),
+        (Reason, {"group", "text", "share"}),
+        (Because, {"item_id", "title"}),
         (Problem, {"type", "title", "status", "detail"}),
     ],
 )
