@@ -37,7 +37,7 @@ def test_the_ranker_reads_them_and_makes_use_of_them(gifted):
     )
     assert gifted.ranker.features == (*FEATURE_NAMES, *own)
     gain = dict(zip(gifted.ranker.features, gifted.ranker.trees.booster.feature_importance("gain"), strict=True))
-    assert gain["topic_overlap"] > 0
+    assert sum(gain[name] for name in own) > 0  # which of them is a matter of rounding, and of the machine
 
 
 def test_they_are_what_is_told_by_hand(gifted, shop):
