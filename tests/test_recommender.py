@@ -238,7 +238,7 @@ def test_an_item_that_is_put_is_found_by_its_text(grown: Recommender, histories:
     mine = shop.world.taste_of_user == shop.world.taste_of_item[0]
     may = grown.snapshot.allowed(histories, as_of=grown.as_of)
     candidates = grown.retriever.retrieve(histories, as_of=grown.as_of, allowed=may)
-    place = candidates.places(SOURCES.index("text"))[candidates.item_idx == new]
+    place = candidates.places()[candidates.item_idx == new, SOURCES.index("text")]
     assert np.median(place[mine]) < 13 <= np.median(place[~mine])  # a taste has 12 of the 48 items
     found = grown.recommend(histories, k=len(grown.catalog), as_of=grown.as_of)
     bits = {found.sources[at] for at in np.flatnonzero(found.item_idx == new)}

@@ -43,13 +43,12 @@ def score(pairs: Pairs, source: int) -> FloatArray:
 
 def relative(pairs: Pairs, source: int) -> FloatArray:
     """The score beside the source's best for the user; 0 where it knows nothing."""
-    best = pairs.candidates.best[:, source, 0][pairs.rows]
-    return np.where(best > 0, pairs.candidates.scores[:, source] / np.where(best > 0, best, 1), 0)
+    return pairs.relative[:, source]
 
 
 def place(pairs: Pairs, source: int) -> LongArray:
     """How many items the source puts before this one for the user, as far as it proposes."""
-    return pairs.candidates.places(source)
+    return pairs.places[:, source]
 
 
 def likeness(pairs: Pairs, last: int) -> FloatArray:

@@ -51,19 +51,24 @@ class Candidates:
         """int64 (m,), the user row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
-    def places(self, source: int) -> LongArray:
-        """int64 (m,): how many allowed items a source puts before the pair's, as far as it proposes."""
-        places = np.empty(len(self.item_idx), np.int64)
-        for row, (start, end) in enumerate(zip(self.indptr[:-1], self.indptr[1:], strict=True)):
-            places[start:end] = np.searchsorted(-self.best[row, source], -self.scores[start:end, source])
+    def places(self) -> LongArray:
+        """int64 (m, n_sources): how many allowed items each source puts before the pair's, as far as it proposes."""
+        places = np.empty(self.scores.shape, np.int64)
+        for row, best in enumerate(-self.best):
+            pairs = slice(self.indptr[row], self.indptr[row + 1])
+            for source, scores in enumerate(-self.scores[pairs].T):
+                places[pairs, source] = best[source].searchsorted(scores)
         return places
+
+    def relative(self) -> FloatArray:
+        """float32 (m, n_sources): the scores beside each source's best for the user, 0 where it knows nothing."""
+        best = self.best[:, :, 0]
+        return self.scores * np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)[self.rows]
 
     def fused(self) -> FloatArray:
         """float32 (m,): Σ 1 / (20 + place) over the sources that propose the item (reciprocal rank fusion)."""
-        fused = np.zeros(len(self.item_idx))
-        for source in range(len(SOURCES)):
-            fused += (self.sources >> source & 1) / (20 + self.places(source))
-        return fused.astype(np.float32)
+        proposed = self.sources[:, None] >> np.arange(len(SOURCES)) & 1
+        return np.asarray((proposed / (20 + self.places())).sum(axis=1), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
