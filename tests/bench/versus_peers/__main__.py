@@ -1,10 +1,10 @@
 """recsys beside the methods people use instead: python -m tests.bench.versus_peers --run RUN --work DIR …
 
-Each peer is fitted on the run's log before ranker_end and answers the same users under the same rules; the same exam judges
-it. Its settings are the best of as many trials for each, by nDCG@10 on [encoder_end, ranker_end), fitted before encoder_end.
-The first trial is the usual setting, the others are drawn (spaces.py). A method that needs long has two limits, and the
-table says where they bit: minutes of a fit, after which it stops learning, and minutes of its search, after which no trial
-begins. Without --run the peers are compared with each other on the log of --data.
+Each peer is fitted on the run's log before ranker_end and answers the same users under the same rules; the same exam
+judges it. Its settings are the best of as many trials for each, by nDCG@10 on [encoder_end, ranker_end), fitted before
+encoder_end. The first trial is the usual setting, the others are drawn (spaces.py). A method that needs long has two
+limits, and the table says where they bit: minutes of a fit, after which it stops learning, and minutes of its search,
+after which no trial begins. Without --run the peers are compared with each other on the log of --data.
 
 The last two columns are recsys - peer, paired, with 95 % intervals over users. WORK/<peer>.json has all trials,
 WORK/<peer>/ the lists; what is finished there is not made again.
@@ -14,7 +14,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -39,7 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, required=True, help="results, and what was finished on the way")
     parser.add_argument("--target", choices=("new", "all"), help="of the run by default")
     parser.add_argument("--trials", type=int, default=20, help="settings tried for each peer")
-    parser.add_argument("--peers", help=f"of {', '.join(spaces('new'))}; with commas between; all that can run by default")
+    names = ", ".join(spaces("new"))
+    parser.add_argument("--peers", help=f"of {names}; with commas between; all that can run by default")
     parser.add_argument("--python", type=Path, help="of the environment with LensKit and RecTools")
     parser.add_argument("--minutes", type=float, default=15, help="of one fit of a network, which then stops learning")
     parser.add_argument("--search-minutes", type=float, default=240, help="of a peer's trials: none begins after them")
@@ -90,7 +90,7 @@ def _compare(given: argparse.Namespace) -> int:
         python=given.python,
     )
     exam = question.exam(question.split)
-    standings = Standings(exam=exam, ours=None if question.run is None else question.ours(exam))
+    standings = Standings(exam=exam, ours=question.ours(exam))
     search = Search(question=question, plan=plan, work=given.work, exam=exam)
     for peer in peers:
         try:

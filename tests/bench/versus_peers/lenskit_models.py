@@ -1,7 +1,9 @@
-"""LensKit's scorers as peers, in an environment of its own:
+"""LensKit's scorers as peers. Runs in an environment of its own, with RecTools, without this project's:
 
-python3.11 -m venv VENV
-VENV/bin/pip install torch==2.13.0 lenskit==2025.8.1 "rectools[torch]==0.19.0"
+    python3.11 -m venv VENV
+    VENV/bin/pip install torch==2.13.0 lenskit==2025.8.1 "rectools[torch]==0.19.0" "pyarrow==20.*"
+
+RecTools wants numpy 1, and newer pyarrow numpy 2 without saying so. BiasedMF is left out: it predicts ratings.
 """
 
 import os

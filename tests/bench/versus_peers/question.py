@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from pipelines import lists, river
 from pipelines.run_directory import RunDirectory
 from pipelines.source import locate
@@ -20,7 +18,7 @@ from recsys.evaluation.truth import Truth
 from recsys.ranking.rules import available
 from recsys.retrieval.collaborative import contacts
 from recsys.schema import IntArray
-from recsys.settings import Settings, load
+from recsys.settings import load
 from tests.bench.versus_peers.window import Window
 
 K = 20
@@ -48,9 +46,7 @@ class Question:
     digest: str
 
     @classmethod
-    def of(
-        cls, *, data: str | None, run: Path | None, work: Path, target: Literal["all", "new"] | None
-    ) -> "Question":
+    def of(cls, *, data: str | None, run: Path | None, work: Path, target: Literal["all", "new"] | None) -> "Question":
         """Of a run, or of a log, which is then prepared in `work`.
 
         Raises:
@@ -111,14 +107,10 @@ class Question:
     def _look(self, asked: IntArray, start: int, end: int) -> Truth:
         return Truth.of(self.interactions, asked, start=start, end=end, target=self.target)
 
-    def ours(self, exam: Exam) -> IntArray:
-        """int32 (n, K): the run's lists of the exam's users.
-
-        Raises:
-            UsageError: there is no run.
-        """
+    def ours(self, exam: Exam) -> IntArray | None:
+        """int32 (n, K): the run's lists of the exam's users, None without a run."""
         if self.run is None:
-            raise UsageError("Expected --run to compare with, got none.")
+            return None
         folder = self.run.read("evaluation") / "recommendations"
         return lists.stored(folder, self.interactions.users.decode(exam.user_idx), self.catalog.vocabulary, K)
 

@@ -3,9 +3,9 @@
 Kang & McAuley 2018 (arXiv 1808.09781), pre-norm blocks, one table of items for input and output; cross-entropy over all
 items, or over sampled ones where the catalogue is large, in place of one negative (Klenitskiy & Vasilev 2023, arXiv
 2309.07602).
-Long histories are cut into pieces; items taken at the same instant are put into a new random order each epoch; where only
-new items count, repeats are read but not learned. Tuning stops early on the looks a window allows; a refit takes as many
-epochs as were best then.
+Long histories are cut into pieces; items taken at the same instant are put into a new random order each epoch; where
+only new items count, repeats are read but not learned. Tuning stops early on the looks a window allows; a refit takes
+as many epochs as were best then.
 """
 
 import time
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as fn
 
 from recsys.evaluation.metrics import per_user
 from recsys.evaluation.truth import Truth
@@ -48,8 +48,8 @@ class Block(nn.Module):
         b, t, d = x.shape
         q, k, v = self.mix(self.norms[0](x)).view(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
-        x = x + F.dropout(self.out(mixed.transpose(1, 2).reshape(b, t, d)), self.dropout, self.training)
+        mixed = fn.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+        x = x + fn.dropout(self.out(mixed.transpose(1, 2).reshape(b, t, d)), self.dropout, self.training)
         return x + self.net(self.norms[1](x))
 
 
@@ -185,11 +185,11 @@ class Course:
         """Cross-entropy over all items, or beside each answer over items drawn evenly, without the answer itself."""
         n_items = len(self.sequences.known)
         if n_items <= FULL_UP_TO:
-            return F.cross_entropy(self.model.scores(states), answers)
+            return fn.cross_entropy(self.model.scores(states), answers)
         drawn = torch.from_numpy(self.rng.choice(n_items, NEGATIVES, replace=False))
         others = (states @ self.model.items(drawn).T).masked_fill(answers[:, None] == drawn, -torch.inf)
         right = (states * self.model.items(answers)).sum(dim=1, keepdim=True)
-        return F.cross_entropy(torch.cat([right, others], dim=1), torch.zeros_like(answers))
+        return fn.cross_entropy(torch.cat([right, others], dim=1), torch.zeros_like(answers))
 
     @torch.inference_mode()
     def score(self, users: np.ndarray) -> np.ndarray:

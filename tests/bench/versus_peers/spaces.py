@@ -1,7 +1,7 @@
 """Where each peer's settings are looked for, by seeded random search (Bergstra & Bengio 2012).
 
-The first trial is what the method's authors or its library take; the others are drawn. Trial i does not depend on how many
-there are, nor on the other peers.
+The first trial is what the method's authors or its library take; the others are drawn. Trial i does not depend on how
+many there are, nor on the other peers.
 """
 
 import math

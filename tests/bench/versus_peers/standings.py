@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recsys.evaluation.compare import compare, estimate
+from recsys.evaluation.compare import Difference, Estimate, compare, estimate
 from recsys.evaluation.exam import Exam
 from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.table import aligned
@@ -56,14 +56,21 @@ class Standings:
         return sorted(means, key=lambda name: (name != OURS, -means[name]))
 
     def _told(self, name: str) -> dict[str, Any]:
-        drawn = {"samples": self.exam.config.samples, "seed": self.exam.config.seed}
-        own = self.per_user[name]
-        record = {"method": name} | {metric: estimate(own, metric, **drawn) for metric in METRICS}
-        if name != OURS and OURS in self.per_user:
-            lead = {f"{OURS} - it, {m}": compare(self.per_user[OURS], own, m, **drawn) for m in METRICS}
-            record |= lead
-        record = {key: asdict(value) if key != "method" else value for key, value in record.items()}
-        return record | ({} if name == OURS else asdict(self.peers[name]))
+        reached = {metric: asdict(one) for metric, one in self._reached(name).items()}
+        lead = {f"{OURS} - it, {metric}": asdict(one) for metric, one in self._lead(name).items()}
+        return {"method": name} | reached | lead | ({} if name == OURS else asdict(self.peers[name]))
+
+    def _reached(self, name: str) -> dict[str, Estimate]:
+        config = self.exam.config
+        frame = self.per_user[name]
+        return {metric: estimate(frame, metric, samples=config.samples, seed=config.seed) for metric in METRICS}
+
+    def _lead(self, name: str) -> dict[str, Difference]:
+        """Ours minus a peer's, metric by metric; nothing without ours."""
+        if name == OURS or OURS not in self.per_user:
+            return {}
+        config, pair = self.exam.config, (self.per_user[OURS], self.per_user[name])
+        return {metric: compare(*pair, metric, samples=config.samples, seed=config.seed) for metric in METRICS}
 
     def table(self) -> str:
         """As aligned text, with a line a peer of the settings chosen."""
@@ -75,12 +82,10 @@ class Standings:
         return "\n".join([aligned(rows), "", *chosen])
 
     def _cells(self, name: str) -> list[str]:
-        drawn = {"samples": self.exam.config.samples, "seed": self.exam.config.seed}
-        own, lead = self.per_user[name], []
-        if OURS in self.per_user:
-            lead = ["" if name == OURS else figure(compare(self.per_user[OURS], own, m, **drawn)) for m in METRICS]
-        cells = [name, *(figure(estimate(own, metric, **drawn)) for metric in METRICS), *lead]
-        return [*cells, *[""] * 5] if name == OURS else [*cells, *_effort(self.peers[name])]
+        reached = map(figure, self._reached(name).values())
+        if name == OURS:
+            return [name, *reached, *[""] * 7]
+        return [name, *reached, *map(figure, self._lead(name).values()), *_effort(self.peers[name])]
 
 
 def _effort(one: Finished) -> list[str]:

@@ -1,7 +1,7 @@
 """One peer on one window: many settings in, lists out, in a process of its own.
 
 Nothing of this project is imported here. For each settings a file with its lists and one with what they took are left;
-what is there already is not made again.
+what is there already is not made again, but what failed is tried again.
 """
 
 import argparse
@@ -70,13 +70,17 @@ def main(peers: Mapping[str, Peer]) -> None:
     for number, (name, settings) in enumerate(trials.items(), 1):
         label = f"  {arguments.peer} {number}/{len(trials)}"
         done = arguments.out / f"{name}.json"
-        if not done.exists() and spent < 60 * arguments.search_minutes:
+        if not _left(done) and spent < 60 * arguments.search_minutes:
             say = _teller(f"{label}: ")
             say(json.dumps(settings))
             limits = Limits(minutes=arguments.minutes, threads=arguments.threads, seed=arguments.seed, say=say)
             _try(peers[arguments.peer], window, settings, limits, done)
         if done.exists():
             spent += json.loads(done.read_text())["seconds"]
+
+
+def _left(done: Path) -> bool:
+    return done.exists() and not json.loads(done.read_text())["failed"]
 
 
 def _try(peer: Peer, window: Window, settings: Settings, limits: Limits, done: Path) -> None:
