@@ -27,7 +27,7 @@ def cycle(target: str) -> Window:
 def test_sasrec_learns_a_cycle(target):
     found = cycle(target)
     following = (found.item[-60:] + 1) % 12
-    lists = sasrec.sasrec(found, SASREC | {"epochs": 25}, LIMITS).lists
+    lists = sasrec.sasrec(found, SASREC | {"epochs": 40}, LIMITS).lists
     popular = found.lists(lambda users: np.tile(found.popularity(), (len(users), 1)))
     assert (lists[:, 0] == following).mean() > 0.9
     assert (popular[:, 0] == following).mean() < 0.3
