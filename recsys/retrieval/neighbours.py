@@ -118,7 +118,7 @@ def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig)
     centre = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], np.float32)
     unit = vectors - centre
     unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
-    whole = config.model_copy(update={"storage": "float32"})  # nothing of this index is kept
+    whole = config.model_copy(update={"storage": "float32", "factory": ""})  # nothing of this index is kept
     hits = ItemIndex.build(unit, whole).search(unit, n + 1)
     rows = np.repeat(np.arange(len(unit)), hits.item_idx.shape[1])
     found = hits.item_idx.ravel() >= 0
