@@ -117,10 +117,15 @@ class Retriever:
         return replace(
             self,
             vectors=vectors,
-            index=ItemIndex.build(vectors, self.config.index, known=known),
+            index=self._index_with(vectors, items),
             behaviour=self.behaviour.grown(len(vectors)),
             similar=alike_with(self.similar, vectors, known, items, n=self.config.similar_items),
         )
+
+    def _index_with(self, vectors: FloatArray, items: IntArray) -> ItemIndex:
+        replaced = items[items < len(self.vectors)]
+        grown = self.index.update(replaced, vectors[replaced]) if len(replaced) else self.index
+        return grown.add(vectors[len(self.vectors) :]) if len(vectors) > len(self.vectors) else grown
 
     @property
     def sizes(self) -> tuple[int, ...]:

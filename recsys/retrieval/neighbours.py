@@ -122,7 +122,7 @@ def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig)
         config: how neighbours are searched.
     """
     unit = _centred(vectors, known)
-    whole = config.model_copy(update={"storage": "float32"})  # nothing of this index is kept
+    whole = config.model_copy(update={"storage": "float32", "factory": ""})  # nothing of this index is kept
     hits = ItemIndex.build(unit, whole).search(unit, n + 1)
     rows = np.repeat(np.arange(len(unit)), hits.item_idx.shape[1])
     found = hits.item_idx.ravel() >= 0
