@@ -56,7 +56,8 @@ class ItemIndex:
         """
         _check("vectors", vectors, ("n_items", "dim"))
         rows = np.arange(len(vectors), dtype=np.int32)
-        main = Segment.of(rows, vectors, Plan.of(*vectors.shape, config), known=known)
+        plan = Plan.of(len(vectors), vectors.shape[1], config)
+        main = Segment.of(rows, vectors, plan, known=known)
         return cls._of(main, config, len(vectors))
 
     @classmethod
