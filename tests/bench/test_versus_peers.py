@@ -160,13 +160,13 @@ def publish_lists(run: Path, lists: pl.DataFrame) -> None:
 
 
 @pytest.mark.slow
-def test_peers_on_a_small_log(shop, tmp_path, capsys, monkeypatch):
+def test_peers_on_a_small_log(shop, tmp_path, capfd, monkeypatch):
     shop.world.write(tmp_path / "shop")
     usual = {name: space.usual for name, space in spaces("new").items()}
     work, peers = tmp_path / "work", ["itemknn", "als", "bpr", "ease", "sasrec"]
     options = ["--work", work, "--trials", 2, "--peers", ",".join(peers), "--minutes", 0.2, "--json"]
     assert code_of("--data", tmp_path / "shop", "--target", "new", *options) == 0
-    first = json.loads(capsys.readouterr().out)
+    first = json.loads(capfd.readouterr().out)
     assert {one["method"] for one in first} == set(peers)
     for one in first:
         name, tried = one["method"], [trial["ndcg@10"] for trial in one["trials"]]
@@ -181,7 +181,7 @@ def test_peers_on_a_small_log(shop, tmp_path, capsys, monkeypatch):
     publish_lists(work / "log", pl.read_parquet(work / "ease" / "lists.parquet"))
     monkeypatch.setattr(subprocess, "run", None)  # nothing is made again
     assert code_of("--run", work / "log", *options) == 0
-    second = json.loads(capsys.readouterr().out)
+    second = json.loads(capfd.readouterr().out)
     assert second[0]["method"] == "recsys"
     by_name = {one["method"]: one for one in second}
     for one in first:
@@ -191,15 +191,15 @@ def test_peers_on_a_small_log(shop, tmp_path, capsys, monkeypatch):
         assert again["recsys - it, ndcg@10"]["mean"] == pytest.approx(lead)
     assert by_name["ease"]["recsys - it, recall@20"]["differing"] == 0
     assert code_of("--run", work / "log", *options[:-1]) == 0
-    assert "2 of 2" in capsys.readouterr().out
+    assert "2 of 2" in capfd.readouterr().out
 
 
 @pytest.mark.slow
-def test_a_peer_that_fails_does_not_stop_the_others(shop, tmp_path, capsys, monkeypatch):
+def test_a_peer_that_fails_does_not_stop_the_others(shop, tmp_path, capfd, monkeypatch):
     shop.world.write(tmp_path / "shop")
     options = ["--work", tmp_path / "work", "--trials", 1, "--peers", "lenskit-als,ease"]
     assert code_of("--data", tmp_path / "shop", "--python", sys.executable, *options) == 1
-    told = capsys.readouterr()
+    told = capfd.readouterr()
     assert "none of 1 trials left lists; the first: ModuleNotFoundError: No module named 'lenskit'" in told.err
     assert "lenskit-als  failed" in told.out
     assert told.out.splitlines()[2].startswith("ease")
@@ -217,12 +217,12 @@ def test_a_peer_that_fails_does_not_stop_the_others(shop, tmp_path, capsys, monk
         (["--peers", "ease"], "Expected --run, a run to compare with, or --data, a log to prepare, got neither."),
     ],
 )
-def test_mistakes_get_a_sentence(arguments, sentence, tmp_path, capsys):
+def test_mistakes_get_a_sentence(arguments, sentence, tmp_path, capfd):
     assert code_of("--work", tmp_path, *arguments) == 2
-    assert f"versus_peers: {sentence}" in capsys.readouterr().err
+    assert f"versus_peers: {sentence}" in capfd.readouterr().err
 
 
-def test_a_run_is_of_its_own_log_and_target(shop, tmp_path, capsys):
+def test_a_run_is_of_its_own_log_and_target(shop, tmp_path, capfd):
     from recsys.settings import load
 
     shop.world.write(tmp_path / "shop")
@@ -233,6 +233,6 @@ def test_a_run_is_of_its_own_log_and_target(shop, tmp_path, capsys):
     run.save()
     options = ["--work", tmp_path / "work", "--run", tmp_path / "run", "--peers", "ease"]
     assert code_of(*options, "--target", "all") == 2
-    assert "Expected --target new, what the lists of " in capsys.readouterr().err
+    assert "Expected --target new, what the lists of " in capfd.readouterr().err
     assert code_of(*options, "--data", tmp_path / "shop") == 2
-    assert f"Expected --data as the log of {tmp_path / 'run'}, shop, got " in capsys.readouterr().err
+    assert f"Expected --data as the log of {tmp_path / 'run'}, shop, got " in capfd.readouterr().err

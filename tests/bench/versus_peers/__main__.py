@@ -53,9 +53,11 @@ def chosen(names: str | None, python: Path | None) -> list[str]:
     """The peers of these names; by default all that can run.
 
     Raises:
-        UsageError: no such peer, or one of another library without --python.
+        UsageError: no such peer or interpreter, or a peer of another library without --python.
     """
     known = spaces("new")
+    if python is not None and not python.exists():
+        raise UsageError(f"Expected --python as the interpreter of an environment, found no {python}; check the path.")
     if names is None:
         return [name for name, space in known.items() if python is not None or not space.foreign]
     for name in names.split(","):

@@ -15,16 +15,15 @@ from tests.bench.versus_peers.worker import Answer, Limits, Settings, main
 
 
 def itemknn(window: Window, settings: Settings, limits: Limits) -> Answer:
-    from lenskit.knn.item import ItemKNNConfig, ItemKNNScorer
+    from lenskit.knn.item import ItemKNNScorer
 
-    return _answer(ItemKNNScorer(ItemKNNConfig(feedback="implicit", **settings)), window, limits)
+    return _answer(ItemKNNScorer(feedback="implicit", **settings), window, limits)
 
 
 def als(window: Window, settings: Settings, limits: Limits) -> Answer:
     from lenskit.als import ImplicitMFScorer
-    from lenskit.als._implicit import ImplicitMFConfig
 
-    return _answer(ImplicitMFScorer(ImplicitMFConfig(**settings)), window, limits)
+    return _answer(ImplicitMFScorer(**settings), window, limits)
 
 
 def _answer(scorer, window: Window, limits: Limits) -> Answer:

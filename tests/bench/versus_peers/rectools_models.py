@@ -71,15 +71,16 @@ def _lists(model, window: Window) -> np.ndarray:
     from rectools import Columns
 
     data = dataset(window)
-    most = len(data.item_id_map.external_ids)
+    most, place = len(data.item_id_map.external_ids), np.zeros(window.shape[0], np.int64)
 
     def score(users: np.ndarray) -> np.ndarray:
         known = np.intersect1d(users, window.user)
         found = np.full((len(users), window.shape[1]), -np.inf)
         if len(known):
             told = model.recommend(known, data, k=most, filter_viewed=False, on_unsupported_targets="ignore")
-            rows = np.searchsorted(users, told[Columns.User].to_numpy())
-            found[rows, told[Columns.Item].to_numpy()] = -told[Columns.Rank].to_numpy()
+            place[users] = np.arange(len(users))
+            user, item = told[Columns.User].to_numpy(), told[Columns.Item].to_numpy()
+            found[place[user], item] = -told[Columns.Rank].to_numpy()
         return found
 
     return window.lists(score)
