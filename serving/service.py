@@ -1,5 +1,6 @@
 """From a validated request to an answer, over one bundle."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,20 +112,22 @@ class Service:
         """One list; `reasons` is float64 (m, F + 1), the contributions of the ranker's features and the base."""
         ids = self.bundle.catalog.vocabulary.ids
         names = list(enumerate(found.source_names))
+        chances = [None if math.isnan(chance) else chance for chance in found.probability.tolist()]
         columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
         why = [None] * len(found.item_idx) if reasons is None else [self._why(row) for row in reasons.tolist()]
-        rows = zip(*(column.tolist() for column in columns), why, strict=True)
+        rows = zip(*(column.tolist() for column in columns), chances, why, strict=True)
         return [
             RankedItem(
                 item_id=ids[item],
                 rank=rank,
                 score=score,
                 interest=interest,
+                probability=chance,
                 propensity=propensity,
                 sources=[name for bit, name in names if sources >> bit & 1],
                 explanation=explanation,
             )
-            for rank, (item, score, interest, propensity, sources, explanation) in enumerate(rows, 1)
+            for rank, (item, score, interest, propensity, sources, chance, explanation) in enumerate(rows, 1)
         ]
 
     def _why(self, row: Sequence[float]) -> Explanation:

@@ -43,7 +43,8 @@ ITEM_FEATURES = (
     Feature(name="item_takers", scope="item", compute=lambda p: column(p, "takers")),
     Feature(name="item_repeats", scope="item", compute=lambda p: share(column(p, "repeaters"), column(p, "takers"))),
     Feature(name="item_each", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "takers"))),
-    Feature(name="item_liked", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "met"))),
+    # of those who met it, more took it
+    Feature(name="item_liked", scope="item", compute=lambda p: share(column(p, "takes"), column(p, "met")), monotone=1),
     Feature(name="item_interval", scope="item", compute=interval),
     Feature(name="item_age", scope="item", compute=lambda p: p.age(column(p, "born"))),
     Feature(name="item_idle", scope="item", compute=lambda p: p.age(column(p, "last"))),

@@ -67,10 +67,22 @@ def price_ratio(pairs: Pairs) -> DoubleArray:
         return np.log(column(pairs, "price") / pairs.mean(pairs.items.price)[pairs.rows])
 
 
+BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours"}
+"""Sources whose higher score can only speak for an item: each is a model of who takes what next. Of the others, being
+like what was turned down may go either way; what was taken a moment ago may be needed no more, or again; and what reads
+like it may replace it."""
+
+_VIEWS = (("score", score, 1), ("relative", relative, 1), ("place", place, -1))
+
 SOURCE_FEATURES = tuple(
-    Feature(name=f"{name}_{source}", scope="pair", compute=partial(compute, source=bit))
+    Feature(
+        name=f"{name}_{source}",
+        scope="pair",
+        compute=partial(compute, source=bit),
+        monotone=sign if source in BELIEVED else 0,
+    )
     for bit, source in enumerate(SOURCES)
-    for name, compute in (("score", score), ("relative", relative), ("place", place))
+    for name, compute, sign in _VIEWS
 )
 
 PAIR_FEATURES = (
@@ -91,7 +103,8 @@ PAIR_FEATURES = (
         compute=lambda p: np.log1p(column(p, "takers")) - taste_for_popular(p)[p.rows],
     ),
     Feature(name="proposers", scope="pair", compute=proposers),
-    Feature(name="interest", scope="pair", compute=lambda p: p.interest),
+    # the encoder's probability that the user takes the item
+    Feature(name="interest", scope="pair", compute=lambda p: p.interest, monotone=1),
     Feature(name="like_last", scope="pair", compute=partial(likeness, last=1)),
     Feature(name="like_last_3", scope="pair", compute=partial(likeness, last=3)),
     Feature(name="like_last_5", scope="pair", compute=partial(likeness, last=LATEST)),

@@ -36,7 +36,7 @@ def test_the_ranker_reads_them_and_makes_use_of_them(gifted):
         "words_overlap",
     )
     assert gifted.ranker.features == (*FEATURE_NAMES, *own)
-    gain = dict(zip(gifted.ranker.features, gifted.ranker.trees.booster.feature_importance("gain"), strict=True))
+    gain = dict(zip(gifted.ranker.features, gifted.ranker.model.booster.feature_importance("gain"), strict=True))
     assert gain["topic_overlap"] > 0
 
 
