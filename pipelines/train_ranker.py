@@ -48,9 +48,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     with opened.make(stage) as out:
         if examination is not None:
             examination.save(out["ranker"])
-            _tell(
-                f"places: looked at as p^-{examination.eta:.2f} (± {examination.error:.2f}); what was taken low counts more"
-            )
+            _tell(f"places: looked at as p^-{examination.eta:.2f} (± {examination.error:.2f}); lower ones count more")
         _fit("ranker", tables, settings, out["ranker"])
         if WITHOUT_ENCODER in settings.ablation.rankers:
             blind = text_features(parts.vectors.traits)

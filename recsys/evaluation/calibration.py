@@ -17,10 +17,10 @@ _INTEREST = (
     "encoder's end, half of the users judged by a calibration fitted on the other half."
 )
 _PROBABILITY = (
-    "The ranker's probability that a user takes an item within a window as long as the one it was fitted on, among the "
-    "candidates of users who take anything at all in it. Pairs count as they are: of a hundred given .03, three should "
-    "be taken. The ECE is the mean distance over all pairs, most of which are hardly ever taken: look at the last bins, "
-    "whose pairs make the lists. Judged from the ranker's end on, by takes it has not seen."
+    "The ranker's probability that a user takes an item within a window as long as the one it was fitted on, among "
+    "the candidates of users who take anything at all in it. Pairs count as they are: of a hundred given .03, three "
+    "should be taken. The ECE is the mean distance over all pairs, most of which are hardly ever taken: look at the last "
+    "bins, whose pairs make the lists. Judged from the ranker's end on, by takes it has not seen."
 )
 
 

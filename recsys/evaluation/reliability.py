@@ -18,7 +18,7 @@ FILE = "reliability.json"
 _BLOCK = 500
 
 Weighing: TypeAlias = Literal["balanced", "counted"]
-"""balanced: pairs taken and not taken weigh the same in all, as interest is meant; counted: each pair weighs the same."""
+"""balanced: pairs taken and not taken weigh the same in all, as interest means it; counted: all pairs weigh alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +45,13 @@ class Bin:
 class Reliability:
     """The reliability table of an interest or a probability and its expected calibration error (ECE).
 
-    ECE = Σ_bins weight · |share - interest| (Guo et al. 2017), over bins of equal weight where pairs taken and not taken
-    weigh the same: of many pairs that are hardly ever taken, most bins hold the few that are. Chance alone makes it larger
-    than 0, the more so the fewer pairs are taken: `chance` says by how much. With * for resamples of the users, noise =
-    Σ_bins weight · |(share* - interest*) - (share - interest)| is how far chance moves the bins. The interval reaches
-    down by the 95 % quantile of the noise, so to 0 where a perfect interest could show as much (the triangle inequality
-    makes it cautious elsewhere), and up to 2 · ECE - the 2.5 % quantile of ECE* (basic bootstrap, Davison & Hinkley
-    1997, ch. 5).
+    ECE = Σ_bins weight · |share - interest| (Guo et al. 2017). The bins are of equal weight where pairs taken and not
+    taken weigh the same in all: of many pairs that are hardly ever taken, most bins hold the few that are. Chance alone
+    makes it larger than 0, the more so the fewer pairs are taken: `chance` says by how much. With * for resamples of
+    the users, noise = Σ_bins weight · |(share* - interest*) - (share - interest)| is how far chance moves the bins. The
+    interval reaches down by the 95 % quantile of the noise, so to 0 where a perfect interest could show as much (the
+    triangle inequality makes it cautious elsewhere), and up to 2 · ECE - the 2.5 % quantile of ECE* (basic bootstrap,
+    Davison & Hinkley 1997, ch. 5).
 
     Attributes:
         ece: the error with its 95 % interval; n counts users.

@@ -14,16 +14,13 @@ def tuning(trials: Trials | None) -> str:
     """The given settings and the best of those tried, best first; empty where nothing was."""
     if trials is None:
         return ""
-    numbered = list(enumerate(trials.tried))
-    best = sorted(numbered[1:], key=lambda entry: -entry[1].ndcg)[:SHOWN]
-    chosen = trials.best
-    rows = [
-        _row("given" if number == 0 else str(number), trial, trial is chosen) for number, trial in (numbered[0], *best)
-    ]
+    chosen, (given, *others) = trials.best, list(enumerate(trials.tried))
+    shown = [given, *sorted(others, key=lambda entry: -entry[1].ndcg)[:SHOWN]]
+    rows = [_row(str(number or "given"), trial, trial is chosen) for number, trial in shown]
     head = ["trial", "nDCG@10", "trees", *(name.replace("_", " ") for name in _SETTINGS)]
     note = (
-        f"{len(trials.tried)} settings, each learned from the earlier instants and judged on the last, whose candidates "
-        "chose the marked one; its figure there is flattering, the lists above were judged on what came later."
+        f"{len(trials.tried)} settings, each learned from the earlier instants and judged on the last, which chose "
+        "the marked one; its figure there is flattering, the lists above were judged on what came later."
     )
     return f'{table(head, rows)}<p class="note">{note}</p>'
 

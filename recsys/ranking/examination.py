@@ -25,8 +25,8 @@ LEAST_SURE = 0.25
 class Examination:
     """P(place p is looked at) ÷ P(place 1 is looked at) = p^-η.
 
-    With it, a positive event at place p counts p^η times (inverse propensity; Joachims, Swaminathan & Schnabel 2017), at
-    most `limit` times: few events at places hardly seen would else outweigh all others.
+    With it, a positive event at place p counts p^η times (inverse propensity; Joachims, Swaminathan & Schnabel 2017),
+    at most `limit` times: few events at places hardly seen would else outweigh all others.
 
     Attributes:
         eta: η, from 0 up; 0 where all places are looked at alike.
@@ -127,7 +127,7 @@ class _Cells:
         )
 
     def _per_item(self, values: DoubleArray) -> DoubleArray:
-        return np.asarray(np.bincount(self.item, values, minlength=0), np.float64)
+        return np.asarray(np.bincount(self.item, values), np.float64)
 
     def _moments(self, eta: float) -> tuple[DoubleArray, DoubleArray]:
         """(items,): mean and variance of log p where an item is taken, were every place looked at as η says."""

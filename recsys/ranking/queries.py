@@ -24,8 +24,8 @@ class Queries:
         values: float32 (m, F).
         label: int32 (m,), the grade of what happened, 0 … MAX_GRADE.
         sizes: int64 (n,), rows per user, none of them 0.
-        weight: float64 (n,), a user's gain as it counts, in parts of the gain told. A loss that is normalised by the best
-            order of a user's rows is to be multiplied by it: the norm takes away what `RankerTable.times` says.
+        weight: float64 (n,), a user's gain as it counts, in parts of the gain told. A loss that is normalised by the
+            best order of a user's rows is to be multiplied by it: the norm takes away what `RankerTable.times` says.
     """
 
     names: tuple[str, ...]

@@ -46,7 +46,7 @@ class RankerTable:
 
     @property
     def useful(self) -> BoolArray:
-        """bool (n,): the users with something to learn from: a labelled pair and an unlabelled one."""
+        """The users, bool (n,), with something to learn from: a labelled pair and an unlabelled one."""
         labelled = np.bincount(self.rows, self.gain > 0, minlength=len(self.sizes))
         return (labelled > 0) & (labelled < self.sizes)
 

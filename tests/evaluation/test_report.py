@@ -58,7 +58,8 @@ def test_page_is_whole_and_says_what_was_found(evaluation):
     assert ablation(evaluation, "recsys without text") in text
     for said in ("toy shop", "EASE", "cold items", "teacher", "95.0%", "1.2", "text.interest", "56 cancelled",
                  "7 item_id is null", "1970-04-01 00:00", "312 candidates a user", "finetune 0:06:52",
-                 "97.5%", "1970-01-01 00:00 to", "looked at p^−0.75 times", "at most 8", "14 settings", "99,325"):  # fmt: skip
+                 "97.5%", "1970-01-01 00:00 to", "looked at p^−0.75 times", "at most 8", "14 settings",
+                 "99,325"):  # fmt: skip
         assert said in text, said
     assert page.tags.count("section") == 13
 

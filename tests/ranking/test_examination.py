@@ -29,7 +29,7 @@ def log(rows: list[tuple[int, int, int, int, float, int | None]]) -> Interaction
 
 
 def seen(eta: float, *, n_lists: int, seed: int, appeal: tuple[float, float] = (0.05, 0.9)) -> Interactions:
-    """Lists in an order that varies about a fixed one; an item is clicked with its appeal, if its place is looked at."""
+    """Lists in an order that varies about a fixed one; where its place is looked at, an item's appeal is its chance."""
     rng = np.random.default_rng(seed)
     liked = rng.uniform(*appeal, N_ITEMS)
     usual = liked + rng.normal(0, 0.1, N_ITEMS)  # what is liked stands higher: places and clicks go together anyway
