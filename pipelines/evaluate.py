@@ -11,7 +11,7 @@ from pipelines.baselines import Baselines
 from pipelines.console import err
 from pipelines.findings import Findings, Proposals, data_card, training_curves
 from pipelines.parts import Parts
-from pipelines.reliability import on_test, told
+from pipelines.reliability import of_ranker, on_test, told
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import Stage
 from pipelines.train_ranker import WITH_TEACHER, WITHOUT_ENCODER
@@ -20,8 +20,10 @@ from recsys.data.storage import read_json
 from recsys.evaluation import forgetting
 from recsys.evaluation.exam import Exam
 from recsys.evaluation.results import TEXT_ALONE, WHOLE, Comparisons, Evaluation, Measured
+from recsys.ranking.examination import Examination
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rules import available
+from recsys.ranking.trials import Trials
 from recsys.recommender import Recommendations, Recommender
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
@@ -101,7 +103,10 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         training=training_curves(opened / "teacher"),
         forgetting=forgetting.load(opened / "teacher"),
         reliability=told(opened, on_test(parts, session.exam)),
+        probability=of_ranker(session.ours, parts, session.exam.config),
         importance=_importance(session.ours.ranker),
+        trials=Trials.load(opened / "ranker"),
+        examination=Examination.load(opened / "ranker"),
         measured=_measured(opened),
     )
 
@@ -167,10 +172,10 @@ def _with_teacher(session: _Session) -> IntArray:
 
 
 def _importance(ranker: Ranker) -> dict[str, float]:
-    """Feature → share of the total gain, largest first."""
-    gains = ranker.trees.gains()
-    total = max(sum(gains.values()), 1e-12)
-    return {name: gain / total for name, gain in sorted(gains.items(), key=lambda entry: -entry[1])}
+    """Feature → share of what all of them decide, largest first."""
+    sizes = ranker.model.importance()
+    total = max(sum(sizes.values()), 1e-12)
+    return {name: size / total for name, size in sorted(sizes.items(), key=lambda entry: -entry[1])}
 
 
 def _measured(opened: RunDirectory) -> Measured:

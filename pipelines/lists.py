@@ -12,7 +12,10 @@ from recsys.schema import IntArray, LongArray
 
 
 def table(recommendations: Recommendations, user_ids: list[str], items: Vocabulary) -> pl.DataFrame:
-    """Rows user_id, item_id, rank (i32, from 1), score, interest (f32), sources (list of names), list by list."""
+    """Rows user_id, item_id, rank (i32, from 1), score, interest, probability (f32), sources (list of names), by list.
+
+    The probability is null where the ranker has none.
+    """
     sizes = np.diff(recommendations.indptr)
     starts = np.repeat(recommendations.indptr[:-1], sizes)
     names = pl.Series(list(items.ids), dtype=pl.String)
@@ -29,6 +32,7 @@ def table(recommendations: Recommendations, user_ids: list[str], items: Vocabula
                 "rank": (np.arange(len(starts)) - starts + 1).astype(np.int32),
                 "score": recommendations.score,
                 "interest": recommendations.interest,
+                "probability": pl.Series(recommendations.probability).fill_nan(None),
                 "bits": bits,
             }
         )

@@ -1,13 +1,16 @@
-"""Whether interest keeps its word: on the validation window before encoder_end, and on the test window."""
+"""Whether interest and the ranker's probability keep their word: on the validation window, and on the test window."""
 
 import numpy as np
 
 from pipelines.parts import Parts
 from pipelines.run_directory import RunDirectory
+from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.exam import Exam
 from recsys.evaluation.reliability import Reliability, reliability
 from recsys.evaluation.truth import Truth
+from recsys.ranking.rows import table_of
 from recsys.ranking.rules import available, unseen
+from recsys.recommender import Recommender
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray, LongArray
 from recsys.text.corpus import Corpus
@@ -52,6 +55,25 @@ def on_test(parts: Parts, exam: Exam) -> Reliability | None:
     rows = np.repeat(np.arange(len(truth)), offered.sum(axis=1))
     config = exam.config
     return reliability(parts.interest.interest(scores), taken[offered], rows, samples=config.samples, seed=config.seed)
+
+
+def of_ranker(ours: Recommender, parts: Parts, config: EvaluationConfig) -> dict[str, Reliability]:
+    """The ranker's probability as of ranker_end, against what is taken in a window as long as the one it is about.
+
+    Over the candidates of users with a history who take anything in it, at most `ranking.users_per_instant`; empty
+    where the ranker has no probability, or nobody takes a candidate.
+    """
+    ranker, split = ours.ranker, parts.split
+    if ranker is None or ranker.probability is None:
+        return {}
+    until = min(split.ranker_end + ranker.probability.window, split.end)
+    rows = table_of(ours.snapshot, parts.interactions, label_end=until)
+    taken = rows.gain > 0
+    if not taken.any() or taken.all():
+        return {}
+    chance = ranker.chance(ranker.score(rows.features.select(ranker.features)))
+    found = reliability(chance, taken, rows.rows, weighing="counted", samples=config.samples, seed=config.seed)
+    return {"ranker, test window": found}
 
 
 def told(opened: RunDirectory, test: Reliability | None) -> dict[str, Reliability]:

@@ -186,10 +186,12 @@ class Recommender:
         """The candidates of a block by score, the first k of each user; of equal ones the lower item first."""
         if self.ranker is None:
             score = candidates.fused()
+            chance = np.full(len(score), np.nan, np.float32)
         else:
             score = self.ranker.score(
                 self.snapshot.features(histories, candidates, as_of=as_of).select(self.ranker.features)
             )
+            chance = self.ranker.chance(score)
         rows = candidates.rows
         order = np.lexsort((candidates.item_idx, -score, rows))
         if k is not None:
@@ -200,6 +202,7 @@ class Recommender:
             item_idx=candidates.item_idx[order],
             score=score[order],
             interest=self.retriever.interest.interest(candidates.scores[order, -1]),
+            probability=chance[order],
             propensity=np.ones(len(order), np.float32),
             sources=candidates.sources[order],
         )

@@ -169,6 +169,11 @@ class RankedItem(Config):
     rank: int = Field(description="From 1.")
     score: float = Field(description="Higher is better; comparable within one answer.")
     interest: float = Field(description="The text encoder's probability in [0, 1] that the user is interested.")
+    probability: float | None = Field(
+        None,
+        description="The ranker's probability in [0, 1] that the user takes the item, if it is a candidate, within a "
+        "window like the one it was taught on, if the user comes back in it; absent where it could not be fitted.",
+    )
     propensity: float = Field(description="Probability of this item at this position; 1 where nothing was drawn.")
     sources: list[str] = Field(description="Which retrieval sources proposed it.")
     explanation: Explanation | None = None

@@ -1,5 +1,6 @@
 """From a validated request to an answer, over one bundle."""
 
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -122,20 +123,22 @@ class Service:
         """One list; `why` is of each item, or empty."""
         ids = self.bundle.catalog.vocabulary.ids
         names = list(enumerate(found.source_names))
+        chances = [None if math.isnan(chance) else chance for chance in found.probability.tolist()]
         columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
         explained: Sequence[Explanation | None] = [self._why(each) for each in why] or [None] * len(found.item_idx)
-        rows = zip(*(column.tolist() for column in columns), explained, strict=True)
+        rows = zip(*(column.tolist() for column in columns), chances, explained, strict=True)
         return [
             RankedItem(
                 item_id=ids[item],
                 rank=rank,
                 score=score,
                 interest=interest,
+                probability=chance,
                 propensity=propensity,
                 sources=[name for bit, name in names if sources >> bit & 1],
                 explanation=explanation,
             )
-            for rank, (item, score, interest, propensity, sources, explanation) in enumerate(rows, 1)
+            for rank, (item, score, interest, propensity, sources, chance, explanation) in enumerate(rows, 1)
         ]
 
     def _why(self, explanation: ranking.Explanation) -> Explanation:

@@ -58,6 +58,7 @@ def shop() -> Shop:
         value=pl.col("value"),
         weight=pl.col("event").replace_strict(EVENT_WEIGHTS, return_dtype=pl.Float32),
         until=pl.lit(None, pl.Int64),
+        position=pl.lit(None, pl.Int32),
     ).sort("at", "user_idx", "item_idx", "event", "value")
     return Shop(
         world=world, catalog=catalog, interactions=Interactions(events=events, users=users, n_items=len(catalog))
@@ -153,7 +154,7 @@ def _assembled(shop: Shop, vectors: "ItemVectors") -> "Recommender":
         "config": config,
     }
     rows = training_rows(split=TimeSplit.of(shop.interactions, SplitConfig()), **known)
-    ranker = Ranker.fit(rows, config.ranking.trees)
+    ranker = Ranker.fit(rows, config.ranking)
     return Recommender.assemble(as_of=shop.interactions.end, ranker=ranker, **known)
 
 

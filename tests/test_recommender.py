@@ -1,5 +1,7 @@
 """One code path for one user or a million, blind to what comes later."""
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.errors import ShapeError
 from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
+from recsys.ranking.examination import Examination
 from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
-from recsys.ranking.ranker import Ranker, RankerTable
+from recsys.ranking.ranker import Ranker
+from recsys.ranking.rows import table_of
+from recsys.ranking.table import RankerTable
 from recsys.recommender import Recommendations, Recommender, training_rows
 from recsys.retrieval.candidates import SOURCES
 from recsys.retrieval.config import RetrievalConfig
@@ -28,9 +33,10 @@ def histories(shop: Any) -> Histories:
     return log.histories(log.user_indices(), as_of=log.end)
 
 
-def row(found: Recommendations, user: int) -> tuple[list[int], bytes, list[int]]:
+def row(found: Recommendations, user: int) -> tuple[list[int], bytes, bytes, list[int]]:
     part = slice(found.indptr[user], found.indptr[user + 1])
-    return found.item_idx[part].tolist(), found.score[part].tobytes(), found.sources[part].tolist()
+    chance = found.probability[part].tobytes()
+    return found.item_idx[part].tolist(), found.score[part].tobytes(), chance, found.sources[part].tolist()
 
 
 def test_lists_stay_within_the_taste(recommender: Recommender, histories: Histories, shop: Any) -> None:
@@ -47,6 +53,8 @@ def test_scores_fall_and_interest_is_a_probability(recommender: Recommender, his
         assert (np.diff(found.score[part]) <= 0).all()
         assert len(set(found.item_idx[part].tolist())) == 10
     assert ((found.interest >= 0) & (found.interest <= 1)).all()
+    assert ((found.probability > 0) & (found.probability < 1)).all()
+    assert all((np.diff(found.probability[a:b]) <= 0).all() for a, b in pairwise(found.indptr))
     assert (found.propensity == 1).all()
     assert (found.sources > 0).all()
 
@@ -63,6 +71,32 @@ def test_alone_in_small_blocks_or_all_at_once_lists_are_equal(recommender: Recom
     for user in range(len(histories)):
         alone = recommender.recommend(histories.take([user]), k=20, as_of=as_of)
         assert row(alone, 0) == row(together, user) == row(in_blocks, user)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        RankingConfig(kind="linear"),
+        RankingConfig(trees=TREES.model_copy(update={"seeds": 2, "monotone": "intermediate"}), calibration="platt"),
+    ],
+    ids=["linear", "two seeds"],
+)
+def test_every_kind_of_ranker_ranks_alike_alone_together_and_loaded(
+    recommender: Recommender, histories: Histories, shop: Any, tmp_path: Path, config: RankingConfig
+) -> None:
+    ranker = Ranker.fit(rows_of(recommender, shop.interactions, shop, "all"), config)
+    made, as_of = Recommender(snapshot=recommender.snapshot, ranker=ranker), recommender.as_of
+    together = made.recommend(histories, k=20, as_of=as_of)
+    assert ((together.probability > 0) & (together.probability < 1)).all()
+    made.save(tmp_path)
+    loaded = Recommender.load(tmp_path)
+    for user in range(0, len(histories), 7):
+        one = histories.take([user])
+        alone = loaded.recommend(one, k=20, as_of=as_of)
+        items = np.sort(alone.item_idx)
+        assert row(alone, 0) == row(together, user) == row(made.rank(one, [items], as_of=as_of), 0)
+        reasons = loaded.contributions(one, [alone.item_idx], as_of=as_of)
+        assert reasons.sum(axis=1) == pytest.approx(alone.score, abs=1e-5)
 
 
 def test_ranking_the_recommended_items_gives_the_same_list(recommender: Recommender, histories: Histories) -> None:
@@ -83,6 +117,7 @@ def test_contributions_explain_the_scores(recommender: Recommender, histories: H
 def test_without_a_ranker_there_is_an_order_but_no_explanation(recommender: Recommender, histories: Histories) -> None:
     bare = Recommender(snapshot=recommender.snapshot, ranker=None)
     assert np.diff(bare.recommend(histories, k=5, as_of=bare.as_of).indptr).tolist() == [5] * len(histories)
+    assert np.isnan(bare.recommend(histories, k=5, as_of=bare.as_of).probability).all()
     with pytest.raises(ShapeError, match="Expected a ranker to explain"):
         bare.explain(histories.take([0]), np.array([0], np.int32), as_of=bare.as_of)
 
@@ -213,9 +248,45 @@ def test_labels_are_the_heaviest_event_of_the_window(recommender: Recommender, s
         assert born[table.features.item_idx].all()
 
 
+def test_where_places_are_told_what_was_taken_low_counts_more(recommender: Recommender, shop: Any) -> None:
+    """Every click of the first days was at place 1, of the last at place 3; purchases say nothing of themselves."""
+    split = TimeSplit.of(shop.interactions, SplitConfig())
+    as_of, label_end = split.label_windows()[-1]
+    middle = (as_of + label_end) // 2
+    clicked = pl.col("event") == EVENT_CODES["click"]
+    place = pl.when(clicked).then(pl.when(pl.col("at") < middle).then(1).otherwise(3)).cast(pl.Int32)
+    told = replace(shop.interactions, events=shop.interactions.events.with_columns(position=place))
+    known = recommender.snapshot
+    snapshot = type(known).of(
+        told,
+        catalog=known.catalog,
+        vectors=known.vectors,
+        interest=known.retriever.interest,
+        as_of=as_of,
+        config=known.config,
+    )
+    plain, counted = (
+        table_of(snapshot, told, label_end=label_end, examination=seen)
+        for seen in (None, Examination(eta=1.0, error=0.1, taken=9, limit=2.5))
+    )
+    assert plain.times is None
+    assert counted.times is not None
+    assert counted.gain.tolist() == plain.gain.tolist()
+    users = np.intersect1d(told.between(as_of, label_end).positives().user_indices(), told.before(as_of).user_indices())
+    best: dict[tuple[int, int], float] = {}
+    last: dict[tuple[int, int], int] = {}
+    window = told.between(as_of, label_end).events
+    for user, item, weight, at in window.select("user_idx", "item_idx", "weight", "position").iter_rows():
+        last[user, item] = at or last.get((user, item), 1)
+        best[user, item] = max(weight * min(last[user, item], 2.5), best.get((user, item), 0))
+    keys = zip(users[counted.rows].tolist(), counted.features.item_idx.tolist(), strict=True)
+    assert counted.counted.tolist() == pytest.approx([best.get(key, 0.0) for key in keys], rel=1e-6)
+    assert set(np.round(counted.times, 4).tolist()) == {1.0, 2.5}
+
+
 def test_the_ablation_reads_no_text(recommender: Recommender, histories: Histories, shop: Any) -> None:
     tables = [table.drop(TEXT_FEATURES) for table in rows_of(recommender, shop.interactions, shop, "all")]
-    blind = Ranker.fit(tables, TREES)
+    blind = Ranker.fit(tables, RankingConfig(trees=TREES))
     assert set(blind.features) == set(FEATURE_NAMES) - TEXT_FEATURES
     assert {"interest", "score_text", "score_text_neighbours", "like_last"} <= TEXT_FEATURES
     found = Recommender(snapshot=recommender.snapshot, ranker=blind).recommend(histories, k=5, as_of=recommender.as_of)

@@ -29,9 +29,11 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "value": pl.Float64,
     "weight": pl.Float32,
     "until": pl.Int64,
+    "position": pl.Int32,
 }
 """Columns of `Interactions.events`: `event` is a code of `schema.EVENTS`; `at` and `until` are µs since the epoch;
-`weight` is 0 where the event is no positive; `until` is when the event was cancelled (a purchase by its return)."""
+`weight` is 0 where the event is no positive; `until` is when the event was cancelled (a purchase by its return);
+`position` is the place, from 1, at which the item was shown, null where the log does not tell."""
 
 _USERS = {"user_id": pl.String}
 
@@ -147,7 +149,7 @@ class Interactions:
     """Events of known items, sorted by time.
 
     Attributes:
-        events: the columns of `COLUMNS`, sorted by at, then user_idx, item_idx, event, value.
+        events: the columns of `COLUMNS`, sorted by at, then user_idx, item_idx, event, value, position.
         users: user_id ↔ user_idx.
         n_items: size of the catalogue the item_idx belong to.
         day: µs that count as one day of age: 86,400 s where the clock is real, span / 365 where it only orders.

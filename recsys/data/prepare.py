@@ -44,7 +44,8 @@ def prepare(log: CleanLog, *, data: DataConfig, until: Instant | float | None = 
         "at",
         "value",
         "weight",
-    ).sort("at", "user_idx", "item_idx", "event", "value")
+        "position",
+    ).sort("at", "user_idx", "item_idx", "event", "value", "position")
     events = events.with_columns(until=_cancelled_at(events)).select(*COLUMNS)
     day = _day(events["at"].to_numpy(), data)
     return catalog, Interactions(events=events, users=users, n_items=len(catalog), day=day)

@@ -71,13 +71,13 @@ def line(curve: Curve) -> str:
     )
 
 
-def diagonal(bins: Sequence[Bin]) -> str:
-    """A reliability diagram: each bin's share taken over its mean interest, and the line of true words."""
+def diagonal(bins: Sequence[Bin], *, said: str = "interest", top: float = 1.0) -> str:
+    """A reliability diagram: each bin's share taken over what was `said`, both to `top`, and the line of true words."""
     side = HEIGHT - TOP - BOTTOM
     floor = HEIGHT - BOTTOM
 
     def at(x: float, y: float) -> tuple[float, float]:
-        return LEFT + side * x, floor - side * y
+        return LEFT + side * x / top, floor - side * y / top
 
     parts = [f'<path d="M{LEFT} {floor}L{LEFT + side} {TOP}" stroke="currentColor" opacity=".35"/>']
     for b in bins:
@@ -86,10 +86,11 @@ def diagonal(bins: Sequence[Bin]) -> str:
             ends = at(0, b.low)[1], at(0, b.high)[1]
             parts.append(f'<path d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}" stroke="currentColor" stroke-width="1.2"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="currentColor"/>')
-    marks = [(LEFT - 6, floor + 4, "end", "0"), (LEFT - 6, TOP + 4, "end", "1"), (LEFT + side, HEIGHT - 6, "end", "1")]
-    marks += [(LEFT, HEIGHT - 6, "start", "interest"), (LEFT - 6, (TOP + floor) // 2, "end", "taken")]
+    far = "1" if top == 1 else number(top)
+    marks = [(LEFT - 6, floor + 4, "end", "0"), (LEFT - 6, TOP + 4, "end", far), (LEFT + side, HEIGHT - 6, "end", far)]
+    marks += [(LEFT, HEIGHT - 6, "start", said), (LEFT - 6, (TOP + floor) // 2, "end", "taken")]
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="share taken over interest, {len(bins)} bins">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="share taken over {said}, {len(bins)} bins">'
         f'<path d="M{LEFT} {TOP}V{floor}H{LEFT + side}" fill="none" stroke="currentColor" opacity=".3"/>'
         f"{''.join(parts)}{_texts(marks)}</svg>"
     )

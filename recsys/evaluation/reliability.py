@@ -1,7 +1,8 @@
-"""Whether interest keeps its word: of the pairs given probability p, a share p is taken."""
+"""Whether a probability keeps its word: of the pairs given p, a share p is taken."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -16,14 +17,17 @@ FILE = "reliability.json"
 
 _BLOCK = 500
 
+Weighing: TypeAlias = Literal["balanced", "counted"]
+"""balanced: pairs taken and not taken weigh the same in all, as interest means it; counted: all pairs weigh alike."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """Pairs of like interest.
+    """Pairs of like interest, or like probability.
 
     Attributes:
-        interest: mean interest.
-        share: of the pairs taken, pairs taken and not taken weighing the same in all.
+        interest: mean interest or probability.
+        share: of the pairs taken, weighed as the table is.
         low, high: 95 % interval of the share, bootstrap over users; None with a single user.
         weight: of these pairs, of 1 in all.
         n: number of these pairs.
@@ -39,14 +43,15 @@ class Bin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
-    """The reliability table of an interest and its expected calibration error (ECE).
+    """The reliability table of an interest or a probability and its expected calibration error (ECE).
 
-    ECE = Σ_bins weight · |share - interest| (Guo et al. 2017), over bins of equal weight. Chance alone makes it larger
-    than 0, the more so the fewer pairs are taken: `chance` says by how much. With * for resamples of the users, noise =
-    Σ_bins weight · |(share* - interest*) - (share - interest)| is how far chance moves the bins. The interval reaches
-    down by the 95 % quantile of the noise, so to 0 where a perfect interest could show as much (the triangle inequality
-    makes it cautious elsewhere), and up to 2 · ECE - the 2.5 % quantile of ECE* (basic bootstrap, Davison & Hinkley
-    1997, ch. 5).
+    ECE = Σ_bins weight · |share - interest| (Guo et al. 2017). The bins are of equal weight where pairs taken and not
+    taken weigh the same in all: of many pairs that are hardly ever taken, most bins hold the few that are. Chance alone
+    makes it larger than 0, the more so the fewer pairs are taken: `chance` says by how much. With * for resamples of
+    the users, noise = Σ_bins weight · |(share* - interest*) - (share - interest)| is how far chance moves the bins. The
+    interval reaches down by the 95 % quantile of the noise, so to 0 where a perfect interest could show as much (the
+    triangle inequality makes it cautious elsewhere), and up to 2 · ECE - the 2.5 % quantile of ECE* (basic bootstrap,
+    Davison & Hinkley 1997, ch. 5).
 
     Attributes:
         ece: the error with its 95 % interval; n counts users.
@@ -109,14 +114,21 @@ class _Drawn:
 
 
 def reliability(
-    interest: FloatArray, taken: BoolArray, users: IntArray | LongArray, *, samples: int = 2000, seed: int = 0
+    interest: FloatArray,
+    taken: BoolArray,
+    users: IntArray | LongArray,
+    *,
+    weighing: Weighing = "balanced",
+    samples: int = 2000,
+    seed: int = 0,
 ) -> Reliability:
-    """Judge the interest of pairs of user and item.
+    """Judge the interest, or the probability, of pairs of user and item.
 
     Args:
         interest: float32 (n,) in [0, 1].
         taken: bool (n,), whether the user took the item.
         users: int (n,), whose pair it is.
+        weighing: of pairs in the error and in shares and means.
         samples: bootstrap resamples of users.
         seed: of the resamples.
 
@@ -132,8 +144,8 @@ def reliability(
         )
     sums = _sums(interest, taken, users)
     whole = np.ones((1, len(sums.taken)))
-    weight, share, mean = (row[0] for row in _table(sums, whole))
-    drawn = _resampled(sums, samples=samples, seed=seed)
+    weight, share, mean = (row[0] for row in _table(sums, whole, weighing))
+    drawn = _resampled(sums, weighing, samples=samples, seed=seed)
     noise = drawn.error_of(drawn.gaps - (share - mean))
     n = (sums.taken + sums.others).sum(axis=0).astype(np.int64)
     rows = zip(mean, share, _intervals(drawn.shares), weight, n, strict=True)
@@ -168,16 +180,20 @@ def _sums(interest: FloatArray, taken: BoolArray, users: IntArray | LongArray) -
     )
 
 
-def _table(sums: _Sums, times: DoubleArray) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+def _table(sums: _Sums, times: DoubleArray, weighing: Weighing) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
     """(samples, bins) each: weight, share taken, mean interest, with every user counted `times`, (samples, users)."""
     taken, others = times @ sums.taken, times @ sums.others
-    a, b = 0.5 / taken.sum(axis=1, keepdims=True), 0.5 / others.sum(axis=1, keepdims=True)
+    n_taken, n_others = taken.sum(axis=1, keepdims=True), others.sum(axis=1, keepdims=True)
+    if weighing == "balanced":
+        a, b = 0.5 / n_taken, 0.5 / n_others
+    else:
+        a = b = 1 / (n_taken + n_others)
     weight = a * taken + b * others
     mean = (a * (times @ sums.taken_interest) + b * (times @ sums.others_interest)) / weight
     return weight, a * taken / weight, mean
 
 
-def _resampled(sums: _Sums, *, samples: int, seed: int) -> _Drawn:
+def _resampled(sums: _Sums, weighing: Weighing, *, samples: int, seed: int) -> _Drawn:
     """The tables of users drawn with replacement."""
     n = len(sums.taken)
     rng = np.random.default_rng(seed)
@@ -185,7 +201,7 @@ def _resampled(sums: _Sums, *, samples: int, seed: int) -> _Drawn:
     for start in range(0, samples, _BLOCK):
         times = rng.multinomial(n, np.full(n, 1 / n), min(_BLOCK, samples - start)).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            parts.append(_table(sums, times))
+            parts.append(_table(sums, times, weighing))
     weights, shares, means = (np.concatenate(rows) for rows in zip(*parts, strict=True))
     return _Drawn(weights=weights, shares=shares, gaps=shares - means)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from html import escape
 
-from recsys.evaluation.calibration import calibration
+from recsys.evaluation.calibration import calibration, chances
 from recsys.evaluation.gate import Gate
 from recsys.evaluation.kept import kept
 from recsys.evaluation.markup import cell, section, share, table
@@ -14,6 +14,7 @@ from recsys.evaluation.results import EncoderScore, Evaluation
 from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.style import STYLE
 from recsys.evaluation.table import in_order
+from recsys.evaluation.tuning import tuning
 from recsys.evaluation.variants import Variants
 from recsys.evaluation.verdict import verdict
 from recsys.evaluation.wording import ablation, headline, label, number
@@ -40,10 +41,12 @@ def render(evaluation: Evaluation, found: Variants | None = None, gate: Gate | N
         section("What distillation kept", kept(evaluation.kept)),
         section("Variants of the encoder", variants(found)),
         section("Interest as a probability", calibration(evaluation.reliability)),
+        section("The ranker's probability", chances(evaluation.probability)),
         section("Candidates", _sources(evaluation)),
         section("Training", _training(evaluation)),
         section("What the update kept", _forgetting(evaluation)),
         section("What the ranker looks at", _importance(evaluation)),
+        section("Settings of the ranker", tuning(evaluation.trials)),
         section("All metrics", _everything(evaluation)),
         section("The gate", verdict(gate)),
         section("Data and time", _data(evaluation)),
@@ -184,7 +187,20 @@ def _importance(evaluation: Evaluation) -> str:
     plot = "".join(f"<span>{escape(name)}</span>{bar(part / top)}<b>{part:.1%}</b>" for name, part in shown)
     rest = len(evaluation.importance) - len(shown)
     more = f"; {rest} smaller features left out" if rest > 0 else ""
-    return f'<p class="note">Share of the total gain of all splits{more}.</p><div class="plot">{plot}</div>\n'
+    note = f"Share of the gain of all splits, or of the weights where the ranker is linear{more}.{_places(evaluation)}"
+    return f'<p class="note">{note}</p><div class="plot">{plot}</div>\n'
+
+
+def _places(evaluation: Evaluation) -> str:
+    """What the ranker's labels were corrected by."""
+    seen = evaluation.examination
+    if seen is None:
+        return ""
+    return (
+        f" Its labels are corrected for places: place p is looked at p^−{seen.eta:.2f} times as often as the first "
+        f"(standard error {seen.error:.2f}, from {seen.taken:,} positive events), so what was taken there counts "
+        f"p^{seen.eta:.2f} times, at most {seen.limit:g}."
+    )
 
 
 def _everything(evaluation: Evaluation) -> str:

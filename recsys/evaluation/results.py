@@ -15,6 +15,8 @@ from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.reliability import Reliability
 from recsys.evaluation.segments import OVERALL
+from recsys.ranking.examination import Examination
+from recsys.ranking.trials import Trials
 from recsys.schema import Instant
 
 METRICS = "metrics.json"
@@ -148,7 +150,10 @@ class Evaluation:
         training: quantity → its curve over the encoder's training.
         forgetting: old window or new window → what a teacher kept or gained that went on from another; else empty.
         reliability: whose interest, and where → how far it is to be believed; the first is what is served.
-        importance: feature → share of the ranker's total gain, largest first.
+        probability: whose, and where → how far the ranker's probability is to be believed.
+        importance: feature → share of what all features decide in the ranker, largest first.
+        trials: settings of the ranker's trees that were tried; None where the given ones were taken.
+        examination: how likely places were looked at, where the ranker's labels were corrected for it.
         measured: clock readings.
     """
 
@@ -164,7 +169,10 @@ class Evaluation:
     training: Mapping[str, Curve] = field(default_factory=dict)
     forgetting: Mapping[str, Change] = field(default_factory=dict)
     reliability: Mapping[str, Reliability] = field(default_factory=dict)
+    probability: Mapping[str, Reliability] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
+    trials: Trials | None = None
+    examination: Examination | None = None
     measured: Measured = field(default_factory=Measured)
 
     def __post_init__(self) -> None:

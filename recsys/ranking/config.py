@@ -1,8 +1,8 @@
 """Settings of the ranking room."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys.data.config import Config
 from recsys.retrieval.config import RetrievalConfig
@@ -23,6 +23,32 @@ class TreesConfig(Config):
     row_fraction: float = Field(0.7, gt=0, le=1, description="Share of the rows a tree is grown on.")
     truncation: int = Field(20, ge=1, description="lambdarank: pairs with a member above this rank count.")
     others: int = Field(100, ge=1, description="Candidates not taken that are learned from per user, drawn at random.")
+    seeds: int = Field(
+        1, ge=1, description="Forests of different seeds whose mean is the score; ranking takes so many times as long."
+    )
+    monotone: Literal["off", "basic", "intermediate"] = Field(
+        "off",
+        description="Whether features that can only speak for an item, or only against it, are held to that, and by "
+        "which of LightGBM's methods: intermediate constrains less than basic and learns more slowly.",
+    )
+
+
+class LinearConfig(Config):
+    """The linear ranker."""
+
+    l2: float = Field(10.0, gt=0, description="L2 penalty of the weights of standardised features.")
+
+
+class TuningConfig(Config):
+    """The search for settings of the trees that do best on the last instant."""
+
+    trials: int = Field(0, ge=0, description="Settings tried, the given ones first; 0 takes those as they are.")
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        description="No trial begins later than so many minutes after the first; none given, all are made. With a "
+        "limit, how far the search comes depends on the machine.",
+    )
 
 
 class RankingConfig(Config):
@@ -32,7 +58,36 @@ class RankingConfig(Config):
         (7.0, 30.0, 120.0), description="Half-lives of decayed counters in days, shortest first."
     )
     users_per_instant: int = Field(4000, ge=1, description="At most so many users give rows at one instant.")
+    kind: Literal["trees", "linear"] = Field(
+        "trees", description="trees: boosted trees; linear: a weighted sum of the features, for little data."
+    )
+    least_users: int = Field(
+        20,
+        ge=0,
+        description="With fewer users to learn from, counted at each instant, the ranker is linear, whatever its kind.",
+    )
     trees: TreesConfig = Field(default_factory=TreesConfig, description="The boosted trees.")
+    linear: LinearConfig = Field(default_factory=LinearConfig, description="The linear ranker.")
+    tuning: TuningConfig = Field(default_factory=TuningConfig, description="The search for settings of the trees.")
+    calibration: Literal["isotonic", "platt"] = Field(
+        "isotonic",
+        description="How scores become probabilities: isotonic, a rising curve of any form; platt, a logistic one.",
+    )
+    position_limit: float = Field(
+        10.0,
+        ge=1,
+        description="Where the log tells positions, something taken at a place that few look at counts for as many as "
+        "looked elsewhere, at most for so many; 1 counts every place alike.",
+    )
+
+    @model_validator(mode="after")
+    def _tunable(self) -> Self:
+        if self.kind == "linear" and self.tuning.trials:
+            raise ValueError(
+                f"expected ranking.tuning.trials = 0 with ranking.kind = linear, got {self.tuning.trials}: "
+                "only trees are tuned"
+            )
+        return self
 
 
 class RecommenderConfig(Config):

@@ -34,6 +34,14 @@ def features(traits: Sequence[Trait]) -> tuple[Feature, ...]:
     return every
 
 
+_DIRECTIONS = {feature.name: feature.monotone for feature in FEATURES}
+
+
+def directions(names: Sequence[str]) -> list[int]:
+    """`Feature.monotone` of features by name; 0 for those of task heads."""
+    return [_DIRECTIONS.get(name, 0) for name in names]
+
+
 def text_features(traits: Sequence[Trait]) -> frozenset[str]:
     """`TEXT_FEATURES` and those of task heads."""
     return TEXT_FEATURES | {feature.name for feature in trait_features(traits)}

@@ -23,12 +23,14 @@ class Feature:
         scope: what it belongs to: user → `compute` gives (n,), item or pair → (m,).
         group: what it is about, in an explanation.
         compute: from what is known before an instant; NaN means missing. Kept as float32.
+        monotone: 1 where more of it can only speak for the item, -1 where only against it, 0 where it depends.
     """
 
     name: str
     scope: Literal["user", "item", "pair"]
     group: Group
     compute: Callable[[Pairs], Column]
+    monotone: Literal[-1, 0, 1] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

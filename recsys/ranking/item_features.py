@@ -59,8 +59,13 @@ ITEM_FEATURES = (
         group="popular",
         compute=lambda p: share(column(p, "takes"), column(p, "takers")),
     ),
+    # of those who met it, more took it
     Feature(
-        name="item_liked", scope="item", group="popular", compute=lambda p: share(column(p, "takes"), column(p, "met"))
+        name="item_liked",
+        scope="item",
+        group="popular",
+        compute=lambda p: share(column(p, "takes"), column(p, "met")),
+        monotone=1,
     ),
     Feature(name="item_interval", scope="item", group="popular", compute=interval),
     Feature(name="item_age", scope="item", group="popular", compute=lambda p: p.age(column(p, "born"))),

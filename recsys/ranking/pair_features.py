@@ -1,6 +1,8 @@
 """What the ranker knows of a user and an item together."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -67,10 +69,28 @@ def price_ratio(pairs: Pairs) -> DoubleArray:
         return np.log(column(pairs, "price") / pairs.mean(pairs.items.price)[pairs.rows])
 
 
+BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours"}
+"""Sources whose higher score can only speak for an item: each is a model of who takes what next. Of the others, being
+like what was turned down may go either way; what was taken a moment ago may be needed no more, or again; and what reads
+like it may replace it."""
+
+_View: TypeAlias = Callable[[Pairs, int], FloatArray | LongArray]
+_VIEWS: tuple[tuple[str, _View, Literal[-1, 1]], ...] = (
+    ("score", score, 1),
+    ("relative", relative, 1),
+    ("place", place, -1),
+)
+
 SOURCE_FEATURES = tuple(
-    Feature(name=f"{name}_{source}", scope="pair", group=SOURCE_GROUPS[source], compute=partial(compute, source=bit))
+    Feature(
+        name=f"{name}_{source}",
+        scope="pair",
+        group=SOURCE_GROUPS[source],
+        compute=partial(compute, source=bit),
+        monotone=sign if source in BELIEVED else 0,
+    )
     for bit, source in enumerate(SOURCES)
-    for name, compute in (("score", score), ("relative", relative), ("place", place))
+    for name, compute, sign in _VIEWS
 )
 
 PAIR_FEATURES = (
@@ -95,7 +115,8 @@ PAIR_FEATURES = (
         compute=lambda p: np.log1p(column(p, "takers")) - taste_for_popular(p)[p.rows],
     ),
     Feature(name="proposers", scope="pair", group="agreement", compute=proposers),
-    Feature(name="interest", scope="pair", group="text", compute=lambda p: p.interest),
+    # the encoder's probability that the user takes the item
+    Feature(name="interest", scope="pair", group="text", compute=lambda p: p.interest, monotone=1),
     Feature(name="like_last", scope="pair", group="text", compute=partial(likeness, last=1)),
     Feature(name="like_last_3", scope="pair", group="text", compute=partial(likeness, last=3)),
     Feature(name="like_last_5", scope="pair", group="text", compute=partial(likeness, last=LATEST)),

@@ -3,45 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from recsys.errors import ShapeError
-from recsys.ranking import trees
-from recsys.ranking.config import TreesConfig
+from recsys.errors import ShapeError, TrainingError
+from recsys.ranking import linear, trees
+from recsys.ranking.config import RankingConfig
 from recsys.ranking.features import FeatureTable
-from recsys.ranking.trees import GRADES, MAX_GRADE, Queries, Trees
-from recsys.schema import DoubleArray, FloatArray, Instant, IntArray, Progress
+from recsys.ranking.linear import Linear
+from recsys.ranking.model import Model
+from recsys.ranking.probability import Probability
+from recsys.ranking.queries import Lessons
+from recsys.ranking.table import RankerTable
+from recsys.ranking.trees import Trees
+from recsys.schema import DoubleArray, FloatArray, Progress
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankerTable:
-    """Rows of one instant: what was known before it, and what happened after.
-
-    Attributes:
-        as_of: features and candidates are of events before it.
-        label_end: labels are of events in [as_of, label_end).
-        features: the rows.
-        gain: float32 (m,), the weight of the heaviest positive event of the pair in the label window, 0 if none.
-        missed: labelled pairs that no source proposed.
-    """
-
-    as_of: Instant
-    label_end: Instant
-    features: FeatureTable
-    gain: FloatArray
-    missed: int
-
-    def drop(self, names: frozenset[str]) -> "RankerTable":
-        """Without some of the features."""
-        kept = [name for name in self.features.names if name not in names]
-        return RankerTable(
-            as_of=self.as_of,
-            label_end=self.label_end,
-            features=self.features.select(kept),
-            gain=self.gain,
-            missed=self.missed,
-        )
+__all__ = ["Ranker", "RankerTable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,45 +27,57 @@ class Ranker:
     """A fitted order.
 
     Attributes:
-        trees: the forest.
+        model: trees, or a weighted sum.
+        probability: what a score says of the chance that the item is taken; None where no instant was left to ask.
     """
 
-    trees: Trees
+    model: Model
+    probability: Probability | None = None
 
     @classmethod
     def fit(
         cls,
         tables: Sequence[RankerTable],
-        config: TreesConfig,
+        config: RankingConfig,
         *,
         seed: int = 0,
         threads: int = 1,
         progress: Progress | None = None,
     ) -> "Ranker":
-        """Find the number of trees with the last instant as validation, then fit as many on all instants.
+        """Learn from all instants but the last, ask the last, then learn from all of them.
+
+        The last instant says how many trees there are to be, and how likely an item of a given score is taken: of the
+        score of a model that has not seen it.
 
         Args:
-            tables: one per instant, oldest first; a single one is used without early stopping.
-            config: the trees.
-            seed: of the feature sampling.
+            tables: one per instant, oldest first; a single one is used without asking.
+            config: of the ranker.
+            seed: of the sampling of features, rows and candidates not taken.
             threads: CPU threads.
             progress: called after every tree.
 
         Raises:
             TrainingError: no labelled row.
         """
-        past = [_queries(_thinned(table, config.others, seed)) for table in tables[:-1]]
-        last = _queries(tables[-1])
-        if sum(len(q.sizes) for q in past) and len(last.sizes):
-            judged = trees.fit(_joined(past), last, config=config, seed=seed, threads=threads, progress=progress)
-            config = config.model_copy(update={"trees": judged.rounds})
-        everything = _joined([*past, _queries(_thinned(tables[-1], config.others, seed))])
-        return cls(trees=trees.fit(everything, None, config=config, seed=seed, threads=threads, progress=progress))
+        if not _users(tables):
+            raise TrainingError(
+                "Expected users with a positive event among their candidates to train the ranker on, found none; bring "
+                "a longer log or move split.encoder_end."
+            )
+        lessons = Lessons.of(tables, others=config.trees.others, seed=seed)
+        if kind_for(tables, config) == "linear":
+            asked, model = _linear(lessons, config)
+        else:
+            asked, model = _trees(lessons, config, seed, threads, progress)
+        if asked is None:
+            return cls(model=model)
+        scores = asked.predict(tables[-1].features.values)
+        return cls(model=model, probability=Probability.fit(config.calibration, scores, tables[-1]))
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features it reads, in order."""
-        return self.trees.names
+        return self.model.names
 
     def score(self, table: FeatureTable) -> FloatArray:
         """float32 (m,), higher is better; comparable among one user's pairs.
@@ -96,7 +86,11 @@ class Ranker:
             ShapeError: other features than it was trained on.
         """
         self._check(table)
-        return self.trees.predict(table.values)
+        return self.model.predict(table.values)
+
+    def chance(self, scores: FloatArray) -> FloatArray:
+        """float32 (m,): `Probability` of pairs with these scores; NaN where it was never fitted."""
+        return np.full(len(scores), np.nan, np.float32) if self.probability is None else self.probability.of(scores)
 
     def contributions(self, table: FeatureTable) -> DoubleArray:
         """float64 (m, F + 1): what each feature adds to the score, the base value last.
@@ -105,7 +99,7 @@ class Ranker:
             ShapeError: other features than it was trained on.
         """
         self._check(table)
-        return self.trees.contributions(table.values)
+        return self.model.contributions(table.values)
 
     def _check(self, table: FeatureTable) -> None:
         if table.names != self.features:
@@ -116,8 +110,10 @@ class Ranker:
             )
 
     def save(self, directory: Path) -> None:
-        """Write ranker.txt into an existing directory."""
-        self.trees.save(directory / "ranker.txt")
+        """Write ranker.txt or linear.json, and probability.json, into an existing directory."""
+        self.model.save(directory)
+        if self.probability is not None:
+            self.probability.save(directory)
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> "Ranker":
@@ -126,51 +122,39 @@ class Ranker:
         Raises:
             ArtifactError: not a ranker.
         """
-        return cls(trees=Trees.load(directory / "ranker.txt", threads=threads))
+        is_linear = (directory / linear.FILE).is_file()
+        model: Model = Linear.load(directory) if is_linear else Trees.load(directory, threads=threads)
+        return cls(model=model, probability=Probability.load(directory))
 
 
-def _thinned(table: RankerTable, others: int, seed: int) -> RankerTable:
-    """All labelled pairs, and at most `others` of each user's unlabelled ones, drawn at random."""
-    features = table.features
-    sizes = np.diff(features.indptr)
-    rows = np.repeat(np.arange(len(sizes)), sizes)
-    lot = np.random.default_rng(seed).random(len(rows))
-    lot[table.gain > 0] = -1
-    order = np.lexsort((lot, rows))
-    place = np.empty(len(rows), np.int64)
-    place[order] = np.arange(len(rows)) - features.indptr[rows]
-    taken = np.bincount(rows, table.gain > 0, minlength=len(sizes))
-    keep = place < (taken + others)[rows]
-    thinned = FeatureTable(
-        names=features.names,
-        values=features.values[keep],
-        indptr=np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=len(sizes)))]).astype(np.int64),
-        item_idx=features.item_idx[keep],
-    )
-    return RankerTable(
-        as_of=table.as_of, label_end=table.label_end, features=thinned, gain=table.gain[keep], missed=table.missed
-    )
+def kind_for(tables: Sequence[RankerTable], config: RankingConfig) -> Literal["trees", "linear"]:
+    """The kind of ranker that is fitted to tables.
+
+    Linear with fewer than `config.least_users` users: trees would find chance in so few rows, and a shop that young
+    needs an order, not an error.
+    """
+    return "linear" if _users(tables) < config.least_users else config.kind
 
 
-def _queries(table: RankerTable) -> Queries:
-    """Only users with something to learn from: a labelled pair and an unlabelled one."""
-    sizes = np.diff(table.features.indptr)
-    rows = np.repeat(np.arange(len(sizes)), sizes)
-    labelled = np.bincount(rows, table.gain > 0, minlength=len(sizes))
-    useful = (labelled > 0) & (labelled < sizes)
-    label: IntArray = np.minimum(np.ceil(table.gain * GRADES), MAX_GRADE).astype(np.int32)
-    return Queries(
-        names=table.features.names,
-        values=table.features.values[useful[rows]],
-        label=label[useful[rows]],
-        sizes=sizes[useful],
-    )
+def _users(tables: Sequence[RankerTable]) -> int:
+    """How many there are to learn from, counted at each instant."""
+    return sum(int(table.useful.sum()) for table in tables)
 
 
-def _joined(parts: Sequence[Queries]) -> Queries:
-    return Queries(
-        names=parts[0].names,
-        values=np.concatenate([p.values for p in parts]),
-        label=np.concatenate([p.label for p in parts]),
-        sizes=np.concatenate([p.sizes for p in parts]),
-    )
+def _linear(lessons: Lessons, config: RankingConfig) -> tuple[Model | None, Model]:
+    """A model that has not seen the last instant, if that could be asked, and one that has seen all."""
+    past = lessons.before_exam
+    asked = None if past is None else linear.fit(past, config=config.linear)
+    return asked, linear.fit(lessons.everything(), config=config.linear)
+
+
+def _trees(
+    lessons: Lessons, config: RankingConfig, seed: int, threads: int, progress: Progress | None
+) -> tuple[Model | None, Model]:
+    """The same, the second of as many trees as did best at the last instant."""
+    past, chosen, asked = lessons.before_exam, config.trees, None
+    if past is not None:
+        judged = trees.judge(past, lessons.exam, config=chosen, seed=seed, threads=threads, progress=progress)
+        chosen, asked = chosen.model_copy(update={"trees": judged.rounds}), judged.trees
+    everything = lessons.everything()
+    return asked, trees.fit(everything, config=chosen, seed=seed, threads=threads, progress=progress)

@@ -18,6 +18,8 @@ class Recommendations:
         item_idx: int32 (m,).
         score: float32 (m,), higher is better; comparable within one row only.
         interest: float32 (m,), the encoder's probability in [0, 1].
+        probability: float32 (m,), the ranker's that the user takes the item (`ranking.probability`); NaN where it has
+            none.
         propensity: float32 (m,), 1 where no policy explores.
         sources: uint16 (m,), bit s is set where `source_names[s]` proposed the item.
         source_names: names of the bits.
@@ -27,6 +29,7 @@ class Recommendations:
     item_idx: IntArray
     score: FloatArray
     interest: FloatArray
+    probability: FloatArray
     propensity: FloatArray
     sources: WordArray
     source_names: tuple[str, ...] = SOURCES
@@ -44,6 +47,7 @@ class Recommendations:
             item_idx=np.concatenate([np.zeros(0, np.int32), *(p.item_idx for p in parts)]),
             score=np.concatenate([np.zeros(0, np.float32), *(p.score for p in parts)]),
             interest=np.concatenate([np.zeros(0, np.float32), *(p.interest for p in parts)]),
+            probability=np.concatenate([np.zeros(0, np.float32), *(p.probability for p in parts)]),
             propensity=np.concatenate([np.zeros(0, np.float32), *(p.propensity for p in parts)]),
             sources=np.concatenate([np.zeros(0, np.uint16), *(p.sources for p in parts)]),
         )

@@ -1,6 +1,7 @@
 """The ranker's lessons: what was known at several instants, and what happened next."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,10 +9,11 @@ from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.ranking.config import RecommenderConfig
+from recsys.ranking.examination import Examination
 from recsys.ranking.feature_list import features
 from recsys.ranking.features import FeatureTable
-from recsys.ranking.ranker import RankerTable
 from recsys.ranking.snapshot import Snapshot
+from recsys.ranking.table import RankerTable
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray, Instant, IntArray
@@ -33,7 +35,8 @@ def training_rows(
     made = snapshots(
         catalog=catalog, vectors=vectors, interest=interest, interactions=interactions, split=split, config=config
     )
-    return [table_of(snapshot, interactions, label_end=label_end) for snapshot, label_end in made]
+    seen = Examination.of(interactions.before(split.ranker_end), limit=config.ranking.position_limit)
+    return [table_of(snapshot, interactions, label_end=end, examination=seen) for snapshot, end in made]
 
 
 def snapshots(
@@ -53,14 +56,19 @@ def snapshots(
         )
 
 
-def table_of(snapshot: Snapshot, interactions: Interactions, *, label_end: Instant) -> RankerTable:
+def table_of(
+    snapshot: Snapshot, interactions: Interactions, *, label_end: Instant, examination: Examination | None = None
+) -> RankerTable:
     """Rows of the users with a history who took something between the snapshot's instant and `label_end`.
+
+    Where an `examination` is given, what was taken counts as many times as its place says.
 
     Items of which nothing was known give no rows: that they are in the catalogue at all may be the log's foresight,
     and a ranker that saw them sell would learn to trust it.
     """
     as_of = snapshot.items.as_of
-    future = interactions.between(as_of, label_end).positives()
+    window = interactions.between(as_of, label_end)
+    future = window.positives()
     users = _chosen(future, interactions.before(as_of), snapshot.config)
     histories = interactions.histories(users, as_of=as_of)
     truth = future.histories(users, as_of=label_end)
@@ -68,13 +76,17 @@ def table_of(snapshot: Snapshot, interactions: Interactions, *, label_end: Insta
     names = tuple(feature.name for feature in features(snapshot.vectors.traits))
     gain = np.concatenate([np.zeros(0, np.float32), *(gain for _, gain, _ in parts)])
     reachable = sum(n for _, _, n in parts)
-    return RankerTable(
+    table = RankerTable(
         as_of=as_of,
         label_end=label_end,
         features=_stacked([table for table, _, _ in parts], names),
         gain=gain,
         missed=reachable - int(np.count_nonzero(gain)),
     )
+    if examination is None:
+        return table
+    counted = examination.corrected(window).positives().histories(users, as_of=label_end)
+    return replace(table, times=_times(table, counted, n_items=len(snapshot.catalog)))
 
 
 def _chosen(future: Interactions, past: Interactions, config: RecommenderConfig) -> IntArray:
@@ -98,6 +110,18 @@ def _block(
     np.maximum.at(gains, (future.rows, future.item_idx), future.weight)
     table = snapshot.features(past, candidates, as_of=as_of)
     return table, gains[candidates.rows, candidates.item_idx], int(np.count_nonzero(gains * allowed))
+
+
+def _times(table: RankerTable, counted: Histories, *, n_items: int) -> FloatArray:
+    """How many times each gain counts, from the same events with corrected weights; 1 where there is none."""
+    keys, which = np.unique(counted.rows * n_items + counted.item_idx, return_inverse=True)
+    heaviest = np.zeros(len(keys), np.float32)
+    np.maximum.at(heaviest, which, counted.weight)
+    taken = np.flatnonzero(table.gain > 0)
+    times = np.ones(len(table.gain), np.float32)
+    times[taken] = heaviest[np.searchsorted(keys, (table.rows * n_items + table.features.item_idx)[taken])]
+    times[taken] /= table.gain[taken]
+    return times
 
 
 def _stacked(tables: list[FeatureTable], names: tuple[str, ...]) -> FeatureTable:

@@ -7,34 +7,17 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from recsys.errors import ArtifactError, TrainingError
+from recsys.errors import ArtifactError
 from recsys.ranking.config import TreesConfig
-from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray, Progress
+from recsys.ranking.feature_list import directions
+from recsys.ranking.mean_forest import mean
+from recsys.ranking.queries import GRADES, MAX_GRADE, Queries
+from recsys.schema import DoubleArray, FloatArray, Progress
 
-GRADES = 10
-"""Event weights become integer labels in steps of 1 / GRADES."""
+FILE = "ranker.txt"
 
 _LAST = "last instant"
-
-MAX_GRADE = 30
-"""Heavier events count like this one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queries:
-    """Rows of several users for training.
-
-    Attributes:
-        names: of the F features.
-        values: float32 (m, F).
-        label: int32 (m,), the grade of what happened, 0 … MAX_GRADE.
-        sizes: int64 (n,), rows per user.
-    """
-
-    names: tuple[str, ...]
-    values: FloatArray
-    label: IntArray
-    sizes: LongArray
+_METRIC = "ndcg@10"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +35,9 @@ class Trees:
     threads: int
 
     @property
-    def rounds(self) -> int:
-        """How many trees there are."""
-        return int(self.booster.current_iteration())
+    def size(self) -> str:
+        """How many trees there are, in words."""
+        return f"{self.booster.current_iteration()} trees"
 
     def predict(self, values: FloatArray) -> FloatArray:
         """float32 (m,), higher is better; a row's result does not depend on the other rows."""
@@ -68,22 +51,23 @@ class Trees:
             return np.zeros((0, len(self.names) + 1))
         return np.asarray(self.booster.predict(values, pred_contrib=True, num_threads=self.threads), np.float64)
 
-    def gains(self) -> dict[str, float]:
+    def importance(self) -> dict[str, float]:
         """Total gain by feature."""
         gains = self.booster.feature_importance(importance_type="gain")
         return dict(zip(self.names, map(float, gains), strict=True))
 
-    def save(self, path: Path) -> None:
+    def save(self, directory: Path) -> None:
         """Write LightGBM's text form."""
-        path.write_text(self.booster.model_to_string())
+        (directory / FILE).write_text(self.booster.model_to_string())
 
     @classmethod
-    def load(cls, path: Path, *, threads: int) -> "Trees":
+    def load(cls, directory: Path, *, threads: int) -> "Trees":
         """Read a verified file; LightGBM trusts what it reads.
 
         Raises:
             ArtifactError: not a LightGBM model.
         """
+        path = directory / FILE
         try:
             booster = lightgbm.Booster(model_str=path.read_text())
         except (OSError, lightgbm.basic.LightGBMError) as error:
@@ -91,33 +75,42 @@ class Trees:
         return cls(names=tuple(booster.feature_name()), booster=booster, threads=threads)
 
 
-def fit(
-    train: Queries, valid: Queries | None, *, config: TreesConfig, seed: int, threads: int, progress: Progress | None
-) -> Trees:
-    """Boost with lambdarank (Burges 2010); with `valid`, keep only the trees up to its best nDCG@10 (`best_round`).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A forest cut where rows it has not learned from say so.
 
-    Raises:
-        TrainingError: no user to learn from.
+    Attributes:
+        trees: the forest.
+        rounds: trees kept of each seed.
+        ndcg: nDCG@10 of the rows there, averaged as `best_round` does.
     """
-    if not len(train.sizes):
-        raise TrainingError(
-            "Expected users with a positive event among their candidates to train the ranker on, found none; bring a "
-            "longer log or move split.encoder_end."
-        )
+
+    trees: Trees
+    rounds: int
+    ndcg: float
+
+
+def fit(train: Queries, *, config: TreesConfig, seed: int, threads: int, progress: Progress | None) -> Trees:
+    """Boost `config.seeds` forests of `config.trees` trees with lambdarank (Burges 2010); their mean is the score."""
     data = _dataset(train, None)
-    curve: dict[str, dict[str, list[float]]] = {}
-    callbacks = [] if progress is None else [_report(progress, config.trees)]
-    booster = lightgbm.train(
-        _parameters(config, seed, threads),
-        data,
-        config.trees,
-        valid_sets=[] if valid is None else [_dataset(valid, data)],
-        valid_names=None if valid is None else [_LAST],
-        callbacks=[*callbacks, lightgbm.record_evaluation(curve)],
+    grown = [_grown(data, None, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
+    return _forest(train.names, [booster for booster, _ in grown], config.trees, threads)
+
+
+def judge(
+    train: Queries, exam: Queries, *, config: TreesConfig, seed: int, threads: int, progress: Progress | None
+) -> Judged:
+    """The same, but keep only the trees up to the exam's best nDCG@10 (`best_round`), averaged over the seeds."""
+    data = _dataset(train, None)
+    valid = _dataset(exam, data)
+    grown = [_grown(data, valid, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
+    curve = np.mean([curve for _, curve in grown], axis=0).tolist()
+    rounds = best_round(curve, config.smoothing)
+    return Judged(
+        trees=_forest(train.names, [booster for booster, _ in grown], rounds, threads),
+        rounds=rounds,
+        ndcg=float(_running(curve, config.smoothing).max()),
     )
-    rounds = config.trees if valid is None else best_round(curve[_LAST]["ndcg@10"], config.smoothing)
-    text = booster.model_to_string(num_iteration=rounds)  # what `save` writes is what predicts
-    return Trees(names=train.names, booster=lightgbm.Booster(model_str=text), threads=threads)
 
 
 def best_round(curve: Sequence[float], smoothing: int) -> int:
@@ -128,9 +121,39 @@ def best_round(curve: Sequence[float], smoothing: int) -> int:
     >>> best_round([0.1, 0.2, 0.3], 1)
     3
     """
+    return int(np.argmax(_running(curve, smoothing))) + (min(smoothing, len(curve)) + 1) // 2
+
+
+def _running(curve: Sequence[float], smoothing: int) -> DoubleArray:
     width = min(smoothing, len(curve))
-    means = np.convolve(curve, np.ones(width) / width, mode="valid")
-    return int(np.argmax(means)) + (width + 1) // 2
+    return np.convolve(curve, np.ones(width) / width, mode="valid")
+
+
+def _forest(names: tuple[str, ...], boosters: Sequence[lightgbm.Booster], rounds: int, threads: int) -> Trees:
+    text = mean([booster.model_to_string(num_iteration=rounds) for booster in boosters])
+    return Trees(names=names, booster=lightgbm.Booster(model_str=text), threads=threads)  # what `save` writes predicts
+
+
+def _grown(
+    data: lightgbm.Dataset,
+    valid: lightgbm.Dataset | None,
+    config: TreesConfig,
+    seed: int,
+    threads: int,
+    progress: Progress | None,
+) -> tuple[lightgbm.Booster, list[float]]:
+    """A forest, and its nDCG on `valid` after each tree."""
+    curve: dict[str, dict[str, list[float]]] = {}
+    callbacks = [] if progress is None else [_report(progress, config.trees)]
+    booster = lightgbm.train(
+        _parameters(config, data.feature_name, seed=seed, threads=threads),
+        data,
+        config.trees,
+        valid_sets=[] if valid is None else [valid],
+        valid_names=None if valid is None else [_LAST],
+        callbacks=[*callbacks, lightgbm.record_evaluation(curve)],
+    )
+    return booster, [] if valid is None else curve[_LAST][_METRIC]
 
 
 def _dataset(queries: Queries, reference: lightgbm.Dataset | None) -> lightgbm.Dataset:
@@ -138,13 +161,15 @@ def _dataset(queries: Queries, reference: lightgbm.Dataset | None) -> lightgbm.D
         queries.values,
         queries.label,
         group=queries.sizes,
+        weight=None if (queries.weight == 1).all() else np.repeat(queries.weight, queries.sizes),
         feature_name=list(queries.names),
         reference=reference,
         params={"max_bin": 255, "verbosity": -1},
     )
 
 
-def _parameters(config: TreesConfig, seed: int, threads: int) -> dict[str, object]:
+def _parameters(config: TreesConfig, names: Sequence[str], *, seed: int, threads: int) -> dict[str, object]:
+    monotone = {"monotone_constraints": directions(names), "monotone_constraints_method": config.monotone}
     return {
         "objective": "lambdarank",
         "metric": "ndcg",
@@ -163,7 +188,16 @@ def _parameters(config: TreesConfig, seed: int, threads: int) -> dict[str, objec
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
+        **({} if config.monotone == "off" else monotone),
     }
+
+
+def _from(progress: Progress | None, seeds_done: int, config: TreesConfig) -> Progress | None:
+    """Progress over the forests of all seeds, told by that of one."""
+    if progress is None:
+        return None
+    before, total = seeds_done * config.trees, config.seeds * config.trees
+    return lambda done, _, metrics: progress(before + done, total, metrics)
 
 
 def _report(progress: Progress, rounds: int) -> Callable[[lightgbm.callback.CallbackEnv], None]:

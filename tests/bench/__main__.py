@@ -68,7 +68,7 @@ def inside(bundle) -> dict[str, float]:
     rank = timed(lambda i: recommender.rank(histories[i % REQUESTS], [items], as_of=bundle.end))
     body = json.dumps([{"item_id": str(i), "rank": int(i), "score": 0.1234567, "interest": 0.5} for i in items])
     return {
-        "trees_200_rows": float(np.median(timed(lambda _: recommender.ranker.trees.predict(rows)))),
+        "trees_200_rows": float(np.median(timed(lambda _: recommender.ranker.model.predict(rows)))),
         "json": float(np.median(timed(lambda _: json.dumps(json.loads(body))))),
         "rank_200_p50": float(np.median(rank)),
         "rank_200_p99": float(np.quantile(rank, 0.99)),

@@ -14,7 +14,7 @@ from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
 
 N_USERS, N_ITEMS = 4, 5
-Event = tuple[int, int, int, int, float | None, float, int | None]  # the columns of COLUMNS
+Event = tuple[int, int, int, int, float | None, float, int | None, int | None]  # the columns of COLUMNS
 Entry = tuple[int, int, int, float]  # item_idx, event, at, weight
 
 event_rows = st.lists(
@@ -26,6 +26,7 @@ event_rows = st.lists(
         st.none() | st.floats(0, 9),
         st.sampled_from([0.0, 0.5, 1.0]),
         st.none() | st.integers(0, 9),
+        st.none() | st.integers(1, 9),
     ),
     max_size=30,
 )
@@ -78,7 +79,7 @@ def test_between_is_half_open(rows: list[Event], start: int, end: int) -> None:
 
 @given(event_rows, instants)
 def test_what_comes_at_or_after_as_of_changes_nothing(rows: list[Event], as_of: int) -> None:
-    past = [r if r[6] is None or r[6] < as_of else (*r[:6], None) for r in rows if r[3] < as_of]
+    past = [r if r[6] is None or r[6] < as_of else (*r[:6], None, r[7]) for r in rows if r[3] < as_of]
     assert log_of(past).before(as_of).events.drop("until").equals(log_of(rows).before(as_of).events.drop("until"))
 
 
@@ -125,7 +126,7 @@ def test_concat_puts_parts_one_after_the_other(parts: list[list[Event]]) -> None
 
 
 def test_missing_values_are_nan_and_types_are_as_promised() -> None:
-    got = histories_of([(0, 1, 8, 5, None, 1.0, None)], [0])
+    got = histories_of([(0, 1, 8, 5, None, 1.0, None, None)], [0])
     assert np.isnan(got.value).all()
     types = [got.indptr.dtype, got.item_idx.dtype, got.event.dtype, got.at.dtype, got.value.dtype, got.weight.dtype]
     assert types == ["int64", "int32", "uint8", "int64", "float64", "float32"]
@@ -146,9 +147,9 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
 
 
 ROWS: list[Event] = [
-    (2, 1, 8, 5, 3.0, 1.0, 20),
-    (0, 1, 2, 7, None, 0.5, None),
-    (2, 4, 11, 20, None, 0.0, None),
+    (2, 1, 8, 5, 3.0, 1.0, 20, None),
+    (0, 1, 2, 7, None, 0.5, None, 3),
+    (2, 4, 11, 20, None, 0.0, None, None),
 ]
 
 
@@ -188,6 +189,16 @@ def test_an_index_outside_is_refused(tmp_path: Path, column: str, outside: int) 
     wrong = log.events.with_columns(pl.lit(outside, COLUMNS[column]).alias(column))
     wrong.write_parquet(tmp_path / "events.parquet")
     with pytest.raises(ArtifactError, match="the events do not belong to its 4 users and 5 items"):
+        Interactions.load(tmp_path)
+
+
+def test_a_log_kept_before_positions_were_is_refused(tmp_path: Path) -> None:
+    log = log_of(ROWS)
+    log.save(tmp_path)
+    log.events.drop("position").write_parquet(tmp_path / "events.parquet")
+    with pytest.raises(
+        ArtifactError, match=r"events\.parquet: expected the columns .*until, position with their types"
+    ):
         Interactions.load(tmp_path)
 
 

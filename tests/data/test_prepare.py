@@ -156,6 +156,21 @@ def test_until_as_a_quantile_counts_positive_events_only() -> None:
     assert len(got) == 7 + 5
 
 
+def test_the_place_an_item_was_shown_at_is_kept() -> None:
+    events = pl.DataFrame(
+        {
+            "user_id": ["u", "v", "u"],
+            "item_id": ["a", "b", "c"],
+            "event": ["impression", "click", "click"],
+            "timestamp": [START, START + timedelta(days=1), START + timedelta(days=2)],
+            "position": ["2", "1", None],
+        }
+    )
+    log = sift(RawLog(items=pl.DataFrame({"item_id": ["a", "b", "c"]}), events=events))
+    assert prepare(log, data=DataConfig())[1].events["position"].to_list() == [2, 1, None]
+    assert interactions(STEADY).events["position"].null_count() == len(STEADY)
+
+
 def test_until_hides_a_later_return() -> None:
     rows: list[Row] = [("u", "a", "purchase", 1, None), ("u", "a", "return", 3, None)]
     assert interactions(rows, until=day(2)).events["until"].to_list() == [None]

@@ -16,7 +16,7 @@ from recsys.errors import ArtifactError, SplitError
 
 def log_at(times: list[int], weights: list[float] | None = None) -> Interactions:
     weights = weights or [1.0] * len(times)
-    rows = [(0, 0, 8, at, None, weight, None) for at, weight in zip(times, weights, strict=True)]
+    rows = [(0, 0, 8, at, None, weight, None, None) for at, weight in zip(times, weights, strict=True)]
     table = pl.DataFrame(rows, schema=COLUMNS, orient="row").sort("at")
     return Interactions(events=table, users=Vocabulary.of(["u"]), n_items=1)
 

@@ -15,6 +15,9 @@ from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.reliability import Bin, Reliability
 from recsys.evaluation.results import Curve, DataCard, EncoderScore, Evaluation, Measured, Method, SourceRecall
 from recsys.evaluation.truth import Truth
+from recsys.ranking.config import TreesConfig
+from recsys.ranking.examination import Examination
+from recsys.ranking.trials import Trial, Trials
 from recsys.schema import DAY, EVENT_CODES
 
 Row: TypeAlias = tuple[int, int, int, float] | tuple[int, int, int, float, int]
@@ -37,6 +40,7 @@ def make_log() -> MakeLog:
                 "value": [None] * len(full),
                 "weight": [r[3] for r in full],
                 "until": [r[4] for r in full],
+                "position": [None] * len(full),
             },
             schema=COLUMNS,
         )
@@ -87,6 +91,9 @@ def evaluation() -> Evaluation:
         training={"loss": Curve(steps=(10, 20, 30), values=(5.0, 4.0, 3.5))},
         forgetting={"old": _change()},
         reliability={"student, test window": _reliability()},
+        probability={"ranker, test window": _probability()},
+        trials=_trials(),
+        examination=Examination(eta=0.75, error=0.04, taken=4321, limit=8.0),
         importance={"text.interest": 0.6, "user.idle_days": 0.4},
         measured=Measured(encoder_ms={"student": 1.25}, stage_seconds={"finetune": 412.0}),
     )
@@ -154,3 +161,21 @@ def _reliability() -> Reliability:
         taken=654,
         others=8424,
     )
+
+
+def _probability() -> Reliability:
+    return Reliability(
+        ece=Estimate(mean=0.0005, low=0.0, high=0.001, n=210),
+        chance=0.0004,
+        bins=(
+            Bin(interest=0.003, share=0.0025, low=0.002, high=0.003, weight=0.9, n=90_000),
+            Bin(interest=0.04, share=0.045, low=0.04, high=0.05, weight=0.1, n=10_000),
+        ),
+        taken=675,
+        others=99_325,
+    )
+
+
+def _trials() -> Trials:
+    tried = [Trial(trees=TreesConfig(leaves=15 + n), rounds=100 + n, ndcg=0.31 + 0.01 * (n % 5)) for n in range(14)]
+    return Trials(tried=tuple(tried))

@@ -1,6 +1,6 @@
-"""The report's section on interest as a probability."""
+"""The report's sections on interest as a probability and on the ranker's."""
 
-from recsys.evaluation.calibration import calibration
+from recsys.evaluation.calibration import calibration, chances
 
 
 def test_errors_chance_counts_and_bins_are_told(evaluation):
@@ -15,3 +15,12 @@ def test_errors_chance_counts_and_bins_are_told(evaluation):
 
 def test_nothing_judged_no_section():
     assert calibration({}) == ""
+    assert chances({}) == ""
+
+
+def test_a_rankers_probability_is_told_as_one_and_drawn_as_far_as_it_reaches(evaluation):
+    found = evaluation.probability["ranker, test window"]
+    text = chances({"ranker, test window": found})
+    for said in ("probability of", "mean probability", "0.0030", "of a hundred given .03", "0.0500</text>"):
+        assert said in text, said
+    assert "interest" not in text

@@ -127,3 +127,28 @@ def test_what_was_saved_is_read_and_what_was_not_is_none(tmp_path):
     path.write_text(path.read_text().replace('"chance"', '"luck"'))
     with pytest.raises(ArtifactError, match=r"reliability.json is not a reliability table: at chance, field required"):
         Reliability.load(tmp_path)
+
+
+def test_counted_pairs_weigh_the_same_and_shares_are_of_all_pairs():
+    chance = np.array([0.25] * 80 + [0.75] * 20, np.float32)
+    taken = np.arange(100) < 10  # 10 of the first 80
+    taken[80:95] = True  # 15 of the last 20
+    found = reliability(chance, taken, np.arange(100), weighing="counted", samples=100)
+    assert [(b.interest, b.share, b.weight, b.n) for b in found.bins] == [
+        (pytest.approx(0.25), pytest.approx(10 / 80), pytest.approx(80 / 100), 80),
+        (pytest.approx(0.75), pytest.approx(15 / 20), pytest.approx(20 / 100), 20),
+    ]
+    assert found.ece.mean == pytest.approx(0.8 * (0.25 - 10 / 80) + 0.2 * 0)
+
+
+def test_a_true_probability_of_rare_takes_has_hardly_an_error():
+    rng = np.random.default_rng(4)
+    users = np.repeat(np.arange(500), 100)
+    chance = (rng.beta(1, 40, len(users))).astype(np.float32)
+    taken = rng.random(len(users)) < chance
+    true = reliability(chance, taken, users, weighing="counted", samples=200)
+    assert true.ece.mean < 3 * true.chance < 0.01
+    assert true.bins[-1].share > 5 * true.bins[0].share  # the few that are taken have bins of their own
+    doubled = reliability(np.minimum(2 * chance, 1), taken, users, weighing="counted", samples=200)
+    assert doubled.ece.low > true.ece.high
+    assert doubled.ece.mean == pytest.approx(float(chance.mean()), abs=0.003)

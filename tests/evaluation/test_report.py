@@ -58,9 +58,10 @@ def test_page_is_whole_and_says_what_was_found(evaluation):
     assert ablation(evaluation, "recsys without text") in text
     for said in ("toy shop", "EASE", "cold items", "teacher", "95.0%", "1.2", "text.interest", "56 cancelled",
                  "7 item_id is null", "1970-04-01 00:00", "312 candidates a user", "finetune 0:06:52",
-                 "97.5%", "1970-01-01 00:00 to"):  # fmt: skip
+                 "97.5%", "1970-01-01 00:00 to", "looked at p^−0.75 times", "at most 8", "14 settings",
+                 "99,325"):  # fmt: skip
         assert said in text, said
-    assert page.tags.count("section") == 11
+    assert page.tags.count("section") == 13
 
 
 def test_every_method_stands_with_its_interval(evaluation):
@@ -123,7 +124,10 @@ def test_empty_parts_are_left_out(evaluation):
         training={},
         forgetting={},
         reliability={},
+        probability={},
         importance={},
+        trials=None,
+        examination=None,
         measured=Measured(),
     )
     titles = re.findall("<h2>(.*?)</h2>", render(bare))
@@ -146,7 +150,7 @@ def test_variants_of_the_encoder_are_drawn_where_they_were_measured(evaluation):
     page.feed(render(evaluation, make()))
     page.close()
     assert page.open == []
-    assert page.tags.count("section") == 12
+    assert page.tags.count("section") == 14
     assert page.tags.count("circle") == parse(evaluation).tags.count("circle") + 4
     assert "Variants of the encoder" in page.words
 

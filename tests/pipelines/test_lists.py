@@ -9,6 +9,7 @@ FOUND = Recommendations(
     item_idx=np.array([1, 0, 2], np.int32),
     score=np.array([0.5, 0.25, 7.0], np.float32),
     interest=np.array([0.9, 0.1, 0.5], np.float32),
+    probability=np.array([0.25, np.nan, 0.125], np.float32),
     propensity=np.ones(3, np.float32),
     sources=np.array([0b001, 0b101, 0b010], np.uint16),
     source_names=("cosine", "ease", "text"),
@@ -23,7 +24,9 @@ def test_a_table_has_a_row_for_each_item_ranked_from_one():
         ("u", "a", 2, 0.25, ["cosine", "text"]),
         ("w", "c", 1, 7.0, ["ease"]),
     ]
-    assert [str(table[name].dtype) for name in ("rank", "score", "interest")] == ["Int32", "Float32", "Float32"]
+    types = {"rank": "Int32", "score": "Float32", "interest": "Float32", "probability": "Float32"}
+    assert {name: str(table[name].dtype) for name in types} == types
+    assert table["probability"].to_list() == [0.25, None, 0.125]
 
 
 def test_a_matrix_picks_users_cuts_and_pads():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.parts import Parts
-from pipelines.reliability import on_test, on_validation
+from pipelines.reliability import of_ranker, on_test, on_validation
 from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
 from recsys.evaluation.config import EvaluationConfig
@@ -69,3 +69,42 @@ def test_validation_users_are_judged_by_the_other_half(shop, split, parts):
     assert on_validation(corpus, wrong, vectors) == found
     assert found.ece.n == len(Validation.of(corpus).histories) > 1
     assert found.ece.mean < 0.2
+
+
+@pytest.fixture(scope="module")
+def ours(parts, recommender):
+    return parts.assemble(as_of=parts.split.ranker_end, ranker=recommender.ranker)
+
+
+def test_the_rankers_probability_over_the_candidates_of_a_window_like_its_own(shop, split, parts, ours):
+    found = of_ranker(ours, parts, EvaluationConfig(samples=100))["ranker, test window"]
+    window = ours.ranker.probability.window
+    assert window == split.ranker_end - split.instants[-1]
+    late = shop.interactions.between(split.ranker_end, split.ranker_end + window).positives()
+    users = np.intersect1d(late.user_indices(), shop.interactions.before(split.ranker_end).user_indices())
+    taken = {(u, i) for u, i in late.events.select("user_idx", "item_idx").iter_rows()}
+    histories = shop.interactions.histories(users, as_of=split.ranker_end)
+    allowed = ours.snapshot.allowed(histories, as_of=split.ranker_end, mask=ours.snapshot.items.known)
+    candidates = ours.retriever.retrieve(histories, as_of=split.ranker_end, allowed=allowed)
+    pairs = list(zip(users[candidates.rows].tolist(), candidates.item_idx.tolist(), strict=True))
+    assert found.ece.n == len(users)
+    assert found.taken == sum(pair in taken for pair in pairs) > 0
+    assert found.others == len(pairs) - found.taken
+    assert sum(b.weight * b.share for b in found.bins) == pytest.approx(found.taken / len(pairs))
+    assert found.ece.mean < 0.1
+
+
+def test_a_ranker_that_is_too_sure_has_a_larger_error(parts, ours):
+    honest = ours.ranker.probability
+    rash = replace(ours.ranker, probability=replace(honest, others=honest.taken))
+    config = EvaluationConfig(samples=100)
+    truth, boast = (
+        of_ranker(replace(ours, ranker=ranker), parts, config)["ranker, test window"] for ranker in (ours.ranker, rash)
+    )
+    assert boast.ece.low > truth.ece.mean
+
+
+def test_without_a_probability_nothing_is_told(parts, ours):
+    config = EvaluationConfig(samples=100)
+    assert of_ranker(replace(ours, ranker=replace(ours.ranker, probability=None)), parts, config) == {}
+    assert of_ranker(replace(ours, ranker=None), parts, config) == {}

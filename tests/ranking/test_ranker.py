@@ -1,38 +1,24 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recsys.errors import ArtifactError, ShapeError, TrainingError
-from recsys.ranking.config import TreesConfig
+from recsys.ranking.config import LinearConfig, RankingConfig, TreesConfig
 from recsys.ranking.features import FeatureTable
-from recsys.ranking.ranker import Ranker, RankerTable, _thinned
+from recsys.ranking.linear import Linear
+from recsys.ranking.ranker import Ranker, kind_for
+from recsys.ranking.trees import Trees
+from tests.ranking.small_tables import N_ITEMS, N_USERS, TREES, drawn, table
 
-CONFIG = TreesConfig(trees=20, smoothing=3, leaves=4, min_rows=5, feature_fraction=1.0, learning_rate=0.1, l2=0)
-N_USERS, N_ITEMS = 60, 10
-
-
-def table(seed: int, *, n_users: int = N_USERS, gain: bool = True) -> RankerTable:
-    """Every user takes the two items with the largest `telling`; `noise` says nothing, half of it is missing."""
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=(n_users, N_ITEMS, 2)).astype(np.float32)
-    values[..., 1][rng.random((n_users, N_ITEMS)) < 0.5] = np.nan
-    order = np.argsort(-values[..., 0], axis=1)
-    gains = np.zeros((n_users, N_ITEMS), np.float32)
-    if gain:
-        np.put_along_axis(gains, order[:, :2], 1.0, axis=1)
-    features = FeatureTable(
-        names=("telling", "noise"),
-        values=values.reshape(-1, 2),
-        indptr=np.arange(0, n_users * N_ITEMS + 1, N_ITEMS),
-        item_idx=np.tile(np.arange(N_ITEMS, dtype=np.int32), n_users),
-    )
-    return RankerTable(as_of=seed, label_end=seed + 1, features=features, gain=gains.ravel(), missed=0)
+CONFIG = RankingConfig(trees=TREES)
+LINEAR = RankingConfig(kind="linear", linear=LinearConfig(l2=1.0))
 
 
-@pytest.fixture(scope="module")
-def ranker() -> Ranker:
-    return Ranker.fit([table(0), table(1), table(2)], CONFIG)
+@pytest.fixture(scope="module", params=[CONFIG, LINEAR], ids=["trees", "linear"])
+def ranker(request: pytest.FixtureRequest) -> Ranker:
+    return Ranker.fit([table(0), table(1), table(2)], request.param)
 
 
 def test_what_tells_comes_first(ranker: Ranker) -> None:
@@ -42,11 +28,14 @@ def test_what_tells_comes_first(ranker: Ranker) -> None:
     assert np.mean(score[np.arange(N_USERS), best] >= np.sort(score, axis=1)[:, -2]) > 0.9
 
 
-def test_equal_fits_are_equal_to_the_byte(ranker: Ranker, tmp_path: Path) -> None:
-    for name, one in (("a", ranker), ("b", Ranker.fit([table(0), table(1), table(2)], CONFIG))):
+@pytest.mark.parametrize(("config", "file"), [(CONFIG, "ranker.txt"), (LINEAR, "linear.json")])
+def test_equal_fits_are_equal_to_the_byte(config: RankingConfig, file: str, tmp_path: Path) -> None:
+    for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        one.save(tmp_path / name)
-    assert (tmp_path / "a/ranker.txt").read_bytes() == (tmp_path / "b/ranker.txt").read_bytes()
+        Ranker.fit([table(0), table(1), table(2)], config).save(tmp_path / name)
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == sorted([file, "probability.json"])
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
 def test_a_row_scores_alike_alone_and_among_many(ranker: Ranker) -> None:
@@ -101,6 +90,8 @@ def test_a_loaded_ranker_scores_the_same(ranker: Ranker, tmp_path: Path) -> None
     features = table(9).features
     assert loaded.score(features).tobytes() == ranker.score(features).tobytes()
     assert loaded.features == ranker.features
+    assert loaded.probability == ranker.probability
+    assert type(loaded.model) is type(ranker.model)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -119,13 +110,47 @@ def test_an_instant_without_labels_is_passed_over() -> None:
     assert Ranker.fit([table(0), table(1, gain=False)], CONFIG).features == ("telling", "noise")
 
 
-def test_only_some_of_what_was_not_taken_is_learned_from() -> None:
-    few = _thinned(table(0), 3, seed=0)
-    assert np.diff(few.features.indptr).tolist() == [2 + 3] * N_USERS
-    assert few.gain.sum() == table(0).gain.sum()
-    whole = {row.tobytes() for row in table(0).features.values}
-    assert all(row.tobytes() in whole for row in few.features.values)
-    assert len(_thinned(table(0), 99, seed=0).gain) == N_USERS * N_ITEMS
+def test_few_users_get_a_linear_ranker() -> None:
+    """3 instants of 6 users each are 18, fewer than 20."""
+    few, enough = [table(seed, n_users=6) for seed in (0, 1, 2)], [table(seed, n_users=7) for seed in (0, 1, 2)]
+    assert (kind_for(few, CONFIG), kind_for(enough, CONFIG), kind_for(enough, LINEAR)) == ("linear", "trees", "linear")
+    assert isinstance(Ranker.fit(few, CONFIG).model, Linear)
+    assert isinstance(Ranker.fit(enough, CONFIG).model, Trees)
+    idle = table(0, n_users=40, gain=False)
+    assert kind_for([*few, idle], CONFIG) == "linear"  # nothing to learn from them
+
+
+def test_the_last_instant_says_how_likely_a_score_is_taken(ranker: Ranker) -> None:
+    trees = TREES.model_copy(update={"trees": 60, "leaves": 8})
+    config = LINEAR if isinstance(ranker.model, Linear) else RankingConfig(trees=trees)
+    tables = [drawn(seed, 2.0) for seed in (0, 1, 2)]
+    fitted = Ranker.fit(tables, config)
+    assert fitted.probability
+    assert fitted.probability.window == 7
+    assert fitted.probability.taken == np.count_nonzero(tables[-1].gain)
+    new = drawn(9, 2.0, n_users=2000)
+    chance = fitted.chance(fitted.score(new.features))
+    taken = new.gain > 0
+    assert chance.mean() == pytest.approx(taken.mean(), abs=0.015)
+    top = chance >= np.quantile(chance, 0.95)
+    assert chance[top].mean() == pytest.approx(taken[top].mean(), abs=0.08)
+    assert taken[top].mean() > 4 * taken.mean()
+
+
+def test_the_chance_is_of_a_model_that_has_not_seen_the_answers() -> None:
+    """Where only chance decides, trees that have learned it by heart would be sure of it."""
+    greedy = RankingConfig(trees=TreesConfig(trees=60, leaves=60, min_rows=1, l2=0, learning_rate=0.3, smoothing=121))
+    by_chance = [replace(drawn(seed, 0.0), label_end=seed + 7) for seed in (0, 1, 2)]
+    ranker = Ranker.fit(by_chance, greedy)
+    rate = float((by_chance[-1].gain > 0).mean())
+    assert ranker.chance(ranker.score(by_chance[-1].features)).max() < 3 * rate
+
+
+def test_a_single_instant_leaves_nobody_to_ask() -> None:
+    alone = Ranker.fit([table(0)], CONFIG)
+    assert alone.probability is None
+    assert np.isnan(alone.chance(alone.score(table(9).features))).all()
+    assert Ranker.fit([table(0), table(1, gain=False)], CONFIG).probability is None
 
 
 def test_progress_is_told_tree_by_tree() -> None:

@@ -30,7 +30,7 @@ LOG = [
 
 
 def log() -> Interactions:
-    rows = [(u, i, e, d * DAY, None, w, None) for u, i, e, d, w in LOG]
+    rows = [(u, i, e, d * DAY, None, w, None, None) for u, i, e, d, w in LOG]
     events = pl.DataFrame(rows, schema=COLUMNS, orient="row").sort("at", "user_idx")
     return Interactions(events=events, users=Vocabulary.of("ab"), n_items=4)
 
@@ -120,7 +120,7 @@ def told(draw: st.DrawFn) -> Told:
 
 
 def of_told(events: Told) -> Interactions:
-    rows = [(u, i, e, d * DAY, None, w, None if b is None else b * DAY) for u, i, e, d, w, b in events]
+    rows = [(u, i, e, d * DAY, None, w, None if b is None else b * DAY, None) for u, i, e, d, w, b in events]
     frame = pl.DataFrame(rows, schema=COLUMNS, orient="row").sort("at", "user_idx", "item_idx", "event")
     return Interactions(events=frame, users=Vocabulary.of("abc"), n_items=4)
 

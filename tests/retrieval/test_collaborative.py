@@ -21,7 +21,9 @@ def checkerboard(n_users: int = 40, seed: int = 0) -> Interactions:
     rng = np.random.default_rng(seed)
     items = [2 * rng.permutation(N_ITEMS // 2)[:4] + user % 2 for user in range(n_users)]
     rows = [
-        (u, int(i), 8, (10 + day) * DAY + u, None, 1.0, None) for u in range(n_users) for day, i in enumerate(items[u])
+        (u, int(i), 8, (10 + day) * DAY + u, None, 1.0, None, None)
+        for u in range(n_users)
+        for day, i in enumerate(items[u])
     ]
     events = pl.DataFrame(rows, schema=COLUMNS, orient="row").sort("at", "user_idx", "item_idx", "event", "value")
     users = Vocabulary.of([f"{u:02d}" for u in range(n_users)])

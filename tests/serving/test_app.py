@@ -1,6 +1,7 @@
 """The door: the same lists as in batch, and a sentence for everything that is not a request."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,8 +12,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.bundle import Bundle
 from recsys.errors import ArtifactError
+from recsys.recommender import Recommendations
 from serving.app import create_app
-from serving.schemas import Answer
+from serving.schemas import Answer, RecommendRequest
+from serving.service import Service
 
 HOUR = 3_600_000_000
 
@@ -24,10 +27,12 @@ def answer(client: TestClient, path: str, **body: object) -> Answer:
     return Answer.model_validate_json(response.content)
 
 
-def same(answer: Answer, bundle: Bundle, item_idx: np.ndarray, score: np.ndarray) -> None:
+def same(answer: Answer, bundle: Bundle, found: Recommendations, part: slice) -> None:
+    item_idx = found.item_idx[part]
     assert [i.item_id for i in answer.items] == bundle.catalog.vocabulary.decode(item_idx)
     assert [i.rank for i in answer.items] == list(range(1, len(item_idx) + 1))
-    np.testing.assert_allclose([i.score for i in answer.items], score, atol=1e-5, rtol=0)
+    np.testing.assert_allclose([i.score for i in answer.items], found.score[part], atol=1e-5, rtol=0)
+    np.testing.assert_allclose([i.probability for i in answer.items], found.probability[part], atol=1e-5, rtol=0)
 
 
 def test_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None:
@@ -39,9 +44,10 @@ def test_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None
         single = bundle.recommender.recommend(bundle.histories([user]), k=20, as_of=as_of)
         np.testing.assert_array_equal(single.item_idx, batch.item_idx[part])
         np.testing.assert_array_equal(single.score, batch.score[part])
+        np.testing.assert_array_equal(single.probability, batch.probability[part])
         got = answer(client, "/v1/recommend", user_id=user)
         assert int(got.as_of.timestamp() * 1e6 + 0.5) == as_of
-        same(got, bundle, batch.item_idx[part], batch.score[part])
+        same(got, bundle, batch, part)
 
 
 def test_rank_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None:
@@ -52,8 +58,18 @@ def test_rank_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) ->
     for row, user in enumerate(bundle.users.ids):
         part = slice(batch.indptr[row], batch.indptr[row + 1])
         got = answer(client, "/v1/rank", user_id=user, item_ids=item_ids)
-        same(got, bundle, batch.item_idx[part], batch.score[part])
+        same(got, bundle, batch, part)
         assert sorted(i.item_id for i in got.items) == sorted(item_ids)
+
+
+def test_a_probability_that_was_never_fitted_is_left_out(bundle_root: Path, bundle: Bundle) -> None:
+    service = Service.open(bundle_root, clock=lambda end: end)
+    ranker = replace(service.bundle.recommender.ranker, probability=None)
+    recommender = replace(service.bundle.recommender, ranker=ranker)
+    bare = replace(service, bundle=replace(service.bundle, recommender=recommender))
+    got = bare.recommend(RecommendRequest(user_id=bundle.users.ids[0]))
+    assert [item.probability for item in got.items] == [None] * 20
+    assert "probability" not in got.items[0].model_dump(exclude_none=True)
 
 
 def test_a_told_history_is_as_good_as_a_known_one(client: TestClient, bundle: Bundle) -> None:

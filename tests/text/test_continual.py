@@ -111,6 +111,7 @@ def turning():
         value=pl.col("value"),
         weight=pl.col("event").replace_strict(EVENT_WEIGHTS, return_dtype=pl.Float32),
         until=pl.lit(None, pl.Int64),
+        position=pl.lit(None, pl.Int32),
     ).sort("at", "user_idx", "item_idx", "event", "value")
     return catalog, Interactions(events=events, users=users, n_items=len(catalog))
 

@@ -1,0 +1,77 @@
+"""What the ranker is taught with: rows of one instant, and what happened after it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recsys.ranking.features import FeatureTable
+from recsys.schema import BoolArray, FloatArray, Instant, LongArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankerTable:
+    """Rows of one instant: what was known before it, and what happened after.
+
+    Attributes:
+        as_of: features and candidates are of events before it.
+        label_end: labels are of events in [as_of, label_end).
+        features: the rows.
+        gain: float32 (m,), the weight of the heaviest positive event of the pair in the label window, 0 if none.
+        missed: labelled pairs that no source proposed.
+        times: float32 (m,), how many users took it as this one did, for each who saw it (`ranking.examination`); None
+            counts each pair once.
+    """
+
+    as_of: Instant
+    label_end: Instant
+    features: FeatureTable
+    gain: FloatArray
+    missed: int
+    times: FloatArray | None = None
+
+    @property
+    def counted(self) -> FloatArray:
+        """float32 (m,): the gain, as many times as it counts."""
+        return self.gain if self.times is None else self.gain * self.times
+
+    @property
+    def sizes(self) -> LongArray:
+        """int64 (n,), rows of each user."""
+        return np.diff(self.features.indptr)
+
+    @property
+    def rows(self) -> LongArray:
+        """int64 (m,), the user row of each pair."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @property
+    def useful(self) -> BoolArray:
+        """The users, bool (n,), with something to learn from: a labelled pair and an unlabelled one."""
+        labelled = np.bincount(self.rows, self.gain > 0, minlength=len(self.sizes))
+        return (labelled > 0) & (labelled < self.sizes)
+
+    def drop(self, names: frozenset[str]) -> "RankerTable":
+        """Without some of the features."""
+        kept = [name for name in self.features.names if name not in names]
+        return replace(self, features=self.features.select(kept))
+
+    def thinned(self, others: int, *, seed: int) -> "RankerTable":
+        """All labelled pairs, and at most `others` of each user's unlabelled ones, drawn at random."""
+        features, rows = self.features, self.rows
+        lot = np.random.default_rng(seed).random(len(rows))
+        lot[self.gain > 0] = -1
+        order = np.lexsort((lot, rows))
+        place = np.empty(len(rows), np.int64)
+        place[order] = np.arange(len(rows)) - features.indptr[rows]
+        taken = np.bincount(rows, self.gain > 0, minlength=len(self.sizes))
+        keep = place < (taken + others)[rows]
+        kept = FeatureTable(
+            names=features.names,
+            values=features.values[keep],
+            indptr=np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=len(self.sizes)))]).astype(
+                np.int64
+            ),
+            item_idx=features.item_idx[keep],
+        )
+        times = None if self.times is None else self.times[keep]
+        return replace(self, features=kept, gain=self.gain[keep], times=times)

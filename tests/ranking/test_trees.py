@@ -1,0 +1,87 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recsys.ranking import trees
+from recsys.ranking.config import TreesConfig
+from recsys.ranking.queries import Queries
+from recsys.ranking.trees import Trees, best_round
+from tests.ranking.small_tables import TREES, table
+
+ORDERED = ("score_ease", "place_ease")
+"""Features that can only speak for, and only against, an item."""
+
+
+def grown(config: TreesConfig, *, seed: int = 0, train: Queries | None = None) -> Trees:
+    return trees.fit(train or Queries.of(table(0)), config=config, seed=seed, threads=1, progress=None)
+
+
+def test_the_mean_of_several_seeds_is_one_forest() -> None:
+    config = TREES.model_copy(update={"feature_fraction": 0.5, "row_fraction": 0.5})
+    rows = table(9).features.values
+    alone = [grown(config, seed=7 + n) for n in range(3)]
+    together = grown(config.model_copy(update={"seeds": 3}), seed=7)
+    assert together.size == f"{3 * 20} trees"
+    scores = [each.predict(rows) for each in alone]
+    assert not np.array_equal(scores[0], scores[1])
+    assert together.predict(rows) == pytest.approx(np.mean(scores, axis=0), abs=1e-6)
+    shares = np.mean([each.contributions(rows) for each in alone], axis=0)
+    assert together.contributions(rows) == pytest.approx(shares, abs=1e-6)
+
+
+def test_several_seeds_score_a_row_alike_alone_and_among_many() -> None:
+    forest = grown(TREES.model_copy(update={"seeds": 2, "row_fraction": 0.5}))
+    rows = table(9).features.values
+    together = forest.predict(rows)
+    assert all(forest.predict(rows[i : i + 1]).tobytes() == together[i : i + 1].tobytes() for i in range(0, 600, 41))
+
+
+def test_the_number_of_trees_is_by_the_mean_of_all_seeds() -> None:
+    config = TREES.model_copy(update={"seeds": 2, "row_fraction": 0.5, "smoothing": 1})
+    train, exam = Queries.of(table(0)), Queries.of(table(1))
+
+    def judged(config: TreesConfig, seed: int) -> trees.Judged:
+        return trees.judge(train, exam, config=config, seed=seed, threads=1, progress=None)
+
+    both = judged(config, 0)
+    curves = [[judged(config.model_copy(update={"seeds": 1, "trees": n}), seed) for n in (1, 2)] for seed in (0, 1)]
+    assert both.trees.size == f"{2 * both.rounds} trees"
+    assert 0.8 < both.ndcg <= 1
+    first = [judged(config.model_copy(update={"seeds": 1, "trees": 1}), seed).ndcg for seed in (0, 1)]
+    assert judged(config.model_copy(update={"trees": 1}), 0).ndcg == pytest.approx(np.mean(first))
+    assert len(curves) == 2
+
+
+def backwards() -> Queries:
+    """A world where more of a feature that can only speak for an item speaks against it, and the other way round."""
+    made = table(0, names=ORDERED)
+    values = made.features.values.copy()
+    values[:, 0] *= -1
+    values[:, 1] = -values[:, 0]
+    return replace(Queries.of(made), values=values)
+
+
+@pytest.mark.parametrize("method", ["basic", "intermediate"])
+def test_what_can_only_speak_for_an_item_never_speaks_against_it(method: str) -> None:
+    free, held = (grown(TREES.model_copy(update={"monotone": m}), train=backwards()) for m in ("off", method))
+    steps = np.linspace(-3, 3, 61, dtype=np.float32)
+    more = np.stack([steps, np.zeros_like(steps)], axis=1)
+    less = more[:, ::-1]
+    assert np.diff(free.predict(more)).min() < 0 < np.diff(free.predict(less)).max()
+    assert np.diff(held.predict(more)).min() >= 0 >= np.diff(held.predict(less)).max()
+
+
+def test_progress_goes_on_over_the_seeds() -> None:
+    heard: list[tuple[int, int]] = []
+    config = TREES.model_copy(update={"seeds": 2, "trees": 3})
+    trees.fit(
+        Queries.of(table(0)), config=config, seed=0, threads=1, progress=lambda n, total, _: heard.append((n, total))
+    )
+    assert heard == [(n, 6) for n in range(1, 7)]
+
+
+def test_the_best_round_is_in_the_middle_of_the_best_stretch() -> None:
+    assert best_round([0.1, 0.7, 0.1, 0.4, 0.5, 0.4], 3) == 5
+    assert best_round([0.1, 0.2, 0.3], 1) == 3
+    assert best_round([0.3, 0.2], 99) == 1
