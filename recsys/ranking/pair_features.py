@@ -74,7 +74,7 @@ BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours"}
 like what was turned down may go either way; what was taken a moment ago may be needed no more, or again; and what reads
 like it may replace it."""
 
-_View: TypeAlias = Callable[[Pairs, int], FloatArray | LongArray]
+_View: TypeAlias = Callable[..., FloatArray | LongArray]
 _VIEWS: tuple[tuple[str, _View, Literal[-1, 1]], ...] = (
     ("score", score, 1),
     ("relative", relative, 1),
