@@ -1,8 +1,8 @@
 """One peer on one window: many settings in, lists out, in a process of its own.
 
 Nothing of this project is imported here. For each settings a file with its lists and one with what they took are left;
-what is there already is not made again, but what failed is tried again. Time is processor time, so that others at work on
-the machine do not cut a fit short.
+what is there already is not made again, but what failed is tried again. Time is processor time, so that others at work
+on the machine do not cut a fit short.
 """
 
 import argparse
