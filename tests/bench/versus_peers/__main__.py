@@ -4,7 +4,8 @@ Each peer is fitted on the run's log before ranker_end and answers the same user
 judges it. Its settings are the best of as many trials for each, by nDCG@10 on [encoder_end, ranker_end), fitted before
 encoder_end. The first trial is the usual setting, the others are drawn (spaces.py). A method that needs long has two
 limits, and the table says where they bit: minutes of a fit, after which it stops learning, and minutes of its search,
-after which no trial begins. Without --run the peers are compared with each other on the log of --data.
+after which no trial begins; of processor time, as all seconds are. Without --run the peers are compared with each other
+on the log of --data.
 
 The last two columns are recsys - peer, paired, with 95 % intervals over users. WORK/<peer>.json has all trials,
 WORK/<peer>/ the lists; what is finished there is not made again.

@@ -37,7 +37,7 @@ class Finished:
         stopped: of these, by the clock.
         validation: nDCG@10 of the best, before ranker_end.
         settings: of the best, with what was found on the way.
-        search_seconds: of all trials.
+        search_seconds: of all trials, processor time.
         fit_seconds: of the last fit and its lists.
         note: what a reader should know of the last fit.
         trials: of each its settings, seconds, note, and nDCG@10 or why it failed.

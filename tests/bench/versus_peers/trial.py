@@ -26,7 +26,7 @@ class Plan:
 
     Attributes:
         trials: settings tried.
-        minutes: of one fit, for those that can stop early.
+        minutes: of one fit, processor time, for those that can stop early.
         search_minutes: of all trials of a peer: none begins after them.
         threads: of every library.
         seed: of the search and the fits.
@@ -48,7 +48,7 @@ class Trial:
     Attributes:
         settings: as asked.
         found: to be kept when it is fitted again.
-        seconds: of the fit and its lists.
+        seconds: of the fit and its lists, processor time.
         note: what a reader should know.
         failed: why there are no lists, empty where there are.
         lists: int32 (n, k).

@@ -1,7 +1,8 @@
 """One peer on one window: many settings in, lists out, in a process of its own.
 
 Nothing of this project is imported here. For each settings a file with its lists and one with what they took are left;
-what is there already is not made again, but what failed is tried again.
+what is there already is not made again, but what failed is tried again. Time is processor time, so that others at work
+on the machine do not cut a fit short.
 """
 
 import argparse
@@ -24,7 +25,7 @@ class Limits:
     """What a fit may use.
 
     Attributes:
-        minutes: of one fit, for those that can stop early; they say so when they did.
+        minutes: of one fit, processor time, for those that can stop early; they say so when they did.
         threads: of every library.
         seed: of everything drawn.
         say: progress, a line.
@@ -85,7 +86,7 @@ def _left(done: Path) -> bool:
 
 def _try(peer: Peer, window: Window, settings: Settings, limits: Limits, done: Path) -> None:
     """Leave the lists and what they took, or why there are none; the latter file last."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         answer = peer(window, settings, limits)
         _check(answer.lists, window)
@@ -94,7 +95,7 @@ def _try(peer: Peer, window: Window, settings: Settings, limits: Limits, done: P
     except Exception as error:  # of a library; the other settings may do
         told = {"found": {}, "note": "", "failed": f"{type(error).__name__}: {error}"[:500]}
         limits.say(f"failed: {told['failed']}")
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     temporary = done.with_suffix(".part")
     temporary.write_text(json.dumps({"settings": dict(settings), "seconds": seconds, **told}, indent=1))
     temporary.replace(done)
