@@ -110,8 +110,8 @@ class Service:
     def _items(self, found: Recommendations, reasons: DoubleArray | None) -> list[RankedItem]:
         """One list; `reasons` is float64 (m, F + 1), the contributions of the ranker's features and the base."""
         ids = self.bundle.catalog.vocabulary.ids
-        names = list(enumerate(found.source_names))
-        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
+        names, rule_names = list(enumerate(found.source_names)), list(enumerate(found.rule_names))
+        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources, found.rules)
         why = [None] * len(found.item_idx) if reasons is None else [self._why(row) for row in reasons.tolist()]
         rows = zip(*(column.tolist() for column in columns), why, strict=True)
         return [
@@ -122,9 +122,10 @@ class Service:
                 interest=interest,
                 propensity=propensity,
                 sources=[name for bit, name in names if sources >> bit & 1],
+                rules=[name for bit, name in rule_names if rules >> bit & 1] or None,
                 explanation=explanation,
             )
-            for rank, (item, score, interest, propensity, sources, explanation) in enumerate(rows, 1)
+            for rank, (item, score, interest, propensity, sources, rules, explanation) in enumerate(rows, 1)
         ]
 
     def _why(self, row: Sequence[float]) -> Explanation:

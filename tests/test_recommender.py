@@ -1,5 +1,6 @@
 """One code path for one user or a million, blind to what comes later."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,7 @@ def test_alone_in_small_blocks_or_all_at_once_lists_are_equal(recommender: Recom
     as_of = recommender.as_of
     together = recommender.recommend(histories, k=20, as_of=as_of)
     small = recommender.snapshot.config.model_copy(update={"retrieval": RetrievalConfig(block_values=7 * 48)})
-    snapshot = type(recommender.snapshot)(
-        **{name: getattr(recommender.snapshot, name) for name in ("catalog", "vectors", "retriever", "items")},
-        config=small,
-    )
+    snapshot = replace(recommender.snapshot, config=small)
     in_blocks = Recommender(snapshot=snapshot, ranker=recommender.ranker).recommend(histories, k=20, as_of=as_of)
     for user in range(len(histories)):
         alone = recommender.recommend(histories.take([user]), k=20, as_of=as_of)

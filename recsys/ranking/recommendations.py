@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys.retrieval.candidates import SOURCES, WordArray
 from recsys.schema import FloatArray, IntArray, LongArray
+
+FlagArray = npt.NDArray[np.uint64]
+"""A bit for each rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,8 @@ class Recommendations:
         propensity: float32 (m,), 1 where no policy explores.
         sources: uint16 (m,), bit s is set where `source_names[s]` proposed the item.
         source_names: names of the bits.
+        rules: uint64 (m,), bit r is set where the rule that `rule_names[r]` tells of moved the item.
+        rule_names: what the bits mean, in plain words.
     """
 
     indptr: LongArray
@@ -29,7 +35,9 @@ class Recommendations:
     interest: FloatArray
     propensity: FloatArray
     sources: WordArray
+    rules: FlagArray
     source_names: tuple[str, ...] = SOURCES
+    rule_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -46,4 +54,6 @@ class Recommendations:
             interest=np.concatenate([np.zeros(0, np.float32), *(p.interest for p in parts)]),
             propensity=np.concatenate([np.zeros(0, np.float32), *(p.propensity for p in parts)]),
             sources=np.concatenate([np.zeros(0, np.uint16), *(p.sources for p in parts)]),
+            rules=np.concatenate([np.zeros(0, np.uint64), *(p.rules for p in parts)]),
+            rule_names=parts[0].rule_names if parts else (),
         )

@@ -11,7 +11,9 @@ FOUND = Recommendations(
     interest=np.array([0.9, 0.1, 0.5], np.float32),
     propensity=np.ones(3, np.float32),
     sources=np.array([0b001, 0b101, 0b010], np.uint16),
+    rules=np.array([0b10, 0b11, 0], np.uint64),
     source_names=("cosine", "ease", "text"),
+    rule_names=("pinned", "boosted: brand x"),
 )
 ITEMS = Vocabulary.ordered(["a", "b", "c"])
 
@@ -23,6 +25,7 @@ def test_a_table_has_a_row_for_each_item_ranked_from_one():
         ("u", "a", 2, 0.25, ["cosine", "text"]),
         ("w", "c", 1, 7.0, ["ease"]),
     ]
+    assert table["rules"].to_list() == [["boosted: brand x"], ["pinned", "boosted: brand x"], []]
     assert [str(table[name].dtype) for name in ("rank", "score", "interest")] == ["Int32", "Float32", "Float32"]
 
 

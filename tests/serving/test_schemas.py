@@ -35,7 +35,7 @@ QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", 
         ),
         (
             RankedItem,
-            {"item_id", "rank", "score", "interest", "propensity", "sources", "explanation"},
+            {"item_id", "rank", "score", "interest", "propensity", "sources", "rules", "explanation"},
         ),
         (Problem, {"type", "title", "status", "detail"}),
     ],
