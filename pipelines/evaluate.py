@@ -55,6 +55,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     users = parts.interactions.before(as_of).user_indices()
     ranker = Ranker.load(opened.read("ranker"), threads=settings.threads)
     ours = parts.assemble(as_of=as_of, ranker=ranker)
+    for doubt in ours.snapshot.rules.doubts:
+        err.print(f"  warning: {doubt}", markup=False)
     exam = Exam.of(
         parts.interactions, users, split=parts.split, target=settings.task.target, config=settings.evaluation
     )

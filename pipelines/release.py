@@ -118,7 +118,7 @@ def _beside_published(
         published = Published.of(opened / "bundles")
         if published is None:
             return [unjudged("quality and costs", PUBLISHED, "none yet")], None
-        if published.is_of(opened.parents(stage)):
+        if published.is_of(opened.parents(stage), opened.settings.rules):
             return [unjudged("quality and costs", PUBLISHED, "the same student and ranker")], None
         unfair = published.unfair(parts.split.ranker_end)
         if unfair:

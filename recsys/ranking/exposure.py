@@ -2,10 +2,10 @@
 
 Let the lists of all users be those of the highest total value of which none holds an item in more than a share of the
 lists. By duality (of a linear program; Bertsekas 1988, the auction algorithm) each user's list is then the user's own
-best one after each item's value is lowered by a price, which is 0 for items in fewer lists. The prices are found once, on
-the lists of known users: they begin at 0, and those of items in too many lists rise until none is. Then they hold for one
-user as for a million. So it is the share among users like those that is limited; users whose candidates and scores are
-all the same, as newcomers' are, no price can tell apart.
+best one after each item's value is lowered by a price, which is 0 for items in fewer lists. The prices are found
+once, on the lists of known users: they begin at 0, and those of items in too many lists rise until none is. Then they
+hold for one user as for a million. So it is the share among users like those that is limited; users whose candidates
+and scores are all the same, as newcomers' are, no price can tell apart.
 """
 
 import numpy as np
