@@ -176,14 +176,16 @@ def test_a_pin_obeys_availability_and_masks_but_not_the_target(
 
 
 def test_a_pin_is_there_though_no_source_proposed_it(recommender: Recommender) -> None:
-    proposed = recommender.recommend(Histories.empty(1), k=48, as_of=recommender.as_of)
-    (stranger, *_) = np.setdiff1d(np.arange(48), proposed.item_idx).tolist() or [None]
-    if stranger is None:
-        pytest.skip("every item is proposed to a newcomer")
-    pinned = obeying(recommender, pins=[{"item_id": recommender.catalog.vocabulary.ids[stranger], "rank": 1}])
-    found = pinned.recommend(Histories.empty(1), k=3, as_of=recommender.as_of)
-    assert (found.item_idx[0], found.sources[0]) == (stranger, 0)
-    assert found.item_idx[1:].tolist() == proposed.item_idx[:2].tolist()
+    retriever = replace(recommender.retriever, config=RetrievalConfig(popular=5))
+    few = replace(recommender, snapshot=replace(recommender.snapshot, retriever=retriever))
+    proposed = few.recommend(Histories.empty(1), k=48, as_of=few.as_of).item_idx.tolist()
+    assert len(proposed) == 5
+    stranger = min(set(range(48)) - set(proposed))
+    pinned = obeying(few, pins=[{"item_id": few.catalog.vocabulary.ids[stranger], "rank": 2}])
+    found = pinned.recommend(Histories.empty(1), k=3, as_of=few.as_of)
+    assert found.item_idx.tolist()[1] == stranger
+    assert (found.sources > 0).tolist() == [True, False, True]
+    assert stranger not in pinned.recommend(Histories.empty(1), k=1, as_of=few.as_of).item_idx
 
 
 def test_ranking_returns_every_item_in_the_order_of_the_rules(recommender: Recommender, histories: Histories) -> None:

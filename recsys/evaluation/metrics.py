@@ -185,8 +185,8 @@ def _distance(recommended: IntArray, vectors: FloatArray) -> DoubleArray:
     each = vectors[recommended] * filled[:, :, None]
     total, n = each.sum(axis=1, dtype=np.float64), filled.sum(axis=1)
     own = np.einsum("nkd,nkd->n", each, each, dtype=np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(1 - ((total**2).sum(axis=1) - own) / (n * (n - 1)), np.float64)
+    pairs = np.where(n > 1, n * (n - 1), np.nan)
+    return np.asarray(1 - ((total**2).sum(axis=1) - own) / pairs, np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ one with the highest
 Their trade-off of the sum of relevance with log det S is this one, theta being 1 - strength.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -53,7 +53,7 @@ class Nearest:
 
     def add(self, place: int, likeness: DoubleArray) -> None:  # noqa: ARG002
         """The item at a place of the pool was chosen."""
-        self.nearest = np.maximum(self.nearest, likeness)
+        np.maximum(self.nearest, likeness, out=self.nearest)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,11 +62,13 @@ class Volume:
 
     Attributes:
         left: float64 (n,), det S_{Y + i} ÷ det S_Y, from 1 down.
-        factor: a row of the Cholesky factor, float64 (n,), for each chosen item.
+        factor: float64 (n, n), a row of the Cholesky factor for each chosen item, as many as `rank`.
+        rank: chosen items that are no copies of others.
     """
 
     left: DoubleArray
-    factor: list[DoubleArray] = field(default_factory=list)
+    factor: DoubleArray
+    rank: int = 0
 
     def penalty(self) -> DoubleArray:
         """float64 (n,), from 0 up."""
@@ -76,10 +78,11 @@ class Volume:
         """The item at a place of the pool was chosen; a copy of others adds no volume."""
         if self.left[place] <= FLOOR:
             return
-        known = np.array(self.factor).reshape(-1, len(likeness))
+        known = self.factor[: self.rank]
         row = (likeness - np.einsum("t,tn->n", known[:, place], known)) / np.sqrt(self.left[place])
-        self.factor.append(row)
-        self.left = self.left - row**2
+        self.factor[self.rank] = row
+        self.rank += 1
+        self.left -= row * row
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class Pool:
     Attributes:
         entries: int64 (p,), ascending: by falling value.
         appeal: float64 (p,), (1 - strength) · value.
+        gain: float64 (p,), appeal - strength · redundancy.
         vectors: float32 (p, d), unit rows.
         strength: weight of the redundancy.
         redundancy: what the entries taken so far say against each.
@@ -96,6 +100,7 @@ class Pool:
 
     entries: LongArray
     appeal: DoubleArray
+    gain: DoubleArray
     vectors: FloatArray
     strength: float
     redundancy: Redundancy
@@ -104,25 +109,32 @@ class Pool:
     def of(cls, entries: LongArray, value: DoubleArray, vectors: FloatArray, config: DiversityConfig) -> "Pool":
         """Entries of which none was taken yet."""
         p = len(entries)
+        appeal = (1 - config.strength) * value
         return cls(
             entries=entries,
-            appeal=(1 - config.strength) * value,
+            appeal=appeal,
+            gain=appeal,
             vectors=vectors,
             strength=config.strength,
-            redundancy=Nearest(nearest=np.zeros(p)) if config.method == "mmr" else Volume(left=np.ones(p)),
+            redundancy=Nearest(nearest=np.zeros(p))
+            if config.method == "mmr"
+            else Volume(left=np.ones(p), factor=np.empty((p, p))),
         )
 
     def best(self, allowed: BoolArray) -> int:
-        """The entry with the most appeal less redundancy of those allowed, bool (m,); -1 where none is of the pool."""
-        gain = np.where(allowed[self.entries], self.appeal - self.strength * self.redundancy.penalty(), -np.inf)
-        place = int(gain.argmax()) if len(gain) else 0
-        return int(self.entries[place]) if len(gain) and gain[place] > -np.inf else -1
+        """The entry with the most gain of those allowed, bool (m,); -1 where none is of the pool."""
+        if not len(self.entries):
+            return -1
+        gain = np.where(allowed[self.entries], self.gain, -np.inf)
+        place = int(gain.argmax())
+        return int(self.entries[place]) if gain[place] > -np.inf else -1
 
     def add(self, entry: int) -> None:
         """An entry was taken; one outside the pool says nothing."""
-        place = int(np.searchsorted(self.entries, entry))
+        place = int(self.entries.searchsorted(entry))
         if place < len(self.entries) and self.entries[place] == entry:
             self.redundancy.add(place, likeness(self.vectors, place))
+            self.gain = self.appeal - self.strength * self.redundancy.penalty()
 
 
 def likeness(vectors: FloatArray, place: int) -> DoubleArray:

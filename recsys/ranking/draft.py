@@ -7,9 +7,9 @@ import numpy as np
 from recsys.ranking.diversity import Pool
 from recsys.ranking.recommendations import FlagArray
 from recsys.ranking.rulebook import DIVERSE, Rulebook
-from recsys.schema import BoolArray, IntArray, LongArray
+from recsys.schema import BoolArray, IntArray
 
-Pick = tuple[int, np.uint64]
+Pick = tuple[int, int]
 """An entry, and the bits of the rules that moved it."""
 
 
@@ -18,92 +18,93 @@ class Draft:
     """The state of one list; its m entries are in the order of their value.
 
     Attributes:
-        items: int32 (m,), item_idx.
         rules: what is obeyed.
         open: bool (m,), neither taken nor shut out.
         over: uint64 (m,), the bits of the caps that shut out an entry.
         groups: int32 (caps, m), what each cap counts.
         counts: for each cap, code → entries taken.
         asked: bool (quotas, m), what each quota asks for.
-        needs: int64 (quotas,), how many more it needs.
+        needs: how many more each quota needs.
     """
 
-    items: IntArray
     rules: Rulebook
     open: BoolArray
     over: FlagArray
     groups: IntArray
     counts: list[dict[int, int]]
     asked: BoolArray
-    needs: LongArray
+    needs: list[int]
 
     @classmethod
     def of(cls, items: IntArray, rules: Rulebook, *, may: BoolArray, whole: bool) -> "Draft":
-        """An empty list of entries that may be taken, bool (m,); a whole one, which will hold all, has no quotas."""
+        """An empty list.
+
+        Args:
+            items: int32 (m,), item_idx by falling value.
+            rules: what is obeyed.
+            may: bool (m,), entries that may be taken.
+            whole: whether the list will hold all entries; then no quota asks for anything.
+        """
         quotas = () if whole else rules.config.quotas
         return cls(
-            items=items,
             rules=rules,
             open=may.copy(),
             over=np.zeros(len(items), np.uint64),
             groups=rules.groups[:, items],
             counts=[{} for _ in rules.config.caps],
             asked=rules.quotas[: len(quotas), items],
-            needs=np.array([quota.least for quota in quotas], np.int64),
+            needs=[quota.least for quota in quotas],
         )
 
     def take(self, entry: int) -> None:
         """Put an entry into the list; its category or brand may be full then."""
         self.open[entry] = False
-        self.needs -= self.asked[:, entry]
-        for cap, codes, counts, flag in zip(
-            self.rules.config.caps, self.groups, self.counts, self.rules.cap_flags, strict=True
-        ):
-            code = int(codes[entry])
+        for quota, asked in enumerate(self.asked[:, entry].tolist()):
+            self.needs[quota] -= asked
+        for cap, code in enumerate(self.groups[:, entry].tolist()):
+            counts = self.counts[cap]
             counts[code] = counts.get(code, 0) + 1
-            if code >= 0 and counts[code] == cap.most:
-                full = codes == code
+            if code >= 0 and counts[code] == self.rules.config.caps[cap].most:
+                full = self.groups[cap] == code
                 self.open &= ~full
-                self.over[full] |= flag
+                self.over[full] |= np.uint64(self.rules.cap_bit(cap))
 
     def filled(self, n: int, pool: Pool) -> list[Pick]:
         """Take n entries, or as many as may be taken, best first."""
         if not self.rules.chooses:
-            return [(int(entry), np.uint64(0)) for entry in np.flatnonzero(self.open)[:n]]
-        picks = []
-        for free in range(n, 0, -1):
-            if not self.open.any():
-                break
-            entry, flags = self._best(free, pool)
+            return [(int(entry), 0) for entry in np.flatnonzero(self.open)[:n]]
+        picks: list[Pick] = []
+        while len(picks) < n and self.open[first := int(self.open.argmax())]:
+            entry, bits = self._best(first, n - len(picks), pool)
             self.take(entry)
             pool.add(entry)
-            picks.append((entry, flags))
+            picks.append((entry, bits))
         return picks
 
-    def _best(self, free: int, pool: Pool) -> Pick:
-        """The next entry where so many places are free."""
-        entry = _first(self.open, pool)
-        allowed, flags = self.open, np.uint64(0)
+    def _best(self, first: int, free: int, pool: Pool) -> Pick:
+        """The next entry where so many places are free; `first` is the open one of the highest value."""
+        best = _best_of(self.open, first, pool)
         urgent = self._urgent(free)
-        if urgent.any():
-            allowed = self.open & self.asked[urgent].any(axis=0)
-            asked, entry = entry, _first(allowed, pool)
-            if entry != asked:
-                flags |= np.bitwise_or.reduce(self.rules.quota_flags[urgent & self.asked[:, entry]])
-        if entry != int(allowed.argmax()):
-            flags |= DIVERSE
-        return entry, flags
+        if not urgent:
+            return best, DIVERSE if best != first else 0
+        allowed = self.open & self.asked[urgent].any(axis=0)
+        first = int(allowed.argmax())
+        entry = _best_of(allowed, first, pool)
+        bits = DIVERSE if entry != first else 0
+        if entry != best:
+            bits |= sum(self.rules.quota_bit(quota) for quota in urgent if self.asked[quota, entry])
+        return entry, bits
 
-    def _urgent(self, free: int) -> BoolArray:
-        """Those still in need, bool (quotas,), where all together need every place left."""
-        if not len(self.needs):
-            return np.zeros(0, np.bool_)
-        there = np.count_nonzero(self.asked & self.open, axis=1)
-        needs = np.clip(self.needs, 0, there)
-        return np.asarray((needs > 0) & (needs.sum() >= free))
+    def _urgent(self, free: int) -> list[int]:
+        """The quotas still in need, where all together need every place left."""
+        if sum(max(need, 0) for need in self.needs) < free:
+            return []
+        there = np.count_nonzero(self.asked & self.open, axis=1).tolist()
+        needs = [max(min(pair), 0) for pair in zip(self.needs, there, strict=True)]
+        return [quota for quota, need in enumerate(needs) if need] if sum(needs) >= free else []
 
 
-def _first(allowed: BoolArray, pool: Pool) -> int:
-    """The best allowed entry: of the pool by its appeal less redundancy, else by value."""
+def _best_of(allowed: BoolArray, first: int, pool: Pool) -> int:
+    """The best allowed entry: of the pool the one with the most gain, else the first."""
     entry = pool.best(allowed)
-    return entry if entry >= 0 else int(allowed.argmax())
+    return entry if entry >= 0 else first

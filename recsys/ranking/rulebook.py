@@ -15,7 +15,7 @@ from recsys.ranking.recommendations import FlagArray
 from recsys.ranking.state import ItemState
 from recsys.schema import BoolArray, DoubleArray, IntArray
 
-PINNED, DIVERSE, HELD_BACK = (np.uint64(1 << bit) for bit in range(3))
+PINNED, DIVERSE, HELD_BACK = (1 << bit for bit in range(3))
 _COMMON = ("pinned", "diversity", "held back: in many lists")
 _COLUMNS = {"category": "category", "brand": "brand", "tag": "tags"}
 
@@ -84,15 +84,13 @@ class Rulebook:
             *(f"over the cap: {cap.by}" for cap in self.config.caps),
         )
 
-    @property
-    def quota_flags(self) -> FlagArray:
-        """uint64 (quotas,), the bit of each."""
-        return _bits(len(_COMMON) + len(self.boosted), len(self.quotas))
+    def quota_bit(self, quota: int) -> int:
+        """The bit of a quota."""
+        return 1 << len(_COMMON) + len(self.boosted) + quota
 
-    @property
-    def cap_flags(self) -> FlagArray:
-        """uint64 (caps,), the bit of each."""
-        return _bits(len(_COMMON) + len(self.boosted) + len(self.quotas), len(self.groups))
+    def cap_bit(self, cap: int) -> int:
+        """The bit of a cap."""
+        return 1 << len(_COMMON) + len(self.boosted) + len(self.quotas) + cap
 
     def lift(self, item_idx: IntArray) -> DoubleArray:
         """float64 (m,): boosts less prices of items, in units of the spread of a user's scores."""
@@ -101,9 +99,11 @@ class Rulebook:
 
     def flags(self, item_idx: IntArray) -> FlagArray:
         """uint64 (m,): the bits of the boosts and prices of items."""
-        flags = _bits(len(_COMMON), len(self.boosted)) @ self.boosted[:, item_idx].astype(np.uint64)
+        flags = np.zeros(len(item_idx), np.uint64)
+        for boost, about in enumerate(self.boosted):
+            flags[about[item_idx]] |= np.uint64(1 << len(_COMMON) + boost)
         if self.prices is not None:
-            flags |= np.where(self.prices.per_item[item_idx] > 0, HELD_BACK, np.uint64(0))
+            flags[self.prices.per_item[item_idx] > 0] |= np.uint64(HELD_BACK)
         return flags
 
     def diversified(self, method: str, strength: float) -> "Rulebook":
@@ -137,10 +137,6 @@ class Rulebook:
         return rules if prices is None else rules.priced(prices)
 
 
-def _bits(first: int, n: int) -> FlagArray:
-    return np.uint64(1) << np.arange(first, first + n, dtype=np.uint64)
-
-
 def _stacked(masks: Sequence[BoolArray], n_items: int) -> BoolArray:
     return np.array(masks, np.bool_).reshape(-1, n_items)
 
@@ -165,7 +161,7 @@ def _doubts(config: RulesConfig, catalog: Catalog) -> Iterator[str]:
         if pin.item_id not in catalog.vocabulary.index:
             yield f"rules.pins: the catalogue has no item {pin.item_id!r}, rank {pin.rank} is filled by score."
     exposure, n = config.exposure, len(catalog)
-    if exposure.share * n < exposure.length:
+    if exposure.share < 1 and exposure.share * n < exposure.length:
         yield (
             f"rules.exposure: {n} items in a share of {exposure.share:g} of lists each cannot fill lists of "
             f"{exposure.length}; expected at least {exposure.length / max(n, 1):.2g}."

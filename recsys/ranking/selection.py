@@ -81,7 +81,7 @@ def _list(
         picks.insert(rank - 1, (entry, PINNED))
     if k is None:
         last = np.setdiff1d(np.arange(len(items)), [entry for entry, _ in picks])
-        picks += [(int(entry), draft.over[entry]) for entry in last]
+        picks += [(int(entry), int(draft.over[entry])) for entry in last]
     entries = np.array([entry for entry, _ in picks], np.int64)
     flags = np.array([flag for _, flag in picks], np.uint64) | rules.flags(items[entries])
     return row.start + order[entries], flags

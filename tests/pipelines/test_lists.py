@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from pipelines import lists
@@ -27,6 +29,13 @@ def test_a_table_has_a_row_for_each_item_ranked_from_one():
     ]
     assert table["rules"].to_list() == [["boosted: brand x"], ["pinned", "boosted: brand x"], []]
     assert [str(table[name].dtype) for name in ("rank", "score", "interest")] == ["Int32", "Float32", "Float32"]
+
+
+def test_without_rules_and_without_rows_a_table_has_the_same_columns():
+    plain = lists.table(replace(FOUND, rule_names=(), rules=np.zeros(3, np.uint64)), ["u", "v", "w"], ITEMS)
+    assert plain["rules"].to_list() == [[], [], []]
+    nothing = lists.table(Recommendations.concat([]), [], ITEMS)
+    assert nothing.schema == plain.schema == lists.table(FOUND, ["u", "v", "w"], ITEMS).schema
 
 
 def test_a_matrix_picks_users_cuts_and_pads():

@@ -26,6 +26,7 @@ def order(value, vectors, n, **diversity):
 def by_definition(value, vectors, n, method, strength):
     """Greedy choice with the formulas of the two papers, nothing updated from step to step."""
     kernel = (1 + vectors.astype(np.float64) @ vectors.T.astype(np.float64)) / 2
+    np.fill_diagonal(kernel, 1)
     chosen: list[int] = []
     for _ in range(n):
         gains = {}

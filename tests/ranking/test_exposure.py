@@ -36,7 +36,7 @@ def test_the_limit_is_kept_at_hardly_more_than_the_least_loss(share):
     vectors = np.eye(N_ITEMS, dtype=np.float32)
     rules = book({"exposure": {"share": share, "length": K}}, ["tea"] * N_ITEMS)
     free = select(scored(*rows), rules, vectors, k=K)
-    assert shares(free).max() > 0.9
+    assert shares(free).max() > 0.8
     kept = select(scored(*rows), limited(rules, scored(*rows), vectors), vectors, k=K)
     assert shares(kept).max() <= share
     # the best lists there are, by a linear program: K items for each user, each item in at most share · users lists

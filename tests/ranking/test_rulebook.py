@@ -52,8 +52,8 @@ def test_bits_have_names(rules):
         "over the cap: category",
         "over the cap: brand",
     )
-    assert rules.quota_flags.tolist() == [1 << 5, 1 << 6]
-    assert rules.cap_flags.tolist() == [1 << 7, 1 << 8]
+    assert [rules.quota_bit(0), rules.quota_bit(1)] == [1 << 5, 1 << 6]
+    assert [rules.cap_bit(0), rules.cap_bit(1)] == [1 << 7, 1 << 8]
     assert rules.flags(np.array([3, 0, 1], np.int32)).tolist() == [0, 1 << 3 | 1 << 4, 1 << 4]
     priced = rules.priced(Prices(per_item=np.array([0, 0, 0, 2.0]), reached=0.1))
     assert priced.flags(np.array([3, 0], np.int32)).tolist() == [1 << 2, 1 << 3 | 1 << 4]

@@ -61,8 +61,9 @@ def test_a_boost_is_in_units_of_the_spread_of_the_scores():
 
 
 def test_the_spread_is_that_of_the_first_candidates():
-    rules = {"boosts": [{"by": "category", "value": CUP, "add": 0.9}], "diversity": {"depth": 3}}
-    assert listed(rules)[0] == [2, 0, 1, 3, 4]  # of 9 - 6; item 4 at (1 - 6) / 3 + .9 is the last still
+    boosts = {"boosts": [{"by": "category", "value": CUP, "add": 1.05}]}
+    assert listed(boosts | {"diversity": {"depth": 3}})[0] == [2, 0, 1, 3, 4]  # item 4 has (1 - 6) / (9 - 6) + 1.05
+    assert listed(boosts)[0] == [2, 4, 0, 1, 3]  # 0 + 1.05 against 1
 
 
 def test_a_boost_has_something_to_decide_where_all_scores_are_equal():
@@ -152,9 +153,9 @@ def test_a_quota_of_cold_items():
 
 
 def test_quotas_ask_for_no_more_than_there_is_and_caps_go_before():
-    assert listed({"quotas": [{"by": "category", "value": CUP, "least": 4}]}, k=3)[0] == [2, 4, 0]
+    assert listed({"quotas": [{"by": "category", "value": CUP, "least": 4}]}, k=3)[0] == [0, 2, 4]
     both = {"caps": [{"by": "category", "most": 1}], "quotas": [{"by": "category", "value": CUP, "least": 2}]}
-    assert listed(both, k=3)[0] == [2, 0]  # while two cups are there both places are kept, then one is shut out
+    assert listed(both, k=3)[0] == [0, 2]
     pinned = {"pins": [{"item_id": "i04", "rank": 1}], "quotas": [{"by": "category", "value": CUP, "least": 1}]}
     assert listed(pinned, pinnable=[4], k=3)[0] == [4, 0, 1]
 
