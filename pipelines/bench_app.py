@@ -7,6 +7,8 @@ import typer
 
 app = typer.Typer(help="What each option is worth on one's own log.", no_args_is_help=True)
 
+_STRENGTHS = ".1,.2,.3,.5,.7"
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -112,6 +114,18 @@ def prune(
 
     order = student_bench.Order(run=run, assignments=set_ or [], rounds=rounds)
     student_bench.prune(order, _split(amounts), form="json" if json else "table")
+
+
+@app.command("diversity")
+def diversity(
+    run: Annotated[Path, typer.Option(help="A run with a ranker.")],
+    strengths: Annotated[str, typer.Option(help="Strengths, with commas between; 0 is always there.")] = _STRENGTHS,
+    json: JsonOption = False,
+) -> None:
+    """What lists of different things cost: nDCG@10 against intra-list distance and coverage, by both methods."""
+    from pipelines import diversity_bench
+
+    diversity_bench.measure(run, _split(strengths), form="json" if json else "table")
 
 
 @app.command("options")

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -14,6 +14,12 @@ EVERY = 10.0
 """Seconds between two lines where stderr is no terminal."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """A line each for what does not stop the work and should be known."""
+    for sentence in sentences:
+        err.print(f"  warning: {sentence}", markup=False)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines import lists
 from pipelines.baselines import Baselines
-from pipelines.console import err
+from pipelines.console import err, warn
 from pipelines.findings import Findings, Proposals, data_card, training_curves
 from pipelines.parts import Parts
 from pipelines.reliability import of_ranker, on_test, told
@@ -57,6 +57,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     users = parts.interactions.before(as_of).user_indices()
     ranker = Ranker.load(opened.read("ranker"), threads=settings.threads)
     ours = parts.assemble(as_of=as_of, ranker=ranker)
+    warn(ours.snapshot.rules.doubts)
     exam = Exam.of(
         parts.interactions, users, split=parts.split, target=settings.task.target, config=settings.evaluation
     )

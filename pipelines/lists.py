@@ -1,5 +1,6 @@
 """Ranked lists as a table for others to read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,38 +8,40 @@ import polars as pl
 
 from recsys.data.vocabulary import Vocabulary
 from recsys.evaluation.metrics import padded
+from recsys.ranking.recommendations import FlagArray
 from recsys.recommender import Recommendations
 from recsys.schema import IntArray, LongArray
 
 
 def table(recommendations: Recommendations, user_ids: list[str], items: Vocabulary) -> pl.DataFrame:
-    """Rows user_id, item_id, rank (i32, from 1), score, interest, probability (f32), sources (list of names), by list.
+    """Rows user_id, item_id, rank (i32, from 1), score, interest, probability (f32), sources, rules (names).
 
     The probability is null where the ranker has none.
     """
     sizes = np.diff(recommendations.indptr)
     starts = np.repeat(recommendations.indptr[:-1], sizes)
     names = pl.Series(list(items.ids), dtype=pl.String)
-    bits = recommendations.sources.astype(np.int64)
-    sources = [
-        pl.when(pl.col("bits") & (1 << bit) != 0).then(pl.lit(name))
-        for bit, name in enumerate(recommendations.source_names)
-    ]
-    return (
-        pl.DataFrame(
-            {
-                "user_id": pl.Series(user_ids, dtype=pl.String).gather(np.repeat(np.arange(len(sizes)), sizes)),
-                "item_id": names.gather(recommendations.item_idx),
-                "rank": (np.arange(len(starts)) - starts + 1).astype(np.int32),
-                "score": recommendations.score,
-                "interest": recommendations.interest,
-                "probability": pl.Series(recommendations.probability).fill_nan(None),
-                "bits": bits,
-            }
-        )
-        .with_columns(sources=pl.concat_list(sources).list.drop_nulls())
-        .drop("bits")
+    return pl.DataFrame(
+        {
+            "user_id": pl.Series(user_ids, dtype=pl.String).gather(np.repeat(np.arange(len(sizes)), sizes)),
+            "item_id": names.gather(recommendations.item_idx),
+            "rank": (np.arange(len(starts)) - starts + 1).astype(np.int32),
+            "score": recommendations.score,
+            "interest": recommendations.interest,
+            "probability": pl.Series(recommendations.probability).fill_nan(None),
+            "sources": _named(recommendations.sources.astype(np.uint64), recommendations.source_names),
+            "rules": _named(recommendations.rules, recommendations.rule_names),
+        }
     )
+
+
+def _named(bits: FlagArray, names: Sequence[str]) -> pl.Series:
+    """The names of the bits that are set, a list for each of uint64 (m,)."""
+    if not names:
+        return pl.Series([[]] * len(bits), dtype=pl.List(pl.String))
+    flags = pl.DataFrame({"bits": bits}, schema={"bits": pl.UInt64})
+    told = [pl.when(pl.col("bits") & (1 << bit) != 0).then(pl.lit(name)) for bit, name in enumerate(names)]
+    return flags.select(pl.concat_list(told).list.drop_nulls()).to_series()
 
 
 def matrix(recommendations: Recommendations, rows: LongArray, k: int) -> IntArray:

@@ -57,6 +57,7 @@ class Parts:
                 target=settings.task.target,
                 retrieval=settings.retrieval,
                 ranking=settings.ranking,
+                rules=settings.rules,
                 seed=settings.seed,
                 threads=settings.threads,
             ),

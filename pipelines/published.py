@@ -19,6 +19,7 @@ from recsys.data.catalog import Catalog
 from recsys.evaluation.exam import Exam
 from recsys.evaluation.gate import window_of
 from recsys.evaluation.results import TEXT_ALONE, WHOLE, Comparisons, Evaluation
+from recsys.ranking.config import RulesConfig
 from recsys.ranking.rules import available
 from recsys.recommender import Recommender
 from recsys.retrieval.embeddings import ItemVectors
@@ -54,9 +55,10 @@ class Published:
         directory = (root / CURRENT).resolve()
         return cls(directory=directory, manifest=read_manifest(directory, kind=KIND))
 
-    def is_of(self, parents: Mapping[str, str]) -> bool:
-        """Whether its models are these very ones: name of an artifact → digest."""
-        return all(self.manifest.parents.get(name) == parents[name] for name in _MODELS)
+    def is_of(self, parents: Mapping[str, str], rules: RulesConfig) -> bool:
+        """Whether its models are these very ones, name of an artifact → digest, and its lists obey the same rules."""
+        same = all(self.manifest.parents.get(name) == parents[name] for name in _MODELS)
+        return same and RulesConfig.model_validate(self.manifest.config.get("rules", {})) == rules
 
     def unfair(self, start: Instant) -> str:
         """Why it cannot be judged by labels from `start` on: it may have learned from them; empty where it has not."""

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines.console import err
+from pipelines.console import err, warn
 from pipelines.costs import costs
 from pipelines.parts import Parts
 from pipelines.published import Published
@@ -84,6 +84,7 @@ def _written(opened: RunDirectory, stage: Stage, parts: Parts, root: Path) -> Pa
     ranker = Ranker.load(opened / "ranker", threads=1)
     one_thread = parts.config.model_copy(update={"threads": 1})  # what serves many at once answers each with one
     recommender = parts.assemble(as_of=parts.interactions.end, ranker=ranker, config=one_thread)
+    warn(recommender.snapshot.rules.doubts)
     return Bundle.write(
         root,
         recommender=recommender,
@@ -118,7 +119,7 @@ def _beside_published(
         published = Published.of(opened / "bundles")
         if published is None:
             return [unjudged("quality and costs", PUBLISHED, "none yet")], None
-        if published.is_of(opened.parents(stage)):
+        if published.is_of(opened.parents(stage), opened.settings.rules):
             return [unjudged("quality and costs", PUBLISHED, "the same student and ranker")], None
         unfair = published.unfair(parts.split.ranker_end)
         if unfair:

@@ -71,13 +71,13 @@ STAGES: tuple[Stage, ...] = (
         name="evaluate",
         makes=("evaluation",),
         reads=("catalog", "interactions", "teacher", "student", "vectors", "index", "ranker"),
-        sections=("task", "retrieval", "ranking", "evaluation", "seed", "threads"),
+        sections=("task", "retrieval", "ranking", "rules", "evaluation", "seed", "threads"),
     ),
     Stage(
         name="release",
         makes=(BUNDLE,),
         reads=("catalog", "interactions", "student", "vectors", "index", "ranker", "evaluation"),
-        sections=("data", "task", "retrieval", "ranking", "gate", "seed"),
+        sections=("data", "task", "retrieval", "ranking", "rules", "gate", "seed"),
     ),
 )
 

@@ -1,6 +1,6 @@
 """Retrieve → features → rank → rules: one code path for one user or a million."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ShapeError
 from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.explanation import Explanation, explain
+from recsys.ranking.exposure import limited
 from recsys.ranking.features import FeatureTable
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.recommendations import Recommendations
 from recsys.ranking.rows import training_rows
+from recsys.ranking.scored import Scored
+from recsys.ranking.selection import select
 from recsys.ranking.snapshot import Snapshot
 from recsys.retrieval.candidates import Candidates, Retriever
 from recsys.retrieval.embeddings import ItemVectors
@@ -57,7 +60,19 @@ class Recommender:
         snapshot = Snapshot.of(
             interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config
         )
-        return cls(snapshot=snapshot, ranker=ranker)
+        made = cls(snapshot=snapshot, ranker=ranker)
+        return made if config.rules.exposure.share == 1 else made._limited(interactions)
+
+    def _limited(self, interactions: Interactions) -> "Recommender":
+        """The same with prices found on the lists of known users, drawn at random."""
+        snapshot, users = self.snapshot, interactions.before(self.as_of).user_indices()
+        n = min(snapshot.config.rules.exposure.users, len(users))
+        if n == 0:
+            return self
+        drawn = np.sort(np.random.default_rng(snapshot.config.seed).choice(users, n, replace=False))
+        found = self.scored(interactions.histories(drawn, as_of=self.as_of), as_of=self.as_of)
+        rules = limited(snapshot.rules, found, self.vectors.vectors)
+        return replace(self, snapshot=replace(snapshot, rules=rules))
 
     @property
     def catalog(self) -> Catalog:
@@ -107,15 +122,34 @@ class Recommender:
         Raises:
             ShapeError: `allowed` of another shape.
         """
-        known = histories.before(as_of)
+        lists = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+        rules, vectors = self.snapshot.rules, self.vectors.vectors
+        return Recommendations.concat([select(found, rules, vectors, k=k) for found in lists])
 
-        def block(rows: slice) -> Recommendations:
+    def scored(
+        self,
+        histories: Histories,
+        *,
+        as_of: Instant,
+        allowed: BoolArray | None = None,
+        exclude_seen: bool | None = None,
+    ) -> Scored:
+        """All that each user's list is chosen from by `ranking.selection.select`; arguments as for `recommend`."""
+        found = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+        return Scored.concat(list(found))
+
+    def _candidates(
+        self, histories: Histories, *, as_of: Instant, allowed: BoolArray | None, exclude_seen: bool | None
+    ) -> Iterator[Scored]:
+        """Block by block of users."""
+        known = histories.before(as_of)
+        for rows in self.snapshot.blocks(len(known)):
             part = known.take(range(*rows.indices(len(known))))
             mask = allowed[rows] if allowed is not None and allowed.ndim == 2 else allowed
             may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
-            return self._ordered(part, self.retriever.retrieve(part, as_of=as_of, allowed=may), as_of, k)
-
-        return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
+            pinned = self.snapshot.pinned(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
+            found = self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=pinned)
+            yield self._scored(part, found, as_of, pinned)
 
     def rank(self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant) -> Recommendations:
         """Each user's given items, best first; none is left out.
@@ -133,7 +167,9 @@ class Recommender:
         def block(rows: slice) -> Recommendations:
             part = known.take(range(*rows.indices(len(known))))
             may = self.snapshot.allowed(part, as_of=as_of)
-            return self._ordered(part, self.retriever.score(part, items[rows], as_of=as_of, allowed=may), as_of, None)
+            given = self.retriever.score(part, items[rows], as_of=as_of, allowed=may)
+            found = self._scored(part, given, as_of, self.snapshot.pinned(part, as_of=as_of))
+            return select(found, self.snapshot.rules, self.vectors.vectors, k=None)
 
         return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
 
@@ -182,8 +218,8 @@ class Recommender:
             )
         return histories.before(as_of)
 
-    def _ordered(self, histories: Histories, candidates: Candidates, as_of: Instant, k: int | None) -> Recommendations:
-        """The candidates of a block by score, the first k of each user; of equal ones the lower item first."""
+    def _scored(self, histories: Histories, candidates: Candidates, as_of: Instant, pinned: BoolArray | None) -> Scored:
+        """The candidates of a block by score."""
         if self.ranker is None:
             score = candidates.fused()
             chance = np.full(len(score), np.nan, np.float32)
@@ -192,20 +228,8 @@ class Recommender:
                 self.snapshot.features(histories, candidates, as_of=as_of).select(self.ranker.features)
             )
             chance = self.ranker.chance(score)
-        rows = candidates.rows
-        order = np.lexsort((candidates.item_idx, -score, rows))
-        if k is not None:
-            order = order[np.arange(len(order)) - candidates.indptr[rows] < k]
-        sizes = np.bincount(rows[order], minlength=len(candidates))
-        return Recommendations(
-            indptr=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-            item_idx=candidates.item_idx[order],
-            score=score[order],
-            interest=self.retriever.interest.interest(candidates.scores[order, -1]),
-            probability=chance[order],
-            propensity=np.ones(len(order), np.float32),
-            sources=candidates.sources[order],
-        )
+        interest = self.retriever.interest.interest(candidates.scores[:, -1])
+        return Scored.of(candidates, score=score, interest=interest, probability=chance, pinned=pinned)
 
     def save(self, directory: Path) -> None:
         """Write the snapshot and the ranker into directories of their own below an existing one."""

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from recsys.data.config import Config, DataConfig, QualityConfig, SplitConfig, TaskConfig
 from recsys.errors import ConfigError
 from recsys.evaluation.config import EvaluationConfig, GateConfig
-from recsys.ranking.config import AblationConfig, RankingConfig
+from recsys.ranking.config import AblationConfig, RankingConfig, RulesConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
 from recsys.text.bases.config import EncoderConfig
 from recsys.text.compress.config import CompressConfig
@@ -41,6 +41,7 @@ class Settings(Config):
     traits: TraitsConfig = TraitsConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
+    rules: RulesConfig = RulesConfig()
     ablation: AblationConfig = AblationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()

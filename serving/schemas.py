@@ -176,6 +176,7 @@ class RankedItem(Config):
     )
     propensity: float = Field(description="Probability of this item at this position; 1 where nothing was drawn.")
     sources: list[str] = Field(description="Which retrieval sources proposed it.")
+    rules: list[str] | None = Field(None, description="What moved it besides its score; absent where nothing did.")
     explanation: Explanation | None = None
 
 

@@ -122,9 +122,9 @@ class Service:
     def _items(self, found: Recommendations, why: Sequence[ranking.Explanation]) -> list[RankedItem]:
         """One list; `why` is of each item, or empty."""
         ids = self.bundle.catalog.vocabulary.ids
-        names = list(enumerate(found.source_names))
+        names, rule_names = list(enumerate(found.source_names)), list(enumerate(found.rule_names))
         chances = [None if math.isnan(chance) else chance for chance in found.probability.tolist()]
-        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
+        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources, found.rules)
         explained: Sequence[Explanation | None] = [self._why(each) for each in why] or [None] * len(found.item_idx)
         rows = zip(*(column.tolist() for column in columns), chances, explained, strict=True)
         return [
@@ -136,9 +136,10 @@ class Service:
                 probability=chance,
                 propensity=propensity,
                 sources=[name for bit, name in names if sources >> bit & 1],
+                rules=[name for bit, name in rule_names if rules >> bit & 1] or None,
                 explanation=explanation,
             )
-            for rank, (item, score, interest, propensity, sources, chance, explanation) in enumerate(rows, 1)
+            for rank, (item, score, interest, propensity, sources, rules, chance, explanation) in enumerate(rows, 1)
         ]
 
     def _why(self, explanation: ranking.Explanation) -> Explanation:

@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 
 DIM = 16
 
+RULES = {
+    "boosts": [{"by": "tag", "value": "red", "add": 0.3}],
+    "pins": [{"item_id": "i00005", "rank": 2}],
+    "caps": [{"by": "brand", "most": 4}],
+    "quotas": [{"by": "category", "value": "toys", "least": 2}],
+    "diversity": {"method": "dpp", "strength": 0.2},
+    "exposure": {"share": 0.5, "length": 10},
+}
+"""Rules of all kinds for the shop."""
+
 # Property tests give the same verdict on a busy machine and on every run.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
@@ -123,6 +133,24 @@ def recommender(shop: Shop, toy_encoder: Path) -> "Recommender":
 
 
 @pytest.fixture(scope="session")
+def ruled(shop: Shop, recommender: "Recommender") -> "Recommender":
+    """The same recommender with rules of all kinds."""
+    from recsys.ranking.config import RulesConfig
+    from recsys.recommender import Recommender
+
+    config = recommender.snapshot.config.model_copy(update={"rules": RulesConfig.model_validate(RULES)})
+    return Recommender.assemble(
+        catalog=shop.catalog,
+        vectors=recommender.vectors,
+        interest=recommender.retriever.interest,
+        interactions=shop.interactions,
+        as_of=shop.interactions.end,
+        ranker=recommender.ranker,
+        config=config,
+    )
+
+
+@pytest.fixture(scope="session")
 def traits(shop: Shop) -> "tuple[Trait, Trait]":
     """A head that knows the tastes but for a tenth, and one that names the words of the titles."""
     from recsys.retrieval.traits import Trait
@@ -163,14 +191,23 @@ def bundle_root(
     recommender: "Recommender", shop: Shop, toy_encoder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The folder of bundles with one in it, the current one."""
+    return _bundled(recommender, shop, toy_encoder, tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="session")
+def ruled_root(ruled: "Recommender", shop: Shop, toy_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the recommender with rules."""
+    return _bundled(ruled, shop, toy_encoder, tmp_path_factory.mktemp("ruled"))
+
+
+def _bundled(recommender: "Recommender", shop: Shop, encoder: Path, root: Path) -> Path:
     from recsys.bundle import Bundle
 
-    root = tmp_path_factory.mktemp("bundles")
     Bundle.write(
         root,
         recommender=recommender,
         interactions=shop.interactions,
-        encoder=toy_encoder,
+        encoder=encoder,
         config={"data": {"text_chars": 600}},
         parents={"catalog": shop.catalog.digest},
     )

@@ -13,16 +13,18 @@ from recsys.data.config import SplitConfig
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.errors import ShapeError
-from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
+from recsys.ranking.config import RankingConfig, RecommenderConfig, RulesConfig, TreesConfig
 from recsys.ranking.examination import Examination
 from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rows import table_of
+from recsys.ranking.rulebook import Rulebook
 from recsys.ranking.table import RankerTable
 from recsys.recommender import Recommendations, Recommender, training_rows
 from recsys.retrieval.candidates import SOURCES
 from recsys.retrieval.config import RetrievalConfig
 from recsys.schema import EVENT_CODES
+from tests.conftest import RULES
 
 TREES = TreesConfig(trees=30, leaves=7, min_rows=10)
 
@@ -33,10 +35,11 @@ def histories(shop: Any) -> Histories:
     return log.histories(log.user_indices(), as_of=log.end)
 
 
-def row(found: Recommendations, user: int) -> tuple[list[int], bytes, bytes, list[int]]:
+def row(found: Recommendations, user: int) -> tuple[list[int], bytes, bytes, list[int], list[int]]:
     part = slice(found.indptr[user], found.indptr[user + 1])
+    sources, rules = found.sources[part].tolist(), found.rules[part].tolist()
     chance = found.probability[part].tobytes()
-    return found.item_idx[part].tolist(), found.score[part].tobytes(), chance, found.sources[part].tolist()
+    return found.item_idx[part].tolist(), found.score[part].tobytes(), chance, sources, rules
 
 
 def test_lists_stay_within_the_taste(recommender: Recommender, histories: Histories, shop: Any) -> None:
@@ -59,14 +62,16 @@ def test_scores_fall_and_interest_is_a_probability(recommender: Recommender, his
     assert (found.sources > 0).all()
 
 
-def test_alone_in_small_blocks_or_all_at_once_lists_are_equal(recommender: Recommender, histories: Histories) -> None:
+@pytest.mark.parametrize("name", ["recommender", "ruled"])
+def test_alone_in_small_blocks_or_all_at_once_lists_are_equal(
+    request: pytest.FixtureRequest, name: str, histories: Histories
+) -> None:
+    recommender = request.getfixturevalue(name)
     as_of = recommender.as_of
     together = recommender.recommend(histories, k=20, as_of=as_of)
     small = recommender.snapshot.config.model_copy(update={"retrieval": RetrievalConfig(block_values=7 * 48)})
-    snapshot = type(recommender.snapshot)(
-        **{name: getattr(recommender.snapshot, name) for name in ("catalog", "vectors", "retriever", "items")},
-        config=small,
-    )
+    snapshot = replace(recommender.snapshot, config=small)
+    assert len(snapshot.blocks(len(histories))) > 5
     in_blocks = Recommender(snapshot=snapshot, ranker=recommender.ranker).recommend(histories, k=20, as_of=as_of)
     for user in range(len(histories)):
         alone = recommender.recommend(histories.take([user]), k=20, as_of=as_of)
@@ -143,6 +148,101 @@ def test_what_is_not_allowed_is_not_recommended(recommender: Recommender, histor
     assert len(recommender.recommend(histories, k=5, as_of=as_of, allowed=np.zeros(48, np.bool_)).item_idx) == 0
 
 
+def obeying(recommender: Recommender, **rules: object) -> Recommender:
+    """The same with these rules."""
+    snapshot, config = recommender.snapshot, RulesConfig.model_validate(rules)
+    book = Rulebook.of(config, catalog=snapshot.catalog, items=snapshot.items)
+    return replace(recommender, snapshot=replace(snapshot, rules=book))
+
+
+def test_rules_of_all_kinds_hold_in_every_list(ruled: Recommender, histories: Histories, shop: Any) -> None:
+    found = ruled.recommend(histories, k=10, as_of=ruled.as_of)
+    items = shop.catalog.items
+    for user in range(len(found)):
+        ids = found.item_idx[found.indptr[user] : found.indptr[user + 1]]
+        assert ids[1] == 5
+        assert items["brand"].gather(ids).value_counts()["count"].max() <= 4
+        assert (items["category"].gather(ids) == "toys").sum() >= 2
+        assert len(set(ids.tolist())) == len(ids)
+    told = {name for bit, name in enumerate(found.rule_names) if (found.rules >> np.uint64(bit) & np.uint64(1)).any()}
+    assert told == {
+        "pinned",
+        "diversity",
+        "held back: in many lists",
+        "boosted: tag red",
+        "quota: category toys",
+    }
+    assert (found.propensity == 1).all()
+
+
+def test_no_item_but_a_pinned_one_is_in_too_many_lists(ruled: Recommender, histories: Histories) -> None:
+    unlimited = replace(ruled.snapshot.rules, prices=None)
+    free = replace(ruled, snapshot=replace(ruled.snapshot, rules=unlimited))
+    before, after = (
+        np.bincount(made.recommend(histories, k=10, as_of=made.as_of).item_idx, minlength=48) / len(histories)
+        for made in (free, ruled)
+    )
+    assert before[5] == after[5] == 1
+    assert np.delete(before, 5).max() > 0.5 >= np.delete(after, 5).max()
+
+
+def test_a_pin_obeys_availability_and_masks_but_not_the_target(
+    recommender: Recommender, histories: Histories, shop: Any
+) -> None:
+    as_of = recommender.as_of
+    user = histories.take([3])
+    seen = int(user.positives().item_idx[0])
+    pinned = obeying(recommender, pins=[{"item_id": shop.catalog.vocabulary.ids[seen], "rank": 2}])
+    new = pinned.snapshot.config.model_copy(update={"target": "new"})
+    pinned = replace(pinned, snapshot=replace(pinned.snapshot, config=new))
+
+    def at_rank_2(who: Recommender, **request: object) -> bool:
+        found = who.recommend(user, k=5, as_of=as_of, **request)  # type: ignore[arg-type]
+        assert seen not in np.delete(found.item_idx, 1)
+        return bool(found.item_idx[1] == seen)
+
+    assert at_rank_2(pinned)
+    assert at_rank_2(pinned, exclude_seen=False)
+    assert not at_rank_2(pinned, exclude_seen=True)
+    assert not at_rank_2(pinned, allowed=np.arange(48) != seen)
+    over = pl.when(pl.col("item_idx") == seen).then(pl.lit(as_of, pl.Int64)).cast(pl.Datetime("us", "UTC"))
+    catalog = replace(shop.catalog, items=shop.catalog.items.with_columns(available_until=over))
+    assert not at_rank_2(replace(pinned, snapshot=replace(pinned.snapshot, catalog=catalog)))
+
+
+def test_a_pin_is_there_though_no_source_proposed_it(recommender: Recommender) -> None:
+    retriever = replace(recommender.retriever, config=RetrievalConfig(popular=5))
+    few = replace(recommender, snapshot=replace(recommender.snapshot, retriever=retriever))
+    proposed = few.recommend(Histories.empty(1), k=48, as_of=few.as_of).item_idx.tolist()
+    assert len(proposed) == 5
+    stranger = min(set(range(48)) - set(proposed))
+    pinned = obeying(few, pins=[{"item_id": few.catalog.vocabulary.ids[stranger], "rank": 2}])
+    found = pinned.recommend(Histories.empty(1), k=3, as_of=few.as_of)
+    assert found.item_idx.tolist()[1] == stranger
+    assert (found.sources > 0).tolist() == [True, False, True]
+    assert stranger not in pinned.recommend(Histories.empty(1), k=1, as_of=few.as_of).item_idx
+
+
+def test_ranking_returns_every_item_in_the_order_of_the_rules(recommender: Recommender, histories: Histories) -> None:
+    everything = [np.arange(48, dtype=np.int32)] * len(histories)
+    plain = recommender.rank(histories, everything, as_of=recommender.as_of)
+    capped = obeying(recommender, caps=[{"by": "category", "most": 3}])
+    found = capped.rank(histories, everything, as_of=recommender.as_of)
+    codes = recommender.snapshot.items.category
+    for user in range(len(histories)):
+        by_score, got = (list(row(lists, user)[0]) for lists in (plain, found))
+        seen = [sum(codes[i] == codes[item] for i in by_score[:n]) for n, item in enumerate(by_score)]
+        first = [item for item, n in zip(by_score, seen, strict=True) if n < 3]
+        assert got == first + [item for item in by_score if item not in first]
+
+
+def test_rules_teach_the_ranker_nothing(recommender: Recommender, shop: Any) -> None:
+    free = rows_of(recommender, shop.interactions, shop, "all")
+    ruled = rows_of(recommender, shop.interactions, shop, "all", rules=RulesConfig.model_validate(RULES))
+    for one, other in zip(free, ruled, strict=True):
+        assert one.features.values.tobytes() == other.features.values.tobytes()
+
+
 def test_seen_items_are_left_out_on_demand(recommender: Recommender, histories: Histories) -> None:
     found = recommender.recommend(histories, k=48, as_of=recommender.as_of, exclude_seen=True)
     seen = set(zip(histories.rows.tolist(), histories.item_idx.tolist(), strict=True))
@@ -192,11 +292,14 @@ def test_events_at_the_instant_or_later_are_not_read(recommender: Recommender, h
     )
 
 
+@pytest.mark.parametrize("name", ["recommender", "ruled"])
 def test_a_loaded_recommender_recommends_the_same(
-    recommender: Recommender, histories: Histories, tmp_path: Path
+    request: pytest.FixtureRequest, name: str, histories: Histories, tmp_path: Path
 ) -> None:
+    recommender = request.getfixturevalue(name)
     recommender.save(tmp_path)
     loaded = Recommender.load(tmp_path)
+    assert loaded.snapshot.rules.idle == (name == "recommender")
     later = recommender.as_of + 3 * 86_400_000_000
     expected, got = (r.recommend(histories, k=10, as_of=later) for r in (recommender, loaded))
     assert [row(got, user) for user in range(len(got))] == [row(expected, user) for user in range(len(expected))]
@@ -205,14 +308,16 @@ def test_a_loaded_recommender_recommends_the_same(
     }  # fmt: skip
 
 
-def rows_of(recommender: Recommender, interactions: Interactions, shop: Any, target: str) -> list[RankerTable]:
+def rows_of(
+    recommender: Recommender, interactions: Interactions, shop: Any, target: str, **config: Any
+) -> list[RankerTable]:
     return training_rows(
         catalog=shop.catalog,
         vectors=recommender.vectors,
         interest=recommender.retriever.interest,
         interactions=interactions,
         split=TimeSplit.of(shop.interactions, SplitConfig()),
-        config=RecommenderConfig(target=target, ranking=RankingConfig(trees=TREES)),  # type: ignore[arg-type]
+        config=RecommenderConfig(target=target, ranking=RankingConfig(trees=TREES), **config),  # type: ignore[arg-type]
     )
 
 

@@ -10,6 +10,8 @@ With T a user's truth, h_j = 1 where the item at rank j is in T (else 0), and a 
     map@k        Σ_{j≤k} h_j · precision@j ÷ min(k, |T|)   average precision, capped as recall is (Kaggle's MAP@k)
     novelty@k    mean of log2 1/p_i over the items of the list; p_i the share of users who had taken item i before
                                                     self-information, Zhou et al. 2010 (PNAS 107, 4511)
+    distance@k   mean of 1 - cosine over all pairs of items of the list, by the vectors of their texts
+                                                    intra-list distance, Ziegler et al. 2005; Zhang & Hurley 2008
 """
 
 from dataclasses import dataclass
@@ -20,10 +22,13 @@ import polars as pl
 from recsys.data.interactions import Interactions
 from recsys.errors import ShapeError
 from recsys.evaluation.truth import Truth
-from recsys.schema import BoolArray, DoubleArray, Instant, IntArray, LongArray
+from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
 
 USER = "user_idx"
 """The column of every per-user frame that is no metric."""
+
+_LISTS = 1024
+"""Lists whose vectors are looked at together."""
 
 
 def per_user(
@@ -150,6 +155,38 @@ def _novelty(recommended: IntArray, information: DoubleArray) -> DoubleArray:
     total = np.where(filled, information[recommended], 0.0).sum(1)
     with np.errstate(invalid="ignore"):
         return np.asarray(total / filled.sum(1), np.float64)
+
+
+def intra_list_distance(
+    recommended: IntArray, user_idx: IntArray, *, vectors: FloatArray, lengths: tuple[int, ...]
+) -> pl.DataFrame:
+    """How different the items of each list are.
+
+    Args:
+        recommended: int32 (n, k), best first, -1 where a list has nothing.
+        user_idx: int32 (n,), whose lists.
+        vectors: float32 (n_items, d), unit rows.
+        lengths: the lists are cut there.
+
+    Returns:
+        user_idx and one column "distance@k" for each length, null for a list of fewer than two items.
+    """
+    columns = {USER: pl.Series(user_idx, dtype=pl.Int32)}
+    for k in lengths:
+        blocks = [recommended[start : start + _LISTS, :k] for start in range(0, len(recommended), _LISTS)]
+        values = np.concatenate([np.zeros(0), *(_distance(block, vectors) for block in blocks)])
+        columns[f"distance@{k}"] = pl.Series(values, dtype=pl.Float64).fill_nan(None)
+    return pl.DataFrame(columns)
+
+
+def _distance(recommended: IntArray, vectors: FloatArray) -> DoubleArray:
+    """float64 (n,): the cosines of all pairs of a list are what the square of its sum has beside its own squares."""
+    filled = recommended >= 0
+    each = vectors[recommended] * filled[:, :, None]
+    total, n = each.sum(axis=1, dtype=np.float64), filled.sum(axis=1)
+    own = np.einsum("nkd,nkd->n", each, each, dtype=np.float64)
+    pairs = np.where(n > 1, n * (n - 1), np.nan)
+    return np.asarray(1 - ((total**2).sum(axis=1) - own) / pairs, np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,15 @@
 """Settings of the ranking room."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from recsys.data.config import Config
 from recsys.retrieval.config import RetrievalConfig
+
+MAX_RULES = 60
+"""Most boosts, caps and quotas together: each has a bit of 64 that tells what it moved."""
 
 
 class TreesConfig(Config):
@@ -90,12 +94,99 @@ class RankingConfig(Config):
         return self
 
 
+class BoostConfig(Config):
+    """Items that are to stand higher than their score, or lower."""
+
+    by: Literal["category", "brand", "tag"] = Field(description="What the items have in common.")
+    value: str = Field(description="Which category, brand or tag.")
+    add: FiniteFloat = Field(
+        description="Added to the score, in units of the distance between the scores of a user's first candidate and "
+        "of the one at rules.diversity.depth; below 0 lowers."
+    )
+
+
+class PinConfig(Config):
+    """An item at a fixed place of every list."""
+
+    item_id: str = Field(description="Which item.")
+    rank: int = Field(ge=1, description="Its place, from 1; lists that are shorter hold it at their end.")
+
+
+class CapConfig(Config):
+    """A limit to how much of a list is of one kind."""
+
+    by: Literal["category", "brand"] = Field(description="What must not repeat too often; items without one may.")
+    most: int = Field(ge=1, description="Items of one category or brand in a list, at most.")
+
+
+class QuotaConfig(Config):
+    """What a list holds at least, as far as the candidates allow."""
+
+    by: Literal["category", "brand", "tag", "cold"] = Field(
+        description="What the items have in common; cold: nobody has taken them or turned them down."
+    )
+    value: str = Field("", description="Which category, brand or tag; none for cold.")
+    least: int = Field(ge=1, description="Such items in a list, at least.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.by == "cold") == bool(self.value):
+            raise ValueError(f"expected a value with category, brand and tag, none with cold, got {self.value!r}")
+        return self
+
+
+class DiversityConfig(Config):
+    """How much a list is to be of different things, by the likeness of the items' texts."""
+
+    method: Literal["mmr", "dpp"] = Field(
+        "mmr", description="mmr: unlike the nearest item of the list; dpp: unlike all of them together."
+    )
+    strength: float = Field(0.0, ge=0, le=1, description="0 orders by score, 1 by difference alone.")
+    depth: int = Field(100, ge=1, description="Only a user's first candidates, so many, trade places for it.")
+
+
+class ExposureConfig(Config):
+    """A limit to how many lists show one item."""
+
+    share: float = Field(1.0, gt=0, le=1, description="Share of all lists that one item is in, at most; 1: no limit.")
+    length: int = Field(20, ge=1, description="Length of the lists it is kept in, in items; shorter ones keep it too.")
+    users: int = Field(1000, ge=1, description="Users whose lists set the items' prices, drawn at random.")
+    rounds: int = Field(200, ge=1, description="Prices rise at most so often.")
+
+
+class RulesConfig(Config):
+    """What else decides over a list: masks first, then boosts, pins, and diversity within caps and quotas."""
+
+    boosts: tuple[BoostConfig, ...] = Field((), description="Items that stand higher or lower than their score.")
+    pins: tuple[PinConfig, ...] = Field((), description="Items at fixed places, taken before or not, if available.")
+    caps: tuple[CapConfig, ...] = Field((), description="Most items of one kind in a list; may make it shorter.")
+    quotas: tuple[QuotaConfig, ...] = Field((), description="Least items of one kind in a list; caps go before.")
+    diversity: DiversityConfig = Field(default_factory=DiversityConfig, description="Lists of different things.")
+    exposure: ExposureConfig = Field(default_factory=ExposureConfig, description="No item in too many lists.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name, values in (("item", [p.item_id for p in self.pins]), ("rank", [p.rank for p in self.pins])):
+            twice = _first_twice(values)
+            if twice is not None:
+                raise ValueError(f"expected each {name} in one pin, got {twice!r} in two")
+        n = len(self.boosts) + len(self.caps) + len(self.quotas)
+        if n > MAX_RULES:
+            raise ValueError(f"expected at most {MAX_RULES} boosts, caps and quotas together, got {n}")
+        return self
+
+
+def _first_twice(values: Sequence[object]) -> object | None:
+    return next((value for n, value in enumerate(values) if value in values[:n]), None)
+
+
 class RecommenderConfig(Config):
     """What a recommender is assembled from, besides data."""
 
     target: Literal["all", "new"] = Field("all", description="all: anything; new: only items not taken before.")
     retrieval: RetrievalConfig = Field(default_factory=RetrievalConfig, description="Candidates.")
     ranking: RankingConfig = Field(default_factory=RankingConfig, description="Features and ranker.")
+    rules: RulesConfig = Field(default_factory=RulesConfig, description="What else decides over a list.")
     seed: int = Field(0, description="Seed of everything random.")
     threads: int = Field(1, ge=1, description="CPU threads of fits and predictions.")
 

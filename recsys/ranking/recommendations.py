@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from recsys.retrieval.candidates import SOURCES, WordArray
 from recsys.schema import FloatArray, IntArray, LongArray
+
+FlagArray = npt.NDArray[np.uint64]
+"""A bit for each rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class Recommendations:
         propensity: float32 (m,), 1 where no policy explores.
         sources: uint16 (m,), bit s is set where `source_names[s]` proposed the item.
         source_names: names of the bits.
+        rules: uint64 (m,), bit r is set where the rule that `rule_names[r]` tells of moved the item.
+        rule_names: what the bits mean, in plain words.
     """
 
     indptr: LongArray
@@ -32,7 +38,9 @@ class Recommendations:
     probability: FloatArray
     propensity: FloatArray
     sources: WordArray
+    rules: FlagArray
     source_names: tuple[str, ...] = SOURCES
+    rule_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -50,4 +58,6 @@ class Recommendations:
             probability=np.concatenate([np.zeros(0, np.float32), *(p.probability for p in parts)]),
             propensity=np.concatenate([np.zeros(0, np.float32), *(p.propensity for p in parts)]),
             sources=np.concatenate([np.zeros(0, np.uint16), *(p.sources for p in parts)]),
+            rules=np.concatenate([np.zeros(0, np.uint64), *(p.rules for p in parts)]),
+            rule_names=parts[0].rule_names if parts else (),
         )

@@ -14,6 +14,7 @@ from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.feature_list import feature_table
 from recsys.ranking.features import FeatureTable
 from recsys.ranking.pairs import Pairs
+from recsys.ranking.rulebook import Rulebook
 from recsys.ranking.rules import available, permitted, unseen
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates, Retriever
@@ -32,6 +33,7 @@ class Snapshot:
         vectors: their text vectors.
         retriever: the sources of candidates.
         items: counters of the items.
+        rules: what else decides over a list; no row of a ranker knows of it.
         config: target and settings.
     """
 
@@ -39,6 +41,7 @@ class Snapshot:
     vectors: ItemVectors
     retriever: Retriever
     items: ItemState
+    rules: Rulebook
     config: RecommenderConfig
 
     @classmethod
@@ -65,7 +68,8 @@ class Snapshot:
         retriever = Retriever.of(
             vectors.vectors, interest=interest, behaviour=behaviour, known=items.known, config=config.retrieval
         )
-        return cls(catalog=catalog, vectors=vectors, retriever=retriever, items=items, config=config)
+        rules = Rulebook.of(config.rules, catalog=catalog, items=items)
+        return cls(catalog=catalog, vectors=vectors, retriever=retriever, items=items, rules=rules, config=config)
 
     def reread(self, vectors: ItemVectors, interest: InterestModel) -> "Snapshot":
         """The same with items and users read by another encoder; nothing behavioural is fitted anew.
@@ -90,7 +94,8 @@ class Snapshot:
             interactions: as for `ItemState.advance`: what happened since, and the earlier events of its users.
             as_of: the instant.
         """
-        return replace(self, items=self.items.advance(self.catalog, interactions, as_of=as_of))
+        items = self.items.advance(self.catalog, interactions, as_of=as_of)
+        return replace(self, items=items, rules=self.rules.renewed(catalog=self.catalog, items=items))
 
     def put(self, items: pl.DataFrame, vectors: FloatArray, *, text_chars: int) -> "Snapshot":
         """With some items added to the catalogue, or replaced in it; what users did is left as it is.
@@ -114,7 +119,8 @@ class Snapshot:
         state = self.items.put(catalog)
         known = np.pad(self.items.known, (0, len(catalog) - len(self.items)))  # what is new shifts no statistic
         retriever = self.retriever.put(grown.vectors, put, known=known)
-        return replace(self, catalog=catalog, vectors=grown, retriever=retriever, items=state)
+        rules = self.rules.renewed(catalog=catalog, items=state)
+        return replace(self, catalog=catalog, vectors=grown, retriever=retriever, items=state, rules=rules)
 
     def allowed(
         self, histories: Histories, *, as_of: Instant, mask: BoolArray | None = None, exclude_seen: bool | None = None
@@ -135,6 +141,21 @@ class Snapshot:
         masks = [available(self.catalog, as_of=as_of), mask, fresh]
         return permitted(len(histories), len(self.items), masks)
 
+    def pinned(
+        self, histories: Histories, *, as_of: Instant, mask: BoolArray | None = None, exclude_seen: bool | None = None
+    ) -> BoolArray | None:
+        """(n, n_items) pinned items that may stand in each user's list; None where nothing is pinned.
+
+        A pin obeys availability and `mask`. Whether the user took the item before matters only where `exclude_seen` is
+        True: a request that says so is obeyed, a target of "new" is not, since a pin is the shop's own choice.
+        """
+        if not self.rules.pins:
+            return None
+        may = self.allowed(histories, as_of=as_of, mask=mask, exclude_seen=bool(exclude_seen))
+        some = np.zeros(len(self.items), np.bool_)
+        some[list(self.rules.pins.values())] = True
+        return may & some
+
     def features(self, histories: Histories, candidates: Candidates, *, as_of: Instant) -> FeatureTable:
         """What a ranker may read about these candidates of a block of users."""
         interest = self.retriever.interest.interest(candidates.scores[:, -1])
@@ -149,7 +170,7 @@ class Snapshot:
     def save(self, directory: Path) -> None:
         """Write each part into a directory of its own below an existing one."""
         parts = (("catalog", self.catalog), ("vectors", self.vectors), ("retriever", self.retriever))
-        for name, part in (*parts, ("items", self.items)):
+        for name, part in (*parts, ("items", self.items), ("rules", self.rules)):
             (directory / name).mkdir()
             part.save(directory / name)
         write_json(directory / "snapshot.json", self.config.model_dump(mode="json"))
@@ -165,10 +186,13 @@ class Snapshot:
         catalog = Catalog.load(directory / "catalog")
         vectors = ItemVectors.load(directory / "vectors")
         vectors.check(catalog)
+        items = ItemState.load(directory / "items")
+        config = RecommenderConfig.model_validate(read_json(directory / "snapshot.json"))
         return cls(
             catalog=catalog,
             vectors=vectors,
             retriever=Retriever.load(directory / "retriever", vectors.vectors),
-            items=ItemState.load(directory / "items"),
-            config=RecommenderConfig.model_validate(read_json(directory / "snapshot.json")),
+            items=items,
+            rules=Rulebook.load(directory / "rules", config=config.rules, catalog=catalog, items=items),
+            config=config,
         )

@@ -132,20 +132,23 @@ class Retriever:
         """How many items each of `SOURCES` proposes."""
         return tuple(getattr(self.config, name) for name in SOURCES)
 
-    def retrieve(self, histories: Histories, *, as_of: Instant, allowed: BoolArray) -> Candidates:
+    def retrieve(
+        self, histories: Histories, *, as_of: Instant, allowed: BoolArray, besides: BoolArray | None = None
+    ) -> Candidates:
         """What the sources propose for each user.
 
         Args:
             histories: events before `as_of`.
             as_of: the instant ages are measured at.
             allowed: bool (n, n_items), items that may be proposed.
+            besides: bool (n, n_items), items that are candidates whether proposed or not; none if None.
 
         Returns:
             A user's candidates, ascending by item; they do not depend on the other users. A source proposes only items
             it knows something about (score > 0), so a row may be short or empty.
         """
         found = self._ask(histories, as_of, allowed)
-        rows, columns = np.nonzero(found.proposed)
+        rows, columns = np.nonzero(found.proposed if besides is None else (found.proposed > 0) | besides)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))]).astype(np.int64)
         return self._pairs(found, indptr, columns.astype(np.int32))
 

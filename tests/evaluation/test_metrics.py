@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import ShapeError
-from recsys.evaluation.metrics import Exposure, candidate_recall, padded, per_user, self_information
+from recsys.evaluation.metrics import (
+    Exposure,
+    candidate_recall,
+    intra_list_distance,
+    padded,
+    per_user,
+    self_information,
+)
 from recsys.evaluation.truth import Truth
 
 N_ITEMS = 40
@@ -182,6 +189,37 @@ def test_novelty_is_mean_self_information(make_log):
     lists = np.array([[0, 1, 2], [1, -1, -1], [-1, -1, -1]], np.int32)
     got = per_user(lists, truth_of([[1], [1], [1]]), lengths=(2,), information=information)
     assert got["novelty@2"].to_list() == [(0 + 1) / 2, 1.0, None]
+
+
+def test_intra_list_distance_by_hand():
+    vectors = np.array([[1, 0], [0, 1], [-1, 0], [1, 0]], np.float32)
+    lists = np.array([[0, 1, 2], [0, 3, -1], [1, -1, -1], [-1, -1, -1]], np.int32)
+    got = intra_list_distance(lists, np.array([7, 8, 9, 10], np.int32), vectors=vectors, lengths=(2, 3))
+    assert got["user_idx"].to_list() == [7, 8, 9, 10]
+    assert got["distance@2"].to_list() == [1 - 0, 1 - 1, None, None]
+    assert got["distance@3"].to_list() == [pytest.approx((1 + 2 + 1) / 3), 0, None, None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), st.integers(0, 1000))
+def test_intra_list_distance_is_the_mean_over_pairs(world, seed):
+    recommended, _ = world
+    vectors = np.random.default_rng(seed).normal(size=(N_ITEMS, 5))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    got = intra_list_distance(recommended, np.arange(len(recommended)), vectors=vectors, lengths=(7,))["distance@7"]
+    for row, value in zip(recommended, got, strict=True):
+        items = [i for i in row[:7] if i >= 0]
+        pairs = [1 - float(vectors[i] @ vectors[j]) for n, i in enumerate(items) for j in items[:n]]
+        assert value == (pytest.approx(sum(pairs) / len(pairs), abs=1e-5) if pairs else None)
+
+
+def test_intra_list_distance_of_many_lists_and_of_none():
+    vectors = np.eye(3, dtype=np.float32)
+    many = np.tile(np.array([[0, 1], [2, 2]], np.int32), (1500, 1))
+    got = intra_list_distance(many, np.arange(3000), vectors=vectors, lengths=(2,))
+    assert got["distance@2"].to_list() == [1.0, 0.0] * 1500
+    nobody = intra_list_distance(many[:0], np.zeros(0, np.int32), vectors=vectors, lengths=(2,))
+    assert nobody.schema == {"user_idx": pl.Int32, "distance@2": pl.Float64}
 
 
 def test_exposure_by_hand():

@@ -1,10 +1,12 @@
 import polars as pl
 import pytest
+from fastapi.testclient import TestClient
 
 from pipelines import batch
 from recsys.artifacts import verify
 from recsys.bundle import Bundle
 from recsys.errors import ArtifactError, UsageError
+from serving.app import create_app
 
 
 def test_every_known_user_gets_a_list_and_the_manifest_names_the_bundle(bundle_root, tmp_path):
@@ -28,6 +30,20 @@ def test_the_lists_do_not_depend_on_who_else_is_asked_for_and_repeat(bundle_root
     assert found["user_id"].unique(maintain_order=True).to_list() == [*some, "stranger"]
     same = everybody.filter(pl.col("user_id").is_in(some))
     assert found.filter(pl.col("user_id") != "stranger").equals(same)
+
+
+def test_lists_with_rules_are_those_of_the_endpoint(ruled_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "BLOCK", 7)
+    batch.recommend(bundle=ruled_root / "current", out=tmp_path / "lists", users=None, k=20)
+    lists = pl.read_parquet(tmp_path / "lists" / "*.parquet")
+    with TestClient(create_app(ruled_root, clock=lambda end: end)) as client:
+        for user in lists["user_id"].unique():
+            own = lists.filter(pl.col("user_id") == user)
+            items = client.post("/v1/recommend", json={"user_id": user}).json()["items"]
+            assert [item["item_id"] for item in items] == own["item_id"].to_list()
+            assert [item.get("rules", []) for item in items] == own["rules"].to_list()
+            assert [item["score"] for item in items] == pytest.approx(own["score"].to_list(), abs=1e-5)
+    assert lists["rules"].list.len().max() > 1
 
 
 def test_an_earlier_result_is_replaced_but_never_anything_else(bundle_root, tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from pipelines import lists
@@ -12,7 +14,9 @@ FOUND = Recommendations(
     probability=np.array([0.25, np.nan, 0.125], np.float32),
     propensity=np.ones(3, np.float32),
     sources=np.array([0b001, 0b101, 0b010], np.uint16),
+    rules=np.array([0b10, 0b11, 0], np.uint64),
     source_names=("cosine", "ease", "text"),
+    rule_names=("pinned", "boosted: brand x"),
 )
 ITEMS = Vocabulary.ordered(["a", "b", "c"])
 
@@ -27,6 +31,14 @@ def test_a_table_has_a_row_for_each_item_ranked_from_one():
     types = {"rank": "Int32", "score": "Float32", "interest": "Float32", "probability": "Float32"}
     assert {name: str(table[name].dtype) for name in types} == types
     assert table["probability"].to_list() == [0.25, None, 0.125]
+    assert table["rules"].to_list() == [["boosted: brand x"], ["pinned", "boosted: brand x"], []]
+
+
+def test_without_rules_and_without_rows_a_table_has_the_same_columns():
+    plain = lists.table(replace(FOUND, rule_names=(), rules=np.zeros(3, np.uint64)), ["u", "v", "w"], ITEMS)
+    assert plain["rules"].to_list() == [[], [], []]
+    nothing = lists.table(Recommendations.concat([]), [], ITEMS)
+    assert nothing.schema == plain.schema == lists.table(FOUND, ["u", "v", "w"], ITEMS).schema
 
 
 def test_a_matrix_picks_users_cuts_and_pads():

@@ -17,6 +17,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError
 from recsys.evaluation.gate import Gate
+from recsys.ranking.config import CapConfig, RulesConfig
 from recsys.retrieval.traits import Trait
 from tests.pipelines.small_run import opened, refused, stages
 
@@ -81,6 +82,17 @@ def test_it_has_its_own_settings_but_the_runs_task_and_state_as_of_ranker_end(bu
     assert found.ranker is bundle.recommender.ranker
     config = found.snapshot.config
     assert (config.target, config.seed) == ("new", bundle.recommender.snapshot.config.seed)
+
+
+def test_the_same_models_with_other_rules_are_another(released):
+    found = Published.of(released / "bundles")
+    same = {name: found.manifest.parents[name] for name in ("student", "ranker")}
+    capped = RulesConfig(caps=(CapConfig(by="brand", most=3),))
+    assert found.is_of(same, RulesConfig())
+    assert not found.is_of(same, capped)
+    assert not found.is_of(same | {"ranker": "another"}, RulesConfig())
+    older = replace(found, manifest=replace(found.manifest, config={}))
+    assert older.is_of(same, RulesConfig())
 
 
 def resign(path, **verdict):

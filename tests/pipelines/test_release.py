@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import polars as pl
 import pytest
 
 from pipelines import costs
@@ -25,7 +26,19 @@ from recsys.ranking.ranker import Ranker
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.onnx import OnnxEncoder
-from tests.pipelines.small_run import contents, noise, opened, put, put_student, put_teacher, refusals, refused, stages
+from tests.pipelines.small_run import (
+    LENIENT,
+    contents,
+    noise,
+    opened,
+    put,
+    put_student,
+    put_teacher,
+    refusals,
+    refused,
+    resettled,
+    stages,
+)
 
 
 def test_the_first_release_keeps_its_table(released):
@@ -64,6 +77,26 @@ def test_the_same_models_are_not_compared_with_themselves(run):
     notes = [check.note for check in Gate.load(run / "gate").checks]
     assert "the same student and ranker" in notes
     assert len([p for p in (run / "bundles").iterdir() if not p.is_symlink()]) == 2
+
+
+def test_other_rules_redo_evaluation_and_release_beside_the_published_lists(run, capsys):
+    rules = {"caps": [{"by": "category", "most": 2}], "pins": [{"item_id": "gone", "rank": 1}]}
+    there = RunDirectory.open(run)
+    stale = resettled(run, gate=LENIENT | {"slower": 1e8}, rules=rules)
+    for name, kept in {"embed": True, "train_ranker": True, "evaluate": False, "release": False}.items():
+        assert there.is_made(named(name, there.settings))
+        assert stale.is_made(named(name, stale.settings)) == kept
+    stages(run, "evaluate", "release")
+    assert "warning: rules.pins: the catalogue has no item 'gone'" in capsys.readouterr().err
+    checks = Gate.load(run / "gate").checks
+    assert "the same student and ranker" not in [check.note for check in checks]
+    whole = next(c for c in checks if (c.what, c.against) == ("nDCG@10, whole pipeline", "published bundle"))
+    assert whole.candidate < whole.reference
+    made = Bundle.load(run / "bundles" / "current")
+    assert made.recommender.snapshot.config.rules == stale.settings.rules
+    lists = pl.read_parquet(run / "evaluation" / "recommendations" / "*.parquet")
+    items = Catalog.load(run / "catalog").items.select("item_id", "category")
+    assert lists.join(items, on="item_id").group_by("user_id", "category").len()["len"].max() == 2
 
 
 def test_the_report_shows_the_gate_of_this_evaluation(run):

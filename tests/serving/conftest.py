@@ -23,3 +23,15 @@ def client(bundle_root: Path) -> Iterator[TestClient]:
     """The app with a clock that stands an hour after the end of the log."""
     with TestClient(create_app(bundle_root, clock=lambda end: end + HOUR), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def ruled_bundle(ruled_root: Path) -> Bundle:
+    return Bundle.load(ruled_root / CURRENT)
+
+
+@pytest.fixture(scope="module")
+def ruled_client(ruled_root: Path) -> Iterator[TestClient]:
+    """The same app over the bundle with rules."""
+    with TestClient(create_app(ruled_root, clock=lambda end: end + HOUR), raise_server_exceptions=False) as client:
+        yield client

@@ -35,7 +35,13 @@ def same(answer: Answer, bundle: Bundle, found: Recommendations, part: slice) ->
     np.testing.assert_allclose([i.probability for i in answer.items], found.probability[part], atol=1e-5, rtol=0)
 
 
-def test_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None:
+def told(found: Recommendations) -> list[list[str]]:
+    return [[name for bit, name in enumerate(found.rule_names) if int(bits) >> bit & 1] for bits in found.rules]
+
+
+@pytest.mark.parametrize("kind", ["", "ruled_"])
+def test_batch_is_single_is_endpoint(request: pytest.FixtureRequest, kind: str) -> None:
+    client, bundle = (request.getfixturevalue(kind + name) for name in ("client", "bundle"))
     as_of = bundle.end + HOUR
     users = [*bundle.users.ids, "a newcomer"]
     batch = bundle.recommender.recommend(bundle.histories(users), k=20, as_of=as_of)
@@ -45,12 +51,16 @@ def test_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None
         np.testing.assert_array_equal(single.item_idx, batch.item_idx[part])
         np.testing.assert_array_equal(single.score, batch.score[part])
         np.testing.assert_array_equal(single.probability, batch.probability[part])
+        np.testing.assert_array_equal(single.rules, batch.rules[part])
         got = answer(client, "/v1/recommend", user_id=user)
+        assert [i.rules or [] for i in got.items] == told(single)
         assert int(got.as_of.timestamp() * 1e6 + 0.5) == as_of
         same(got, bundle, batch, part)
 
 
-def test_rank_batch_is_single_is_endpoint(client: TestClient, bundle: Bundle) -> None:
+@pytest.mark.parametrize("kind", ["", "ruled_"])
+def test_rank_batch_is_single_is_endpoint(request: pytest.FixtureRequest, kind: str) -> None:
+    client, bundle = (request.getfixturevalue(kind + name) for name in ("client", "bundle"))
     as_of = bundle.end + HOUR
     given = np.arange(0, len(bundle.catalog), 2, dtype=np.int32)[::-1]
     item_ids = bundle.catalog.vocabulary.decode(given)
@@ -103,6 +113,26 @@ def test_an_unknown_user_and_an_empty_history_get_the_newcomers_list(client: Tes
     unknown = answer(client, "/v1/recommend", user_id="nobody has this id").items
     assert unknown == answer(client, "/v1/recommend", history=[]).items
     assert len(unknown) == 20
+
+
+def test_rules_are_told_in_words_and_only_where_there_are_any(client: TestClient, ruled_client: TestClient) -> None:
+    plain = client.post("/v1/recommend", json={"user_id": "u00001"}).json()["items"]
+    assert not any("rules" in item for item in plain)
+    items = ruled_client.post("/v1/recommend", json={"user_id": "u00001"}).json()["items"]
+    assert (items[1]["item_id"], items[1]["rules"][0]) == ("i00005", "pinned")
+    words = {word for item in items for word in item.get("rules", [])}
+    assert {"pinned", "boosted: tag red"} <= words
+    assert any("rules" not in item for item in items)
+    assert all(item["propensity"] == 1 for item in items)
+    everything = [f"i{n:05d}" for n in range(48)]
+    ranked = ruled_client.post("/v1/rank", json={"user_id": "u00001", "item_ids": everything}).json()["items"]
+    assert sorted(item["item_id"] for item in ranked) == everything
+    assert ranked[-1]["rules"][-1] == "over the cap: brand"
+
+
+def test_a_pin_obeys_the_filters_of_a_request(ruled_client: TestClient) -> None:
+    body = {"user_id": "u00001", "filters": {"item_ids": {"deny": ["i00005"]}}}
+    assert "i00005" not in [i.item_id for i in answer(ruled_client, "/v1/recommend", **body).items]
 
 
 def test_unknown_items_are_listed_and_the_rest_is_ranked(client: TestClient) -> None:

@@ -38,7 +38,7 @@ QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", 
         ),
         (
             RankedItem,
-            {"item_id", "rank", "score", "interest", "probability", "propensity", "sources", "explanation"},
+            {"item_id", "rank", "score", "interest", "probability", "propensity", "sources", "rules", "explanation"},
         ),
         (Explanation, {"base", "contributions", "reasons", "because"}),
         (Reason, {"group", "text", "share"}),

@@ -1,0 +1,103 @@
+"""From scored candidates to lists, by the shop's rules in a fixed order.
+
+1. masks have left out what may not be shown (`rules.py`), before anything was scored;
+2. boosts are added to the score and prices of exposure taken off, in units of the spread of the user's scores;
+3. pins take their places;
+4. the other places are filled from the first on, each by the item with the highest value less redundancy that no cap
+   shuts out; as soon as quotas need all the places left, only by items that they ask for.
+
+A list depends on its user's candidates alone, whoever else is asked for.
+"""
+
+import numpy as np
+
+from recsys.ranking.config import DiversityConfig
+from recsys.ranking.diversity import Pool
+from recsys.ranking.draft import Draft
+from recsys.ranking.recommendations import FlagArray, Recommendations
+from recsys.ranking.rulebook import PINNED, Rulebook
+from recsys.ranking.scored import Scored
+from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
+
+
+def select(found: Scored, rules: Rulebook, vectors: FloatArray, *, k: int | None) -> Recommendations:
+    """Each user's list.
+
+    Args:
+        found: the candidates.
+        rules: of the same catalogue.
+        vectors: float32 (n_items, d), unit rows; items are alike as these are.
+        k: length of a list; None orders all candidates: those over a cap come last, quotas ask for nothing.
+    """
+    if rules.idle:
+        place = np.arange(len(found.item_idx)) - found.indptr[found.rows]
+        entries = np.arange(len(place)) if k is None else np.flatnonzero(place < k)
+        return found.picked(entries, np.zeros(len(entries), np.uint64), ())
+    lists = [
+        _list(found, slice(int(start), int(end)), rules, vectors, k)
+        for start, end in zip(found.indptr[:-1], found.indptr[1:], strict=True)
+    ]
+    return found.picked(
+        np.concatenate([np.zeros(0, np.int64), *(entries for entries, _ in lists)]),
+        np.concatenate([np.zeros(0, np.uint64), *(flags for _, flags in lists)]),
+        rules.names,
+    )
+
+
+def relevance(score: FloatArray, depth: int) -> DoubleArray:
+    """float64 (m,): 1 for the best score and 0 for the one at `depth`, or the last; linear between and beyond.
+
+    All 0 where these two are equal. It says the same of any scale of scores.
+
+    Args:
+        score: float32 (m,), falling.
+        depth: from 1.
+
+    >>> relevance(np.array([9, 7, 5, 4], np.float32), 3).tolist()
+    [1.0, 0.5, 0.0, -0.25]
+    """
+    if len(score) == 0:
+        return np.zeros(0)
+    best, last = float(score[0]), float(score[min(depth, len(score)) - 1])
+    return np.zeros(len(score)) if best == last else (score.astype(np.float64) - last) / (best - last)
+
+
+def _list(
+    found: Scored, row: slice, rules: Rulebook, vectors: FloatArray, k: int | None
+) -> tuple[LongArray, FlagArray]:
+    """Entries of one user, best first, and what moved each."""
+    diversity = rules.config.diversity
+    value = relevance(found.score[row], diversity.depth) + rules.lift(found.item_idx[row])
+    order = np.argsort(-value, kind="stable")
+    items, value, proposed = found.item_idx[row][order], value[order], found.sources[row][order] > 0
+    pins = _pins(items, found.pinnable[row][order], rules, k)
+    draft = Draft.of(items, rules, may=np.ones(len(items), np.bool_) if k is None else proposed, whole=k is None)
+    pool = _pool(items, value, list(pins.values()), diversity, vectors)
+    for entry in pins.values():
+        draft.take(entry)
+        pool.add(entry)
+    picks = draft.filled((len(items) if k is None else k) - len(pins), pool)
+    for rank, entry in sorted(pins.items()):
+        picks.insert(rank - 1, (entry, PINNED))
+    if k is None:
+        last = np.setdiff1d(np.arange(len(items)), [entry for entry, _ in picks])
+        picks += [(int(entry), int(draft.over[entry])) for entry in last]
+    entries = np.array([entry for entry, _ in picks], np.int64)
+    flags = np.array([flag for _, flag in picks], np.uint64) | rules.flags(items[entries])
+    return row.start + order[entries], flags
+
+
+def _pins(items: IntArray, pinnable: BoolArray, rules: Rulebook, k: int | None) -> dict[int, int]:
+    """Rank → entry, of the pinned items that are there and stand within the list."""
+    entry_of = {int(items[entry]): int(entry) for entry in np.flatnonzero(pinnable)}
+    wanted = ((rank, entry_of.get(item)) for rank, item in rules.pins.items() if k is None or rank <= k)
+    return {rank: entry for rank, entry in wanted if entry is not None}
+
+
+def _pool(
+    items: IntArray, value: DoubleArray, pins: list[int], diversity: DiversityConfig, vectors: FloatArray
+) -> Pool:
+    """The first candidates and the pinned ones; none where the order is by value alone."""
+    depth = min(diversity.depth, len(items)) if diversity.strength > 0 else 0
+    entries = np.union1d(np.arange(depth), pins if depth else []).astype(np.int64)
+    return Pool.of(entries, value[entries], vectors[items[entries]], diversity)

@@ -1,0 +1,49 @@
+"""All that lists are chosen from."""
+
+import numpy as np
+
+from recsys.ranking.scored import Scored
+from recsys.retrieval.candidates import SOURCES, Candidates
+from tests.ranking.stock import scored
+
+
+def test_candidates_are_put_in_order_of_score_and_of_equal_ones_the_lower_item_first():
+    candidates = Candidates(
+        indptr=np.array([0, 3, 5]),
+        item_idx=np.array([2, 5, 7, 1, 5], np.int32),
+        sources=np.array([1, 2, 4, 8, 16], np.uint16),
+        scores=np.zeros((5, len(SOURCES)), np.float32),
+        best=np.zeros((2, len(SOURCES), 1), np.float32),
+    )
+    pinned = np.zeros((2, 8), np.bool_)
+    pinned[0, 7] = pinned[1, 2] = True
+    found = Scored.of(
+        candidates,
+        score=np.array([1, 1, 3, 0, 9], np.float32),
+        interest=np.array([0.1, 0.2, 0.3, 0.4, 0.5], np.float32),
+        pinned=pinned,
+    )
+    assert found.item_idx.tolist() == [7, 2, 5, 5, 1]
+    assert found.score.tolist() == [3, 1, 1, 9, 0]
+    assert found.sources.tolist() == [4, 1, 2, 16, 8]
+    assert found.interest.tolist() == np.array([0.3, 0.1, 0.2, 0.5, 0.4], np.float32).tolist()
+    assert found.pinnable.tolist() == [True, False, False, False, False]
+    none = Scored.of(candidates, score=found.score, interest=found.interest, pinned=None)
+    assert not none.pinnable.any()
+
+
+def test_entries_become_lists():
+    found = scored([(0, 3), (1, 2)], [], [(2, 5), (0, 1)])
+    lists = found.picked(np.array([1, 0, 2]), np.array([4, 0, 1], np.uint64), ("a", "b", "c"))
+    assert lists.indptr.tolist() == [0, 2, 2, 3]
+    assert lists.item_idx.tolist() == [1, 0, 2]
+    assert lists.score.tolist() == [2, 3, 5]
+    assert (lists.rules.tolist(), lists.rule_names) == ([4, 0, 1], ("a", "b", "c"))
+    assert lists.propensity.tolist() == [1, 1, 1]
+
+
+def test_rows_are_joined():
+    joined = Scored.concat([scored([(0, 3)], []), scored([(1, 2), (4, 1)])])
+    assert joined.indptr.tolist() == [0, 1, 1, 3]
+    assert joined.item_idx.tolist() == [0, 1, 4]
+    assert len(joined) == 3
