@@ -100,8 +100,9 @@ def test_every_kind_of_ranker_ranks_alike_alone_together_and_loaded(
         alone = loaded.recommend(one, k=20, as_of=as_of)
         items = np.sort(alone.item_idx)
         assert row(alone, 0) == row(together, user) == row(made.rank(one, [items], as_of=as_of), 0)
-        reasons = loaded.contributions(one, [alone.item_idx], as_of=as_of)
-        assert reasons.sum(axis=1) == pytest.approx(alone.score, abs=1e-5)
+        reasons = loaded.explain(one, alone.item_idx, as_of=as_of)
+        told = [why.base + sum(why.contributions.values()) for why in reasons]
+        assert told == pytest.approx(alone.score, abs=1e-5)
 
 
 def test_ranking_the_recommended_items_gives_the_same_list(recommender: Recommender, histories: Histories) -> None:

@@ -41,6 +41,7 @@ def state_of(catalog: Catalog, taken: Sequence[int] = ()) -> ItemState:
             "value": [None] * len(taken),
             "weight": [1.0] * len(taken),
             "until": [None] * len(taken),
+            "position": [None] * len(taken),
         },
         schema=COLUMNS,
     )

@@ -95,7 +95,7 @@ def test_a_told_history_is_read_like_a_log() -> None:
     rows = pl.DataFrame([e.model_dump() for e in events], schema_overrides={"timestamp": UTC_US})
     log = CleanLog(
         items=pl.DataFrame({"item_id": ITEMS.ids}),
-        events=rows.with_columns(user_id=pl.lit("u")),
+        events=rows.with_columns(user_id=pl.lit("u"), position=pl.lit(None, pl.Int32)),
         rejects=pl.DataFrame(),
         rows={},
         filtered={},
