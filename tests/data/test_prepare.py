@@ -45,8 +45,8 @@ def test_rows_become_indices_codes_and_microseconds() -> None:
     assert got.users.ids == ("u", "v")
     assert got.n_items == 3
     assert got.events.rows() == [
-        (0, 0, EVENT_CODES["purchase"], day(1.5), 9.0, 1.0, None),
-        (1, 1, EVENT_CODES["click"], day(2), None, pytest.approx(0.3), None),
+        (0, 0, EVENT_CODES["purchase"], day(1.5), 9.0, 1.0, None, None),
+        (1, 1, EVENT_CODES["click"], day(2), None, pytest.approx(0.3), None, None),
     ]
 
 

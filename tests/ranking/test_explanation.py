@@ -34,7 +34,7 @@ def test_groups_and_base_add_up_to_the_score(name, shop, request):
         allowed = recommender.snapshot.allowed(history, as_of=as_of)
         scored = recommender.retriever.score(history, [found.item_idx], as_of=as_of, allowed=allowed)
         table = recommender.features(history, scored, as_of=as_of)
-        exact = recommender.ranker.trees.booster.predict(table.values)
+        exact = recommender.ranker.model.booster.predict(table.values)
         for raw, each in zip(exact, why, strict=True):
             assert each.base + sum(each.groups.values()) == pytest.approx(raw, abs=1e-6)
             for group, total in each.groups.items():

@@ -21,14 +21,16 @@ def test_candidates_are_put_in_order_of_score_and_of_equal_ones_the_lower_item_f
         candidates,
         score=np.array([1, 1, 3, 0, 9], np.float32),
         interest=np.array([0.1, 0.2, 0.3, 0.4, 0.5], np.float32),
+        probability=np.array([0.5, 0.4, 0.3, 0.2, 0.1], np.float32),
         pinned=pinned,
     )
     assert found.item_idx.tolist() == [7, 2, 5, 5, 1]
     assert found.score.tolist() == [3, 1, 1, 9, 0]
     assert found.sources.tolist() == [4, 1, 2, 16, 8]
     assert found.interest.tolist() == np.array([0.3, 0.1, 0.2, 0.5, 0.4], np.float32).tolist()
+    assert found.probability.tolist() == np.array([0.3, 0.5, 0.4, 0.1, 0.2], np.float32).tolist()
     assert found.pinnable.tolist() == [True, False, False, False, False]
-    none = Scored.of(candidates, score=found.score, interest=found.interest, pinned=None)
+    none = Scored.of(candidates, score=found.score, interest=found.interest, probability=found.probability, pinned=None)
     assert not none.pinnable.any()
 
 
