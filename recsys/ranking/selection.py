@@ -71,7 +71,10 @@ def _list(
     order = np.argsort(-value, kind="stable")
     items, value, proposed = found.item_idx[row][order], value[order], found.sources[row][order] > 0
     pins = _pins(items, found.pinnable[row][order], rules, k)
-    draft = Draft.of(items, rules, may=np.ones(len(items), np.bool_) if k is None else proposed, whole=k is None)
+    if k is None:
+        draft = Draft.of(items, rules, may=np.ones(len(items), np.bool_), quotas=())
+    else:
+        draft = Draft.of(items, rules, may=proposed, quotas=rules.config.quotas)
     pool = _pool(items, value, list(pins.values()), diversity, vectors)
     for entry in pins.values():
         draft.take(entry)
