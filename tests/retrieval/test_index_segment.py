@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval import index_segment
 from recsys.retrieval.index_plan import Plan
 from recsys.retrieval.index_segment import Hits, Segment
 from recsys.schema import BoolArray, FloatArray
@@ -85,6 +86,21 @@ def test_a_filter_at_random_costs_no_recall(built, name, share):
     assert allowed[hits.item_idx].all()
     usual = recall(built[name].search(QUERIES, 20, None), nearest(QUERIES, 20, np.ones(N, np.bool_)))
     assert recall(hits, nearest(QUERIES, 20, allowed)) > usual - 0.02
+
+
+@approximate
+@pytest.mark.parametrize("share", [0.9, 0.5])
+def test_a_filter_at_random_leaves_hardly_a_query_to_be_compared_with_all(built, name, share, monkeypatch):
+    allowed, compared = np.random.default_rng(4).random(N) < share, []
+
+    def counted(queries, vectors, among, k):
+        compared.extend(queries if among.ndim == 1 else ())
+        return nearest_of(queries, vectors, among, k)
+
+    nearest_of = index_segment._nearest
+    monkeypatch.setattr(index_segment, "_nearest", counted)
+    built[name].search(QUERIES, 10, allowed)
+    assert len(compared) <= 0.2 * len(QUERIES)
 
 
 @approximate
