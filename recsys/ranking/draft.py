@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.ranking.config import QuotaConfig
 from recsys.ranking.diversity import Pool
 from recsys.ranking.recommendations import FlagArray
 from recsys.ranking.rulebook import DIVERSE, Rulebook
@@ -36,16 +37,15 @@ class Draft:
     needs: list[int]
 
     @classmethod
-    def of(cls, items: IntArray, rules: Rulebook, *, may: BoolArray, whole: bool) -> "Draft":
+    def of(cls, items: IntArray, rules: Rulebook, *, may: BoolArray, quotas: tuple[QuotaConfig, ...]) -> "Draft":
         """An empty list.
 
         Args:
             items: int32 (m,), item_idx by falling value.
             rules: what is obeyed.
             may: bool (m,), entries that may be taken.
-            whole: whether the list will hold all entries; then no quota asks for anything.
+            quotas: those of the rules, or none.
         """
-        quotas = () if whole else rules.config.quotas
         return cls(
             rules=rules,
             open=may.copy(),

@@ -109,6 +109,9 @@ def test_rules_are_told_in_words_and_only_where_there_are_any(client: TestClient
     assert {"pinned", "boosted: tag red"} <= words
     assert any("rules" not in item for item in items)
     assert all(item["propensity"] == 1 for item in items)
+    for item in ruled_client.post("/v1/recommend", json={"user_id": "u00001", "explain": True}).json()["items"]:
+        why = item["explanation"]
+        assert why["base"] + sum(why["contributions"].values()) == pytest.approx(item["score"], abs=1e-5)
     everything = [f"i{n:05d}" for n in range(48)]
     ranked = ruled_client.post("/v1/rank", json={"user_id": "u00001", "item_ids": everything}).json()["items"]
     assert sorted(item["item_id"] for item in ranked) == everything
