@@ -44,21 +44,22 @@ def select(found: Scored, rules: Rulebook, vectors: FloatArray, *, k: int | None
     )
 
 
-def relevance(score: FloatArray, depth: int) -> DoubleArray:
+def relevance(score: FloatArray, yardstick: FloatArray, depth: int) -> DoubleArray:
     """float64 (m,): 1 for the best score and 0 for the one at `depth`, or the last; linear between and beyond.
 
     All 0 where these two are equal. It says the same of any scale of scores.
 
     Args:
-        score: float32 (m,), falling.
+        score: float32 (m,).
+        yardstick: float32 (n,), falling, the scores that best and last are of.
         depth: from 1.
 
-    >>> relevance(np.array([9, 7, 5, 4], np.float32), 3).tolist()
-    [1.0, 0.5, 0.0, -0.25]
+    >>> relevance(np.array([9, 8, 7, 4], np.float32), np.array([9, 7, 5, 4], np.float32), 3).tolist()
+    [1.0, 0.75, 0.5, -0.25]
     """
-    if len(score) == 0:
-        return np.zeros(0)
-    best, last = float(score[0]), float(score[min(depth, len(score)) - 1])
+    if len(yardstick) == 0:
+        return np.zeros(len(score))
+    best, last = float(yardstick[0]), float(yardstick[min(depth, len(yardstick)) - 1])
     return np.zeros(len(score)) if best == last else (score.astype(np.float64) - last) / (best - last)
 
 
@@ -66,15 +67,13 @@ def _list(
     found: Scored, row: slice, rules: Rulebook, vectors: FloatArray, k: int | None
 ) -> tuple[LongArray, FlagArray]:
     """Entries of one user, best first, and what moved each."""
-    diversity = rules.config.diversity
-    value = relevance(found.score[row], diversity.depth) + rules.lift(found.item_idx[row])
+    diversity, score = rules.config.diversity, found.score[row]
+    may = np.ones(len(score), np.bool_) if k is None else found.sources[row] > 0
+    value = relevance(score, score[may], diversity.depth) + rules.lift(found.item_idx[row])
     order = np.argsort(-value, kind="stable")
-    items, value, proposed = found.item_idx[row][order], value[order], found.sources[row][order] > 0
+    items, value = found.item_idx[row][order], value[order]
     pins = _pins(items, found.pinnable[row][order], rules, k)
-    if k is None:
-        draft = Draft.of(items, rules, may=np.ones(len(items), np.bool_), quotas=())
-    else:
-        draft = Draft.of(items, rules, may=proposed, quotas=rules.config.quotas)
+    draft = Draft.of(items, rules, may=may[order], quotas=() if k is None else rules.config.quotas)
     pool = _pool(items, value, list(pins.values()), diversity, vectors)
     for entry in pins.values():
         draft.take(entry)

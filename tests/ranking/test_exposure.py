@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 
 from recsys.ranking.exposure import limited
-from recsys.ranking.selection import relevance, select
+from recsys.ranking.selection import select
 from tests.ranking.stock import book, scored
 
 N_USERS, N_ITEMS, K = 40, 12, 4
@@ -14,12 +14,10 @@ N_USERS, N_ITEMS, K = 40, 12, 4
 def crowd(seed: int = 0):
     """Rows of (item, score), values (users, items): all like the first items most, each a little otherwise."""
     rng = np.random.default_rng(seed)
-    taste = np.linspace(3, 0, N_ITEMS) + rng.normal(scale=0.8, size=(N_USERS, N_ITEMS))
-    rows = [[(int(i), float(np.float32(user[i]))) for i in np.argsort(-user)] for user in taste]
-    values = np.zeros((N_USERS, N_ITEMS))
-    for user, row in enumerate(rows):
-        values[user, [i for i, _ in row]] = relevance(np.array([s for _, s in row], np.float32), 100)
-    return rows, values
+    taste = (np.linspace(3, 0, N_ITEMS) + rng.normal(scale=0.8, size=(N_USERS, N_ITEMS))).astype(np.float32)
+    rows = [[(int(i), float(user[i])) for i in np.argsort(-user)] for user in taste]
+    low, high = taste.min(axis=1, keepdims=True), taste.max(axis=1, keepdims=True)
+    return rows, (taste - low) / (high - low)
 
 
 def shares(lists) -> np.ndarray:

@@ -87,8 +87,18 @@ def test_lists_are_the_same_on_any_scale_of_scores(scores, scale, shift, strengt
 
 
 def test_relevance_of_one_and_of_none():
-    assert relevance(np.array([4], np.float32), 100).tolist() == [0.0]
-    assert relevance(np.zeros(0, np.float32), 100).tolist() == []
+    one, none = np.array([4], np.float32), np.zeros(0, np.float32)
+    assert relevance(one, one, 100).tolist() == [0.0]
+    assert relevance(one, none, 100).tolist() == [0.0]
+    assert relevance(none, none, 100).tolist() == []
+
+
+def test_an_item_that_is_there_for_its_pin_alone_does_not_stretch_the_spread():
+    rules = {"pins": [{"item_id": "i00", "rank": 4}], "boosts": [{"by": "category", "value": CUP, "add": 0.2}]}
+    row = [(0, 99.0), *FALLING[1:]]
+    # item 2 has 5 / 6 + .2 of the distance from 7 to 1, more than 1
+    for k in (3, 4):
+        assert listed(rules, [row], pinnable=[0], unasked=[0], k=k)[0][:3] == [2, 1, 3]
 
 
 def test_a_pin_stands_at_its_rank_and_the_others_around_it():
@@ -200,6 +210,8 @@ def test_all_given_items_come_back_those_over_a_cap_last_and_quotas_ask_for_noth
     items, names = listed(rules, k=None)
     assert items == [0, 2, 1, 3, 4]
     assert names == [[], [], *[["over the cap: category"]] * 3]
+    twice = [{"by": by, "value": CUP, "least": 2} for by in ("category", "brand")]
+    assert listed({"quotas": twice}, k=None, brands=[None, None, CUP, None, CUP])[0] == [0, 1, 2, 3, 4]
     pins = {"pins": [{"item_id": "i04", "rank": 2}]}
     assert listed(pins, k=None, pinnable=[4])[0] == [0, 4, 1, 2, 3]
     assert listed(pins, k=None)[0] == [0, 1, 2, 3, 4]
