@@ -10,7 +10,7 @@ from pipelines.stages import Stage
 from recsys.data.catalog import Catalog
 from recsys.ranking.feature_list import features
 from recsys.retrieval.embeddings import ItemVectors
-from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.index import RECALL_K, ItemIndex
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.retrieval.traits import Trait
 
@@ -21,6 +21,8 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     encoder = OnnxEncoder.load(opened.read("student"), threads=opened.settings.threads)
     vectors = replace(ItemVectors.of(catalog, encoder), traits=_traits(opened.settings.traits.heads, catalog))
     index = ItemIndex.build(vectors.vectors, opened.settings.retrieval.index)
+    if not index.plan.lossless:
+        err.print(f"  {index.plan.factory}: recall@{RECALL_K} {index.built_recall:.3f}", markup=False)
     with opened.make(stage) as out:
         vectors.save(out["vectors"])
         index.save(out["index"])

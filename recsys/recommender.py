@@ -1,10 +1,11 @@
 """Retrieve → features → rank → rules: one code path for one user or a million."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
@@ -19,7 +20,7 @@ from recsys.ranking.snapshot import Snapshot
 from recsys.retrieval.candidates import Candidates, Retriever
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray, Instant, IntArray
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray
 
 __all__ = ["Recommendations", "Recommender", "training_rows"]
 
@@ -77,6 +78,13 @@ class Recommender:
     def as_of(self) -> Instant:
         """The instant everything behavioural stands at."""
         return self.snapshot.items.as_of
+
+    def put(self, items: pl.DataFrame, vectors: FloatArray, *, text_chars: int) -> "Recommender":
+        """With some items added to the catalogue, or replaced in it: found by their text from now on.
+
+        Args, errors: as for `Snapshot.put`.
+        """
+        return replace(self, snapshot=self.snapshot.put(items, vectors, text_chars=text_chars))
 
     def recommend(
         self,

@@ -15,6 +15,7 @@ from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
 from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
 from recsys.ranking.ranker import Ranker, RankerTable
 from recsys.recommender import Recommendations, Recommender, training_rows
+from recsys.retrieval.candidates import SOURCES
 from recsys.retrieval.config import RetrievalConfig
 from recsys.schema import EVENT_CODES
 
@@ -219,3 +220,47 @@ def test_the_ablation_reads_no_text(recommender: Recommender, histories: Histori
     assert {"interest", "score_text", "score_text_neighbours", "like_last"} <= TEXT_FEATURES
     found = Recommender(snapshot=recommender.snapshot, ranker=blind).recommend(histories, k=5, as_of=recommender.as_of)
     assert np.diff(found.indptr).tolist() == [5] * len(histories)
+
+
+@pytest.fixture(scope="module")
+def grown(recommender: Recommender, toy_encoder: Path) -> Recommender:
+    """With a new item that reads like item 0, and item 1 replaced by one that reads like item 0."""
+    from recsys.retrieval.onnx import OnnxEncoder
+
+    text = recommender.catalog.texts[0]
+    rows = pl.DataFrame({"item_id": ["new", recommender.catalog.vocabulary.ids[1]], "title": [text, text]})
+    return recommender.put(rows, OnnxEncoder.load(toy_encoder).encode([text, text]), text_chars=600)
+
+
+def test_an_item_that_is_put_is_found_by_its_text(grown: Recommender, histories: Histories, shop: Any) -> None:
+    new = len(shop.catalog)
+    assert grown.catalog.vocabulary.encode(["new"]).tolist() == [new]
+    mine = shop.world.taste_of_user == shop.world.taste_of_item[0]
+    may = grown.snapshot.allowed(histories, as_of=grown.as_of)
+    candidates = grown.retriever.retrieve(histories, as_of=grown.as_of, allowed=may)
+    place = candidates.places()[candidates.item_idx == new, SOURCES.index("text")]
+    assert np.median(place[mine]) < 13 <= np.median(place[~mine])  # a taste has 12 of the 48 items
+    found = grown.recommend(histories, k=len(grown.catalog), as_of=grown.as_of)
+    bits = {found.sources[at] for at in np.flatnonzero(found.item_idx == new)}
+    names = {name for bit, name in enumerate(found.source_names) if any(b >> bit & 1 for b in bits)}
+    assert names == {"text", "text_neighbours"}
+
+
+def test_what_is_put_does_not_change_the_order_of_the_rest(
+    recommender: Recommender, grown: Recommender, histories: Histories
+) -> None:
+    """Item 1 changed its text, and with it the text neighbours of its own."""
+    rest = np.arange(len(grown.catalog)) < len(recommender.catalog)
+    rest[1] = False
+    before = recommender.recommend(histories, k=9, as_of=recommender.as_of, allowed=rest[:-1])
+    after = grown.recommend(histories, k=9, as_of=recommender.as_of, allowed=rest)
+    without = [1 not in histories.take([user]).item_idx for user in range(len(histories))]
+    assert sum(without) > 10
+    for user in np.flatnonzero(without):
+        assert row(before, user)[0] == row(after, user)[0]
+
+
+def test_vectors_of_another_width_or_number_are_refused(recommender: Recommender) -> None:
+    rows = pl.DataFrame({"item_id": ["new"]})
+    with pytest.raises(ShapeError, match=r"Expected vectors of shape \(1, \d+\) for 1 items, got \(1, 3\)"):
+        recommender.put(rows, np.ones((1, 3), np.float32), text_chars=600)

@@ -34,11 +34,25 @@ class Catalog:
     @classmethod
     def of(cls, items: pl.DataFrame, *, text_chars: int) -> "Catalog":
         """Build from validated rows with distinct, non-null item_id; missing columns become null."""
-        missing = [pl.lit(None, dtype=t).alias(c) for c, t in ITEM_COLUMNS.items() if c not in items.columns]
-        table = items.with_columns(missing).select(*ITEM_COLUMNS).sort("item_id")
-        table = table.with_columns(text=text_expression().str.slice(0, text_chars)).with_row_index("item_idx")
-        table = table.with_columns(pl.col("item_idx").cast(pl.Int32))
-        return cls._whole(table)
+        return cls._whole(_numbered(_read(items, text_chars).sort("item_id")))
+
+    def put(self, items: pl.DataFrame, *, text_chars: int) -> "Catalog":
+        """With some items added at the end, in the given order, or replaced where their item_id is known.
+
+        Every other item keeps its index. The digest is that of this catalogue and of what was put.
+
+        Args:
+            items: validated rows with distinct, non-null item_id; missing columns become null.
+            text_chars: as for `of`.
+        """
+        fresh = _read(items, text_chars)
+        known = self.vocabulary.encode(fresh["item_id"].to_list())
+        given = len(self) + np.arange(len(fresh))
+        rows = np.concatenate([np.arange(len(self)), given[known < 0]])
+        rows[known[known >= 0]] = given[known >= 0]
+        table = _numbered(pl.concat([self.items.drop("item_idx"), fresh])[rows])
+        told = digest_of([self.digest, fresh["item_id"].to_list(), fresh["text"].to_list()])
+        return Catalog(items=table, vocabulary=Vocabulary.ordered(table["item_id"].to_list()), digest=told)
 
     @classmethod
     def _whole(cls, table: pl.DataFrame) -> "Catalog":
@@ -81,6 +95,17 @@ class Catalog:
         """(n_items,) items with an event (`seen`) or a created_at before `as_of`."""
         created = (self.items["created_at"].dt.epoch("us") < as_of).fill_null(False).to_numpy()
         return np.asarray(seen | created)
+
+
+def _read(items: pl.DataFrame, text_chars: int) -> pl.DataFrame:
+    """All of `ITEM_COLUMNS`, and the text."""
+    missing = [pl.lit(None, dtype=t).alias(c) for c, t in ITEM_COLUMNS.items() if c not in items.columns]
+    table = items.with_columns(missing).select(*ITEM_COLUMNS)
+    return table.with_columns(text=text_expression().str.slice(0, text_chars))
+
+
+def _numbered(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_row_index("item_idx").with_columns(pl.col("item_idx").cast(pl.Int32))
 
 
 def text_expression() -> pl.Expr:

@@ -170,14 +170,10 @@ def _did(taken: Histories) -> dict[int, str]:
 def _brought(candidates: Candidates) -> list[str | None]:
     """(m,): the proposing source with the fewest items before the candidate, of equal ones the first of `SOURCES`."""
     never = np.iinfo(np.int64).max
-    places = np.array(
-        [
-            np.where((candidates.sources >> source & 1) > 0, candidates.places(source), never)
-            for source in range(len(SOURCES))
-        ]
-    )
-    best = places.argmin(axis=0)
+    proposed = (candidates.sources[:, None] >> np.arange(len(SOURCES)) & 1) > 0
+    places = np.where(proposed, candidates.places(), never)
+    best = places.argmin(axis=1)
     return [
         None if place == never else SOURCES[source]
-        for source, place in zip(best.tolist(), places.min(axis=0).tolist(), strict=True)
+        for source, place in zip(best.tolist(), places.min(axis=1).tolist(), strict=True)
     ]

@@ -31,6 +31,11 @@ def newly(pairs: Pairs, half_life: int) -> DoubleArray:
     return np.log(fresh(pairs, "firsts", half_life) + 0.01)
 
 
+def interval(pairs: Pairs) -> DoubleArray:
+    """Days between two takes of the item by one user, on average; NaN where nobody came back for it."""
+    return share(column(pairs, "spans"), column(pairs, "gaps"))
+
+
 ITEM_FEATURES = (
     *(
         Feature(name=f"item_recent_{h}", scope="item", group="popular", compute=partial(recent, half_life=h))
@@ -57,7 +62,7 @@ ITEM_FEATURES = (
     Feature(
         name="item_liked", scope="item", group="popular", compute=lambda p: share(column(p, "takes"), column(p, "met"))
     ),
-    Feature(name="item_interval", scope="item", group="popular", compute=lambda p: column(p, "interval")),
+    Feature(name="item_interval", scope="item", group="popular", compute=interval),
     Feature(name="item_age", scope="item", group="popular", compute=lambda p: p.age(column(p, "born"))),
     Feature(name="item_idle", scope="item", group="popular", compute=lambda p: p.age(column(p, "last"))),
     Feature(name="item_price", scope="item", group="price", compute=lambda p: column(p, "price")),

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from recsys.ranking.features import Feature
-from recsys.ranking.item_features import column
+from recsys.ranking.item_features import column, interval
 from recsys.ranking.pairs import LATEST, Pairs, Tally
 from recsys.ranking.reasons import SOURCE_GROUPS
 from recsys.ranking.user_features import share, spread, taste_for_popular
@@ -43,13 +43,12 @@ def score(pairs: Pairs, source: int) -> FloatArray:
 
 def relative(pairs: Pairs, source: int) -> FloatArray:
     """The score beside the source's best for the user; 0 where it knows nothing."""
-    best = pairs.candidates.best[:, source, 0][pairs.rows]
-    return np.where(best > 0, pairs.candidates.scores[:, source] / np.where(best > 0, best, 1), 0)
+    return pairs.relative[:, source]
 
 
 def place(pairs: Pairs, source: int) -> LongArray:
     """How many items the source puts before this one for the user, as far as it proposes."""
-    return pairs.candidates.places(source)
+    return pairs.places[:, source]
 
 
 def likeness(pairs: Pairs, last: int) -> FloatArray:
@@ -85,7 +84,7 @@ PAIR_FEATURES = (
     Feature(name="own_idle", scope="pair", group="again", compute=own_idle),
     Feature(name="own_interval", scope="pair", group="again", compute=own_interval),
     Feature(name="own_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), own_interval(p))),
-    Feature(name="item_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), column(p, "interval"))),
+    Feature(name="item_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), interval(p))),
     Feature(name="category_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_category, 2)),
     Feature(name="brand_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_brand, 2)),
     Feature(name="price_ratio", scope="pair", group="price", compute=price_ratio),

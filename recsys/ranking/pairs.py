@@ -67,6 +67,8 @@ class Pairs:
         own: counters by user and item.
         by_category: counters by user and category.
         by_brand: counters by user and brand.
+        places: int64 (m, n_sources), `Candidates.places`.
+        relative: float32 (m, n_sources), `Candidates.relative`.
         likeness: float32 (m, LATEST), text cosine to the user's last items, the last first; NaN where there are fewer.
         interest: float32 (m,).
         traits: what task heads read in the items' texts.
@@ -82,6 +84,8 @@ class Pairs:
     own: Tally
     by_category: Tally
     by_brand: Tally
+    places: LongArray
+    relative: FloatArray
     likeness: FloatArray
     interest: FloatArray
     traits: tuple[Trait, ...]
@@ -118,6 +122,8 @@ class Pairs:
             own=tally(_keys(taken.rows, taken.item_idx, len(items)), _keys(rows, item, len(items))),
             by_category=by(items.category),
             by_brand=by(items.brand),
+            places=candidates.places(),
+            relative=candidates.relative(),
             likeness=_likeness(taken, candidates, vectors.vectors),
             interest=interest,
             traits=vectors.traits,

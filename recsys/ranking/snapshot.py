@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import polars as pl
+
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.storage import read_json, write_json
+from recsys.errors import ShapeError
 from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.feature_list import feature_table
 from recsys.ranking.features import FeatureTable
@@ -16,7 +20,7 @@ from recsys.retrieval.candidates import Candidates, Retriever
 from recsys.retrieval.collaborative import Behaviour
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray, Instant
+from recsys.schema import BoolArray, FloatArray, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,39 @@ class Snapshot:
             config=self.config.retrieval,
         )
         return replace(self, vectors=vectors, retriever=retriever)
+
+    def advance(self, interactions: Interactions, *, as_of: Instant) -> "Snapshot":
+        """The same with the items' counters at a later instant; what is fitted (sources, vectors) stays as it was.
+
+        Args:
+            interactions: as for `ItemState.advance`: what happened since, and the earlier events of its users.
+            as_of: the instant.
+        """
+        return replace(self, items=self.items.advance(self.catalog, interactions, as_of=as_of))
+
+    def put(self, items: pl.DataFrame, vectors: FloatArray, *, text_chars: int) -> "Snapshot":
+        """With some items added to the catalogue, or replaced in it; what users did is left as it is.
+
+        Args:
+            items: as for `Catalog.put`.
+            vectors: float32 (m, d), their texts' vectors by the encoder of `self.vectors`, in the same order.
+            text_chars: as for `Catalog.of`.
+
+        Raises:
+            ShapeError: not one vector an item, or of another width.
+        """
+        if vectors.shape != (len(items), self.vectors.dim):
+            raise ShapeError(
+                f"Expected vectors of shape {(len(items), self.vectors.dim)} for {len(items)} items, got "
+                f"{vectors.shape}; encode their texts with the bundle's encoder."
+            )
+        catalog = self.catalog.put(items, text_chars=text_chars)
+        put = catalog.vocabulary.encode(items["item_id"].to_list())
+        grown = self.vectors.put(catalog, put, vectors)
+        state = self.items.put(catalog)
+        known = np.pad(self.items.known, (0, len(catalog) - len(self.items)))  # what is new shifts no statistic
+        retriever = self.retriever.put(grown.vectors, put, known=known)
+        return replace(self, catalog=catalog, vectors=grown, retriever=retriever, items=state)
 
     def allowed(
         self, histories: Histories, *, as_of: Instant, mask: BoolArray | None = None, exclude_seen: bool | None = None

@@ -1,8 +1,9 @@
 """What is known of the items as of an instant, in a form that can be aged to any later one."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,9 @@ from recsys.schema import BoolArray, DoubleArray, Instant, IntArray, LongArray
 NEVER = -1
 """Stands for an instant that does not exist."""
 
+_COUNTS = ("takes", "takers", "repeaters", "met", "spans", "gaps")
 _ARRAYS = (
-    "decayed", "firsts", "takes", "takers", "repeaters", "met", "interval", "born", "last", "known", "price",
-    "category", "brand",
+    "decayed", "firsts", *_COUNTS, "born", "last", "known", "price", "category", "brand",
 )  # fmt: skip
 
 
@@ -40,9 +41,10 @@ class ItemState:
         takers: float64 (n_items,), users with one.
         repeaters: float64 (n_items,), users with positive events at two instants or more.
         met: float64 (n_items,), events that take the item or turn it down.
-        interval: float64 (n_items,), days between two takes by one user, on average; NaN without repeaters.
+        spans: float64 (n_items,), days from a user's first take to the last, summed over users.
+        gaps: float64 (n_items,), how many times a user came back for it, summed over users.
         born: int64 (n_items,), created_at or the first event, whichever is earlier; NEVER if neither.
-        last: int64 (n_items,), the last positive event; NEVER if none.
+        last: int64 (n_items,), the last positive event, returned or not; NEVER if none.
         known: bool (n_items,), items with an event or a created_at before `as_of`.
         price: float64 (n_items,), NaN where none.
         category: int32 (n_items,), -1 where none.
@@ -58,7 +60,8 @@ class ItemState:
     takers: DoubleArray
     repeaters: DoubleArray
     met: DoubleArray
-    interval: DoubleArray
+    spans: DoubleArray
+    gaps: DoubleArray
     born: LongArray
     last: LongArray
     known: BoolArray
@@ -71,39 +74,74 @@ class ItemState:
         cls, catalog: Catalog, interactions: Interactions, *, as_of: Instant, half_lives: tuple[float, ...]
     ) -> "ItemState":
         """Count the events known at `as_of`; later ones are not looked at."""
-        n, day = interactions.n_items, interactions.day
-        histories = interactions.histories(interactions.before(as_of).user_indices(), as_of=as_of)
-        met, taken = contacts(histories), histories.positives()
-        pairs = _by_user_and_item(taken, n, as_of, day)
-        item = pairs.keys % n
-        repeated = pairs.visits > 1
-        span = (pairs.last - pairs.first) / day
-        gaps = np.bincount(item, pairs.visits - 1, minlength=n)
-        with np.errstate(invalid="ignore"):
-            interval = np.bincount(item, span, minlength=n) / np.where(gaps > 0, gaps, np.nan)
-        fresh = [decay(taken.at, as_of=as_of, half_life=h, day=day) * taken.weight for h in half_lives]
-        first = [decay(pairs.first, as_of=as_of, half_life=h, day=day) for h in half_lives]
+        first = interactions.events["at"].min()
+        start = min(first, as_of) if isinstance(first, int) else as_of
+        nothing = cls._nothing(catalog, start, interactions.day, half_lives)
+        return nothing.advance(catalog, interactions, as_of=as_of)
+
+    @classmethod
+    def _nothing(cls, catalog: Catalog, as_of: Instant, day: Instant, half_lives: tuple[float, ...]) -> "ItemState":
+        n = len(catalog)
         return cls(
             as_of=as_of,
             day=day,
             half_lives=half_lives,
-            decayed=np.array([np.bincount(taken.item_idx, w, minlength=n) for w in fresh]),
-            firsts=np.array([np.bincount(item, w, minlength=n) for w in first]),
-            takes=np.bincount(taken.item_idx, minlength=n).astype(np.float64),
-            takers=np.bincount(item, minlength=n).astype(np.float64),
-            repeaters=np.bincount(item, repeated, minlength=n).astype(np.float64),
-            met=np.bincount(met.item_idx, minlength=n).astype(np.float64),
-            interval=interval,
-            born=_born(catalog, histories, as_of),
-            last=_latest(taken, n),
-            known=catalog.known_before(as_of, interactions.before(as_of).seen_items()),
+            decayed=np.zeros((len(half_lives), n)),
+            firsts=np.zeros((len(half_lives), n)),
+            **{name: np.zeros(n) for name in _COUNTS},
+            born=np.full(n, NEVER, np.int64),
+            last=np.full(n, NEVER, np.int64),
+            known=np.zeros(n, np.bool_),
             price=catalog.items["price"].fill_null(float("nan")).to_numpy().astype(np.float64),
             category=_codes(catalog.items["category"]),
             brand=_codes(catalog.items["brand"]),
         )
 
+    def advance(self, catalog: Catalog, interactions: Interactions, *, as_of: Instant) -> "ItemState":
+        """The state at a later instant, from what happened since: `of` in as many steps as one likes.
+
+        A user's part in the counters is taken back as it was and added as it is, so that a return takes its purchase
+        back. Events that arrive late, with an instant before `self.as_of`, are not counted.
+
+        Args:
+            catalog: the items.
+            interactions: events in [self.as_of, as_of) and all earlier ones of their users; others may be left out.
+            as_of: the instant, not before `self.as_of`.
+        """
+        news = interactions.events.filter(pl.col("at").is_between(self.as_of, as_of, closed="left"))
+        users = news["user_idx"].unique().sort().to_numpy()
+        before, after = (
+            _Part.of(interactions.histories(users, as_of=at), len(self), as_of, self.day, self.half_lives)
+            for at in (self.as_of, as_of)
+        )
+        faded = self.fading(as_of)[:, None]
+        return replace(
+            self,
+            as_of=as_of,
+            decayed=self.decayed * faded + (after.decayed - before.decayed),
+            firsts=self.firsts * faded + (after.firsts - before.firsts),
+            **{name: getattr(self, name) + (getattr(after, name) - getattr(before, name)) for name in _COUNTS},
+            born=_earlier(self.born, _earlier(_extreme(news, len(self), "min"), _created(catalog, as_of))),
+            last=np.maximum(self.last, _extreme(news.filter(pl.col("weight") > 0), len(self), "max")),
+            known=self.known | catalog.known_before(as_of, _seen(news, len(self))),
+        )
+
     def __len__(self) -> int:
         return len(self.takes)
+
+    def put(self, catalog: Catalog) -> "ItemState":
+        """For a catalogue that some items were put into: new ones have no counters, all have its attributes."""
+        more, created = len(catalog) - len(self), _created(catalog, self.as_of)
+        counts: dict[str, Any] = {name: np.pad(getattr(self, name), (0, more)) for name in _COUNTS}
+        return replace(
+            self._nothing(catalog, self.as_of, self.day, self.half_lives),
+            decayed=np.pad(self.decayed, ((0, 0), (0, more))),
+            firsts=np.pad(self.firsts, ((0, 0), (0, more))),
+            **counts,
+            born=_earlier(np.pad(self.born, (0, more), constant_values=NEVER), created),
+            last=np.pad(self.last, (0, more), constant_values=NEVER),
+            known=np.pad(self.known, (0, more)) | (created != NEVER),
+        )
 
     def fading(self, as_of: Instant) -> DoubleArray:
         """float64 (half-lives,): what is left of the decayed counters at a later instant."""
@@ -130,24 +168,69 @@ class ItemState:
         return cls(as_of=facts["as_of"], day=facts["day"], half_lives=tuple(facts["half_lives"]), **arrays)
 
 
-def _by_user_and_item(taken: Histories, n_items: int, as_of: Instant, day: Instant) -> Counters:
-    keys = taken.rows * n_items + taken.item_idx
-    return Counters.of(keys, taken.at, taken.weight.astype(np.float64), as_of=as_of, half_lives=(), day=day)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What some users add to the counters of `ItemState`."""
+
+    decayed: DoubleArray
+    firsts: DoubleArray
+    takes: DoubleArray
+    takers: DoubleArray
+    repeaters: DoubleArray
+    met: DoubleArray
+    spans: DoubleArray
+    gaps: DoubleArray
+
+    @classmethod
+    def of(cls, histories: Histories, n: int, as_of: Instant, day: Instant, half_lives: tuple[float, ...]) -> "_Part":
+        met, taken = contacts(histories), histories.positives()
+        weight = taken.weight.astype(np.float64)
+        pairs = Counters.of(taken.rows * n + taken.item_idx, taken.at, weight, as_of=as_of, half_lives=(), day=day)
+        item = pairs.keys % n
+
+        def decayed(items: LongArray | IntArray, at: LongArray, weights: DoubleArray | float) -> DoubleArray:
+            fresh = [decay(at, as_of=as_of, half_life=h, day=day) * weights for h in half_lives]
+            return np.array([_count(items, n, w) for w in fresh]).reshape(len(half_lives), n)
+
+        return cls(
+            decayed=decayed(taken.item_idx, taken.at, weight),
+            firsts=decayed(item, pairs.first, 1.0),
+            takes=_count(taken.item_idx, n),
+            takers=_count(item, n),
+            repeaters=_count(item[pairs.visits > 1], n),
+            met=_count(met.item_idx, n),
+            spans=_count(item, n, (pairs.last - pairs.first) / day),
+            gaps=_count(item, n, pairs.visits - 1),
+        )
 
 
-def _born(catalog: Catalog, histories: Histories, as_of: Instant) -> LongArray:
-    far = np.iinfo(np.int64).max
-    born = np.full(len(catalog), far, np.int64)
-    np.minimum.at(born, histories.item_idx, histories.at)
-    created = catalog.items["created_at"].dt.epoch("us").fill_null(far).to_numpy()
-    born = np.minimum(born, np.where(created < as_of, created, far))
-    return np.where(born == far, NEVER, born)
+def _count(items: LongArray | IntArray, n: int, weights: DoubleArray | None = None) -> DoubleArray:
+    return np.bincount(items, weights, minlength=n).astype(np.float64)
 
 
-def _latest(taken: Histories, n_items: int) -> LongArray:
-    last = np.full(n_items, NEVER, np.int64)
-    np.maximum.at(last, taken.item_idx, taken.at)
-    return last
+def _extreme(events: pl.DataFrame, n: int, which: Literal["min", "max"]) -> LongArray:
+    """int64 (n,): each item's first or last event, NEVER if none; a purchase counts though it came back later."""
+    at = pl.col("at").min() if which == "min" else pl.col("at").max()
+    found = events.group_by("item_idx").agg(at)
+    extreme = np.full(n, NEVER, np.int64)
+    extreme[found["item_idx"].to_numpy()] = found["at"].to_numpy()
+    return extreme
+
+
+def _earlier(left: LongArray, right: LongArray) -> LongArray:
+    """The earlier of two instants, either of which may be NEVER."""
+    return np.where(left == NEVER, right, np.where(right == NEVER, left, np.minimum(left, right)))
+
+
+def _created(catalog: Catalog, as_of: Instant) -> LongArray:
+    created = catalog.items["created_at"].dt.epoch("us").fill_null(as_of).to_numpy()
+    return np.where(created < as_of, created, NEVER)
+
+
+def _seen(events: pl.DataFrame, n: int) -> BoolArray:
+    seen = np.zeros(n, np.bool_)
+    seen[events["item_idx"].to_numpy()] = True
+    return seen
 
 
 def _codes(names: pl.Series) -> IntArray:

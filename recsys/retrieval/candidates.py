@@ -1,7 +1,7 @@
 """The union of what every source proposes, with each source's score for each of the pairs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from recsys.retrieval.collaborative import NAMES, Behaviour
 from recsys.retrieval.config import RetrievalConfig
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.interest import InterestModel
-from recsys.retrieval.neighbours import ItemItem, alike
+from recsys.retrieval.neighbours import ItemItem, alike, alike_with
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
 
 DENSE = (*NAMES, "own", "text_neighbours")
@@ -51,19 +51,24 @@ class Candidates:
         """int64 (m,), the user row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
-    def places(self, source: int) -> LongArray:
-        """int64 (m,): how many allowed items a source puts before the pair's, as far as it proposes."""
-        places = np.empty(len(self.item_idx), np.int64)
-        for row, (start, end) in enumerate(zip(self.indptr[:-1], self.indptr[1:], strict=True)):
-            places[start:end] = np.searchsorted(-self.best[row, source], -self.scores[start:end, source])
+    def places(self) -> LongArray:
+        """int64 (m, n_sources): how many allowed items each source puts before the pair's, as far as it proposes."""
+        places = np.empty(self.scores.shape, np.int64)
+        for row, best in enumerate(-self.best):
+            pairs = slice(self.indptr[row], self.indptr[row + 1])
+            for source, scores in enumerate(-self.scores[pairs].T):
+                places[pairs, source] = best[source].searchsorted(scores)
         return places
+
+    def relative(self) -> FloatArray:
+        """float32 (m, n_sources): the scores beside each source's best for the user, 0 where it knows nothing."""
+        best = self.best[:, :, 0]
+        return self.scores * np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)[self.rows]
 
     def fused(self) -> FloatArray:
         """float32 (m,): Σ 1 / (20 + place) over the sources that propose the item (reciprocal rank fusion)."""
-        fused = np.zeros(len(self.item_idx))
-        for source in range(len(SOURCES)):
-            fused += (self.sources >> source & 1) / (20 + self.places(source))
-        return fused.astype(np.float32)
+        proposed = self.sources[:, None] >> np.arange(len(SOURCES)) & 1
+        return np.asarray((proposed / (20 + self.places())).sum(axis=1), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +105,27 @@ class Retriever:
         index = ItemIndex.build(vectors, config.index, known=known)
         similar = alike(vectors, known, n=config.similar_items, config=config.index)
         return cls(vectors=vectors, index=index, interest=interest, behaviour=behaviour, similar=similar, config=config)
+
+    def put(self, vectors: FloatArray, items: IntArray, *, known: BoolArray) -> "Retriever":
+        """For a catalogue that some items were put into; the text sources find them, behaviour knows nothing of them.
+
+        Args:
+            vectors: float32 (n_items, d), of the grown catalogue.
+            items: int32 (m,), what was added or replaced, every new item among them.
+            known: bool (n_items,), items that statistics over items may read.
+        """
+        return replace(
+            self,
+            vectors=vectors,
+            index=self._index_with(vectors, items),
+            behaviour=self.behaviour.grown(len(vectors)),
+            similar=alike_with(self.similar, vectors, known, items, n=self.config.similar_items),
+        )
+
+    def _index_with(self, vectors: FloatArray, items: IntArray) -> ItemIndex:
+        replaced = items[items < len(self.vectors)]
+        grown = self.index.update(replaced, vectors[replaced]) if len(replaced) else self.index
+        return grown.add(vectors[len(self.vectors) :]) if len(vectors) > len(self.vectors) else grown
 
     @property
     def sizes(self) -> tuple[int, ...]:

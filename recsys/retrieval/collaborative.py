@@ -1,7 +1,7 @@
 """Models of who took what: item-item, peers, EASE, implicit ALS, popularity; all as of an instant."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +102,19 @@ class Behaviour:
             als=als,
             als_gram=_gram(als, config),
             popularity=np.bincount(positives.item_idx, popularity, minlength=n_items).astype(np.float64),
+        )
+
+    def grown(self, n_items: int) -> "Behaviour":
+        """With further items at the end, of which behaviour says nothing."""
+        more = n_items - self.n_items
+        return replace(
+            self,
+            together=self.together.grown(n_items),
+            together_fresh=self.together_fresh.grown(n_items),
+            beside=self.beside.grown(n_items),
+            peers=self.peers.grown(n_items),
+            als=np.pad(self.als, ((0, more), (0, 0))),
+            popularity=np.pad(self.popularity, (0, more)),
         )
 
     @property

@@ -1,24 +1,67 @@
 """Settings of the retrieval room."""
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from recsys.data.config import Config
+
+FACTORY = re.compile(
+    r"Flat|SQ8|HNSW(?P<links>[4-9]|[1-9]\d+),(?:Flat|SQ8)|IVF(?P<lists>[1-9]\d*),(?:Flat|SQ8|PQ(?P<bytes>[1-9]\d*))"
+)
+"""FAISS factory strings whose indexes can leave items out of a search."""
 
 
 class IndexConfig(Config):
     """How item vectors are searched."""
 
-    exact_up_to: int = Field(50_000, ge=0, description="Catalogues up to this many items are searched exactly.")
+    exact_up_to: int = Field(
+        50_000,
+        ge=0,
+        description="Catalogues up to this many items, and as few as a filter leaves, are searched item by item.",
+    )
+    hnsw_up_to: int = Field(
+        200_000,
+        ge=0,
+        description="Larger ones up to this many items by a graph (HNSW), beyond by lists (IVF) of int8 codes.",
+    )
+    memory_mib: int = Field(
+        4096,
+        ge=1,
+        description="MiB that the index of a catalogue beyond exact_up_to may take; a graph that takes more gives way "
+        "to lists, and int8 codes in lists to pq_bytes.",
+    )
     storage: Literal["float32", "int8", "pq"] = Field(
         "float32",
-        description="How the search stores a vector: as it is; a byte a number; or in pq_bytes by product "
-        "quantisation, looked at item by item in catalogues of any size. Ranking reads the vectors as they are.",
+        description="How the search stores a vector, at most: as it is; a byte a number; or in pq_bytes by product "
+        "quantisation. Lists hold codes in any case. Ranking reads the vectors as they are.",
     )
     pq_bytes: int = Field(48, ge=1, description="Bytes of a vector under product quantisation; divides its width.")
     hnsw_neighbours: int = Field(32, ge=4, description="Links of an item in the approximate (HNSW) index.")
     hnsw_search: int = Field(256, ge=16, description="Items looked at by one approximate search; at least k.")
+    ivf_search: int = Field(64, ge=1, description="Lists looked at by one approximate (IVF) search; of about 2 · √n.")
+    factory: str = Field(
+        "",
+        description="FAISS factory string in place of all this, such as HNSW48,SQ8 or IVF4096,Flat; empty: by size.",
+    )
+    compact_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="The index is written anew when more than this share of its rows is removed, replaced or waiting "
+        "beside it; 1: only when told to.",
+    )
+
+    @field_validator("factory")
+    @classmethod
+    def _searchable(cls, factory: str) -> str:
+        if factory and not FACTORY.fullmatch(factory):
+            raise ValueError(
+                "expected Flat, SQ8, HNSW<links, at least 4>,<Flat or SQ8> or IVF<lists>,<Flat, SQ8 or PQ<bytes>>, got "
+                f"{factory!r}"
+            )
+        return factory
 
 
 class BehaviourConfig(Config):

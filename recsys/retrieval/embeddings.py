@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 from recsys.data.catalog import Catalog
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.traits import Trait, load_traits, save_traits
-from recsys.schema import FloatArray
+from recsys.schema import FloatArray, IntArray
 
 
 class TextEncoder(Protocol):
@@ -101,6 +101,19 @@ class ItemVectors:
         self.check(catalog)
         item = {text: row for row, text in enumerate(catalog.texts)}
         return self.vectors[[item[text] for text in texts]]
+
+    def put(self, catalog: Catalog, items: IntArray, vectors: FloatArray) -> "ItemVectors":
+        """For a catalogue that some items were put into; what task heads read in these is not known.
+
+        Args:
+            catalog: what `Catalog.put` gave.
+            items: int32 (m,), the item_idx of what was put, every new one among them.
+            vectors: float32 (m, dim), unit rows, by the same encoder.
+        """
+        grown = np.concatenate([self.vectors, np.zeros((len(catalog) - len(self), self.dim), np.float32)])
+        grown[items] = vectors
+        traits = tuple(trait.put(items, len(catalog)) for trait in self.traits)
+        return replace(self, vectors=grown, catalog_digest=catalog.digest, traits=traits)
 
     def save(self, directory: Path) -> None:
         """Write vectors.npy, vectors.json and the traits into an existing directory."""

@@ -1,54 +1,45 @@
-"""Nearest items by dot product; the only file that knows faiss."""
+"""Nearest items by dot product, in a catalogue that changes."""
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import faiss
 import numpy as np
 
+from recsys.data.storage import write_json
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.config import IndexConfig
+from recsys.retrieval.index_facts import Facts, read_rows
+from recsys.retrieval.index_plan import Plan
+from recsys.retrieval.index_segment import Hits, Segment
 from recsys.schema import BoolArray, FloatArray, IntArray
 
-# queries must be answered one by one: above the threshold faiss calls a BLAS routine whose rounding depends on how
-# many queries came together
-faiss.cvar.distance_compute_blas_threshold = 1 << 30
+RECALL_K = 200
+"""How many of the nearest are counted when an index is built: what is ranked."""
 
-_STRETCHES = 256
-"""Stretches learned for each place: what a byte can tell apart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hits:
-    """Search results.
-
-    Attributes:
-        item_idx: int32 (n, k), best first, -1 where nothing is left.
-        score: float32 (n, k), dot products, -inf where nothing is left.
-    """
-
-    item_idx: IntArray
-    score: FloatArray
+_RECALL_QUERIES = 100
+_ASIDE = Plan(factory="Flat", effort=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemIndex:
-    """Item vectors prepared for search: all are looked at in small catalogues, few by HNSW in large ones.
+    """Item vectors prepared for search: all are looked at in small catalogues, few in large ones; see `Plan.of`.
 
-    Stored as they are, or in fewer bits: int8 codes each number within its range (scalar quantiser), pq whole stretches
-    of a vector by the nearest of 256 learned ones (product quantisation: Jégou et al. 2011).
+    A change gives a new index and leaves the old one as it is, for threads that still search it. New vectors wait
+    beside the index, where each is looked at, and rows that are removed or replaced are passed over, until both are
+    more than `compact_share` of all; then the index is filled anew, by the same plan and with what was learned before.
+    That takes as long as a build without the learning; who cannot wait sets the share to 1 and calls `compact` in a
+    thread apart.
 
     Attributes:
-        vectors: float32 (n_items, dim), all rows that were ever added.
-        alive: bool (n_items,), False where an item was removed; HNSW cannot delete, so removal only masks.
         config: how it was built.
+        built_recall: recall at 200 when it was built or compacted, of 100 of its own vectors.
     """
 
-    vectors: FloatArray
-    alive: BoolArray
     config: IndexConfig
-    _faiss: faiss.Index
+    built_recall: float
+    _n_items: int
+    _main: Segment
+    _aside: Segment
 
     @classmethod
     def build(cls, vectors: FloatArray, config: IndexConfig, *, known: BoolArray | None = None) -> "ItemIndex":
@@ -57,131 +48,203 @@ class ItemIndex:
         Args:
             vectors: float32 (n_items, dim).
             config: how they are stored and searched.
-            known: bool (n_items,), items that ranges and stretches are learned from; all if None or if none is.
+            known: bool (n_items,), items that ranges, lists and stretches are learned from; all if None or if none is.
 
         Raises:
-            ShapeError: vectors of another form, or too few or of a width that cannot be stored as `pq`.
+            ShapeError: vectors of another form or not finite, too few, or of a width that cannot be stored as planned.
+            ConfigError: no index of them fits into `memory_mib`.
         """
-        if vectors.ndim != 2 or vectors.dtype != np.float32:
-            raise ShapeError(f"ItemIndex: expected float32 (n_items, dim), got {vectors.dtype} {vectors.shape}.")
-        index = _empty(vectors.shape, config)
-        if not index.is_trained:
-            index.train(vectors if known is None or not known.any() else np.ascontiguousarray(vectors[known]))
-        index.add(np.ascontiguousarray(vectors))
-        return cls(vectors=vectors, alive=np.ones(len(vectors), np.bool_), config=config, _faiss=index)
+        _check("vectors", vectors, ("n_items", "dim"))
+        rows = np.arange(len(vectors), dtype=np.int32)
+        plan = Plan.of(len(vectors), vectors.shape[1], config)
+        main = Segment.of(rows, vectors, plan, known=known)
+        return cls._of(main, config, len(vectors))
+
+    @classmethod
+    def _of(cls, main: Segment, config: IndexConfig, n_items: int) -> "ItemIndex":
+        aside = Segment.of(main.rows[:0], main.vectors[:0], _ASIDE)
+        index = cls(config=config, built_recall=1.0, _n_items=n_items, _main=main, _aside=aside)
+        sample = np.random.default_rng(0).permutation(len(main.rows))[:_RECALL_QUERIES]
+        return replace(index, built_recall=index.recall(main.vectors[sample], RECALL_K))
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        return self._n_items
 
     @property
     def exact(self) -> bool:
         """Whether every item is looked at."""
-        return not isinstance(self._faiss, faiss.IndexHNSW)
+        return self._main.plan.whole
+
+    @property
+    def plan(self) -> Plan:
+        """How the items are stored and searched."""
+        return self._main.plan
+
+    @property
+    def alive(self) -> BoolArray:
+        """Which are left: bool (n_items,), False where an item was removed."""
+        alive = np.zeros(self._n_items, np.bool_)
+        for segment in (self._main, self._aside):
+            alive[segment.rows[segment.live]] = True
+        return alive
+
+    @property
+    def vectors(self) -> FloatArray:
+        """All items' vectors: float32 (n_items, dim), zeros where an item was removed."""
+        vectors = np.zeros((self._n_items, self._main.vectors.shape[1]), np.float32)
+        for segment in (self._main, self._aside):
+            vectors[segment.rows[segment.live]] = segment.vectors[segment.live]
+        return vectors
 
     def search(self, queries: FloatArray, k: int, *, allowed: BoolArray | None = None) -> Hits:
         """The k nearest items of each query; a query's result does not depend on its neighbours.
 
         Args:
-            queries: float32 (n, dim).
-            k: how many.
+            queries: float32 (n, dim), of any length.
+            k: how many; where fewer are left, all of them are found.
             allowed: bool (n_items,), items that may be found; all if None.
 
         Raises:
-            ShapeError: queries of another width, or `allowed` of another length.
+            ShapeError: queries of another width or not finite, `allowed` of another length, or k below 0.
         """
-        if queries.ndim != 2 or queries.shape[1] != self.vectors.shape[1]:
-            raise ShapeError(f"ItemIndex: expected queries (n, {self.vectors.shape[1]}), got {queries.shape}.")
-        permitted = self.alive if allowed is None else self.alive & allowed
-        depth = min(k, len(self))
-        item_idx = np.full((len(queries), k), -1, np.int32)
-        score = np.full((len(queries), k), -np.inf, np.float32)
-        if depth and len(queries):
-            found_score, found = self._faiss.search(
-                np.ascontiguousarray(queries, np.float32), depth, params=self._parameters(permitted)
-            )
-            item_idx[:, :depth] = found
-            score[:, :depth] = np.where(found >= 0, found_score, -np.inf)
-        return Hits(item_idx=item_idx, score=score)
+        queries = self._checked(queries, k, allowed)
+        hits = self._main.search(queries, k, allowed)
+        return hits.beside(self._aside.search(queries, k, allowed)) if len(self._aside.rows) else hits
 
-    def _parameters(self, permitted: BoolArray) -> faiss.SearchParameters:
-        selector = None if permitted.all() else faiss.IDSelectorBitmap(np.packbits(permitted, bitorder="little"))
-        chosen = {} if selector is None else {"sel": selector}
-        if not self.exact:
-            return faiss.SearchParametersHNSW(efSearch=self.config.hnsw_search, **chosen)
-        return (faiss.SearchParametersIVF if self.config.storage == "pq" else faiss.SearchParameters)(**chosen)
+    def recall(self, queries: FloatArray, k: int, *, allowed: BoolArray | None = None) -> float:
+        """The share of what there is to find that `search` finds; 1 where there is nothing.
+
+        Arguments and errors are those of `search`. Every item is looked at for each query: a small sample will do.
+        """
+        queries = self._checked(queries, k, allowed)
+        if self.plan.lossless:
+            return 1.0
+        true = self._main.compare(queries, k, allowed).beside(self._aside.compare(queries, k, allowed)).item_idx
+        found = self.search(queries, k, allowed=allowed).item_idx
+        met = sum(np.isin(one[one >= 0], other).sum() for one, other in zip(true, found, strict=True))
+        return float(met / (true >= 0).sum()) if (true >= 0).any() else 1.0
 
     def add(self, vectors: FloatArray) -> "ItemIndex":
-        """A new index with further rows at the end; their item_idx follow the old ones."""
-        every = np.concatenate([self.vectors, vectors.astype(np.float32)])
-        grown = ItemIndex.build(every, self.config, known=np.arange(len(every)) < len(self))
-        grown.alive[: len(self)] = self.alive
-        return grown
+        """A new index with further items; their item_idx follow the old ones.
+
+        Args:
+            vectors: float32 (m, dim).
+
+        Raises:
+            ShapeError: vectors of another form or not finite.
+        """
+        n_items = self._n_items + len(vectors)
+        rows = np.arange(self._n_items, n_items, dtype=np.int32)
+        return replace(self, _n_items=n_items)._put(rows, vectors)
+
+    def update(self, item_idx: IntArray, vectors: FloatArray) -> "ItemIndex":
+        """A new index with other vectors of some items; one that was removed is there again.
+
+        Args:
+            item_idx: int32 (m,), each once.
+            vectors: float32 (m, dim).
+
+        Raises:
+            ShapeError: unknown items or one twice, or vectors of another form or not finite.
+        """
+        self._check_items(item_idx)
+        items, counts = np.unique(item_idx, return_counts=True)
+        if (counts > 1).any():
+            raise ShapeError(f"ItemIndex: expected each item once, got item_idx {items[counts > 1][0]} twice.")
+        return self._put(item_idx, vectors)
 
     def remove(self, item_idx: IntArray) -> "ItemIndex":
-        """An index that no longer finds these items; the rows stay, so that item_idx keep their meaning."""
-        alive = self.alive.copy()
-        alive[item_idx] = False
-        return ItemIndex(vectors=self.vectors, alive=alive, config=self.config, _faiss=self._faiss)
+        """A new index that no longer finds these items; the others keep their item_idx.
+
+        Raises:
+            ShapeError: unknown items.
+        """
+        self._check_items(item_idx)
+        left = replace(self, _main=self._main.without(item_idx), _aside=self._aside.without(item_idx))
+        return left._settled()
+
+    def compact(self) -> "ItemIndex":
+        """The same items in an index that is filled anew: nothing waits beside it, and nothing is passed over."""
+        alive, vectors = self.alive, self.vectors
+        rows = np.flatnonzero(alive).astype(np.int32)
+        main = self._main.refilled(rows, vectors if alive.all() else vectors[alive])
+        return ItemIndex._of(main, self.config, self._n_items)
+
+    def _put(self, rows: IntArray, vectors: FloatArray) -> "ItemIndex":
+        _check("vectors", vectors, (len(rows), self._main.vectors.shape[1]))
+        left = self._aside.without(rows)
+        rows = np.concatenate([left.rows[left.live], rows], dtype=np.int32)
+        order = np.argsort(rows)
+        every = np.concatenate([left.vectors[left.live], vectors])
+        aside = Segment.of(rows[order], every[order], _ASIDE)
+        return replace(self, _main=self._main.without(rows), _aside=aside)._settled()
+
+    def _settled(self) -> "ItemIndex":
+        waiting = int(np.count_nonzero(~self._main.live)) + len(self._aside.rows)
+        every = len(self._main.rows) + len(self._aside.rows)
+        return self.compact() if waiting > self.config.compact_share * every else self
+
+    def _checked(self, queries: FloatArray, k: int, allowed: BoolArray | None) -> FloatArray:
+        if k < 0:
+            raise ShapeError(f"ItemIndex: expected k of at least 0, got {k}.")
+        if allowed is not None and (allowed.shape != (len(self),) or allowed.dtype != np.bool_):
+            raise ShapeError(f"ItemIndex: expected `allowed` bool ({len(self)},), got {allowed.dtype} {allowed.shape}.")
+        queries = np.ascontiguousarray(queries, np.float32)
+        _check("queries", queries, ("n", self._main.vectors.shape[1]))
+        return queries
+
+    def _check_items(self, item_idx: IntArray) -> None:
+        if item_idx.dtype.kind not in "iu":
+            raise ShapeError(f"ItemIndex: expected item_idx as whole numbers, got {item_idx.dtype}.")
+        unknown = item_idx[(item_idx < 0) | (item_idx >= len(self))]
+        if len(unknown):
+            raise ShapeError(
+                f"ItemIndex: expected item_idx below {len(self)}, got {unknown[0]}; `add` new items first."
+            )
 
     def save(self, directory: Path) -> None:
-        """Write index.faiss, alive.npy and index.json into an existing directory."""
-        # faiss's own writer keeps silent when the disk is full
-        (directory / "index.faiss").write_bytes(faiss.serialize_index(self._faiss).tobytes())
-        np.save(directory / "alive.npy", self.alive, allow_pickle=False)
-        facts = {"config": self.config.model_dump(), "shape": list(self.vectors.shape)}
-        (directory / "index.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+        """Write index.faiss, rows.npy, live.npy, aside.npy and index.json into an existing directory."""
+        self._main.save(directory)
+        np.save(directory / "aside.npy", self._aside.rows[self._aside.live], allow_pickle=False)
+        shape = (len(self), self._main.vectors.shape[1])
+        facts = Facts(config=self.config, shape=shape, plan=self.plan, built_recall=self.built_recall)
+        write_json(directory / "index.json", facts.model_dump())
 
     @classmethod
     def load(cls, directory: Path, vectors: FloatArray) -> "ItemIndex":
-        """Read what `save` wrote from a directory whose files were verified; faiss trusts what it reads.
+        """Read what `save` wrote from a directory whose files were verified.
 
         Args:
             directory: where `save` wrote.
-            vectors: the rows the index was built from.
+            vectors: float32 (n_items, dim), as `vectors` gave them then; those of removed items may be anything.
 
         Raises:
-            ArtifactError: an index of another shape than the vectors.
+            ArtifactError: files of another form, or an index of another shape than the vectors.
         """
-        facts = json.loads((directory / "index.json").read_text())
-        alive = np.load(directory / "alive.npy", allow_pickle=False)
-        index = faiss.read_index(str(directory / "index.faiss"))
-        shape = (index.ntotal, index.d)
-        if shape != vectors.shape or facts["shape"] != list(shape) or len(alive) != shape[0]:
+        facts = Facts.read(directory / "index.json")
+        if facts.shape != vectors.shape:
             raise ArtifactError(
-                f"Expected an index over vectors of shape {vectors.shape} in {directory}, got {shape}; index again."
+                f"Expected an index over vectors of shape {vectors.shape} in {directory}, got {facts.shape}; "
+                "index again."
             )
-        return cls(vectors=vectors, alive=alive, config=IndexConfig(**facts["config"]), _faiss=index)
-
-
-def _empty(shape: tuple[int, ...], config: IndexConfig) -> faiss.Index:
-    width, links, product = shape[1], config.hnsw_neighbours, faiss.METRIC_INNER_PRODUCT
-    if config.storage == "pq":
-        return _product_quantiser(shape, config.pq_bytes)
-    byte = faiss.ScalarQuantizer.QT_8bit
-    if shape[0] <= config.exact_up_to:
-        whole = config.storage == "float32"
-        return faiss.IndexFlatIP(width) if whole else faiss.IndexScalarQuantizer(width, byte, product)
-    if config.storage == "int8":
-        index = faiss.IndexHNSWSQ(width, byte, links, product)
-    else:
-        index = faiss.IndexHNSWFlat(width, links, product)
-    index.hnsw.efConstruction = 2 * config.hnsw_search
-    return index
-
-
-def _product_quantiser(shape: tuple[int, ...], size: int) -> faiss.Index:
-    """One list of all items: faiss' plain PQ cannot leave items out, and its HNSW of PQ codes loses some for good."""
-    if shape[0] < _STRETCHES:
-        raise ShapeError(
-            f"Expected at least {_STRETCHES} items to learn product quantisation from, got {shape[0]}; set "
-            "retrieval.index.storage to int8."
+        main = Segment.load(directory, vectors, facts.plan)
+        rows = read_rows(directory / "aside.npy", len(vectors))
+        if np.isin(rows, main.rows[main.live]).any():
+            raise ArtifactError(f"{directory / 'aside.npy'}: expected no items that live.npy has too; index again.")
+        aside = Segment.of(rows, vectors[rows], _ASIDE)
+        return cls(
+            config=facts.config, built_recall=facts.built_recall, _n_items=len(vectors), _main=main, _aside=aside
         )
-    if shape[1] % size:
-        raise ShapeError(
-            f"Expected vectors whose width retrieval.index.pq_bytes = {size} divides, got {shape[1]}; choose another."
-        )
-    index = faiss.index_factory(shape[1], f"IVF1,PQ{size}", faiss.METRIC_INNER_PRODUCT)
-    index.do_polysemous_training = False  # minutes of annealing for codes that are never compared by their bits
-    # faiss would like 39 vectors for each of the 256 and says so on stderr
-    index.pq.cp.min_points_per_centroid = 1
-    return index
+
+
+def _check(name: str, vectors: FloatArray, shape: tuple[int | str, int | str]) -> None:
+    """Refuse what is not finite, float32 and of the shape, in which a word stands for any length."""
+    if vectors.ndim != 2 or any(
+        type(want) is int and want != got for want, got in zip(shape, vectors.shape, strict=True)
+    ):
+        raise ShapeError(f"ItemIndex: expected {name} ({shape[0]}, {shape[1]}), got {vectors.shape}.")
+    if vectors.dtype != np.float32:
+        raise ShapeError(f"ItemIndex: expected float32 {name}, got {vectors.dtype}.")
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise ShapeError(f"ItemIndex: expected finite {name}, got NaN or infinity in row {np.argmin(finite)}.")

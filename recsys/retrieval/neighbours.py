@@ -10,7 +10,7 @@ from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
 from recsys.retrieval.index import ItemIndex
-from recsys.schema import BoolArray, FloatArray
+from recsys.schema import BoolArray, FloatArray, IntArray
 
 _PARTS = ("indptr", "indices", "data")
 _ROWS = 2048
@@ -29,6 +29,12 @@ class ItemItem:
     def scores(self, weights: csr_array) -> FloatArray:
         """float32 (n, n_items): each user's history weights, float32 CSR (n, n_items), spread over the neighbours."""
         return np.asarray((weights @ self.matrix).toarray(), np.float32)
+
+    def grown(self, n_items: int) -> "ItemItem":
+        """With further items at the end, which have no neighbours."""
+        old = self.matrix
+        indptr = np.pad(old.indptr, (0, n_items - old.shape[0]), "edge")
+        return ItemItem(matrix=csr_array((old.data, old.indices, indptr), shape=(n_items, n_items)))
 
     def save(self, directory: Path, name: str) -> None:
         """Write name-indptr.npy, name-indices.npy and name-data.npy into an existing directory."""
@@ -115,13 +121,46 @@ def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig)
         n: neighbours kept per item.
         config: how neighbours are searched.
     """
-    centre = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], np.float32)
-    unit = vectors - centre
-    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
-    whole = config.model_copy(update={"storage": "float32"})  # nothing of this index is kept
+    unit = _centred(vectors, known)
+    whole = config.model_copy(update={"storage": "float32", "factory": ""})  # nothing of this index is kept
     hits = ItemIndex.build(unit, whole).search(unit, n + 1)
     rows = np.repeat(np.arange(len(unit)), hits.item_idx.shape[1])
     found = hits.item_idx.ravel() >= 0
     data = np.maximum(hits.score.ravel()[found], 0) ** 4
     shape = (len(unit), len(unit))
     return ItemItem(matrix=strongest(csr_array((data, (rows[found], hits.item_idx.ravel()[found])), shape=shape), n))
+
+
+def alike_with(similar: ItemItem, vectors: FloatArray, known: BoolArray, items: IntArray, *, n: int) -> ItemItem:
+    """What `alike` found, with some items added at the end or replaced; nothing else is searched anew.
+
+    An item that was put has its n nearest, and each of these gets it as one neighbour more.
+
+    Args:
+        similar: of the catalogue before.
+        vectors: float32 (n_items, d), of the catalogue after.
+        known: (n_items,) items whose mean is the centre.
+        items: int32 (m,), what was put, every new item among them.
+        n: neighbours an item.
+    """
+    unit, size = _centred(vectors, known), len(vectors)
+    likeness = np.maximum(unit[items] @ unit.T, 0) ** 4
+    likeness[np.arange(len(items)), items] = 0
+    near = strongest(csr_array(likeness), n, size).tocoo()  # no row is its own item any more
+    put, other, weight = items[near.row], near.col, near.data
+    back = ~np.isin(other, items)
+    old = similar.grown(size).matrix.tocoo()
+    stays = ~(np.isin(old.row, items) | np.isin(old.col, items))
+    rows = np.concatenate([old.row[stays], put, other[back]])
+    columns = np.concatenate([old.col[stays], other, put[back]])
+    data = np.concatenate([old.data[stays], weight, weight[back]])
+    matrix = csr_array((data.astype(np.float32), (rows, columns)), shape=(size, size))
+    matrix.sort_indices()
+    return ItemItem(matrix=matrix)
+
+
+def _centred(vectors: FloatArray, known: BoolArray) -> FloatArray:
+    """Less the known items' mean, at length 1."""
+    centre = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], np.float32)
+    unit = vectors - centre
+    return np.asarray(unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9), np.float32)

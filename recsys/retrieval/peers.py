@@ -50,6 +50,16 @@ class Peers:
         peers = csr_array((likeness.data[at], likeness.indices[at], indptr), shape=likeness.shape)
         return np.asarray((peers @ self.taken).toarray(), np.float32)
 
+    def grown(self, n_items: int) -> "Peers":
+        """With further items at the end, which nobody took."""
+        users, more = self.taken.shape[0], n_items - self.taken.shape[1]
+        takers = (self.takers.data, self.takers.indices, np.pad(self.takers.indptr, (0, more), "edge"))
+        return Peers(
+            taken=csr_array((self.taken.data, self.taken.indices, self.taken.indptr), shape=(users, n_items)),
+            takers=csr_array(takers, shape=(n_items, users)),
+            rarity=np.pad(self.rarity, (0, more)),
+        )
+
     def save(self, directory: Path) -> None:
         """Write peers-indptr.npy and peers-indices.npy into an existing directory."""
         for part in _PARTS:

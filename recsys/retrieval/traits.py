@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from recsys.data.storage import read_json, write_json
 from recsys.errors import ArtifactError, ShapeError
-from recsys.schema import DoubleArray
+from recsys.schema import DoubleArray, IntArray
 
 _NAMES = "traits.json"
 _CLASS, _THINGS = pl.Float32(), pl.List(pl.String())
@@ -58,6 +58,12 @@ class Trait:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def put(self, items: IntArray, n: int) -> "Trait":
+        """For a catalogue grown to `n` items, nothing read yet in the texts of some, new or replaced."""
+        fresh = np.isin(np.arange(n), items)
+        grown = self.table[np.minimum(np.arange(n), len(self) - 1)]
+        return Trait.of(self.name, grown.select(pl.when(~pl.Series(fresh)).then(pl.all()).name.keep()))
 
     @property
     def feature_names(self) -> tuple[str, ...]:

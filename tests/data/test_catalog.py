@@ -119,3 +119,22 @@ def test_missing_columns_and_files_are_refused(tmp_path: Path) -> None:
     catalog.items.drop("price").write_parquet(tmp_path / "items.parquet")
     with pytest.raises(ArtifactError, match="expected the columns item_idx, item_id"):
         Catalog.load(tmp_path)
+
+
+def test_items_that_are_put_come_last_or_replace_and_leave_the_others_their_place():
+    old = Catalog.of(pl.DataFrame({"item_id": ["b", "a"], "title": ["old b", "old a"]}), text_chars=99)
+    new = old.put(pl.DataFrame({"item_id": ["c", "b", "0"], "title": ["c", None, "nought"]}), text_chars=99)
+    assert new.vocabulary.ids == ("a", "b", "c", "0")
+    assert new.items["item_idx"].to_list() == [0, 1, 2, 3]
+    assert new.texts == ["old a", "", "c", "nought"]
+    assert old.texts == ["old a", "old b"]
+    assert new.digest != old.digest
+    assert (
+        new.digest
+        != old.put(pl.DataFrame({"item_id": ["c", "b", "0"], "title": ["c", "", "one"]}), text_chars=99).digest
+    )
+
+
+def test_the_text_of_what_is_put_is_cut_as_all_are():
+    old = Catalog.of(pl.DataFrame({"item_id": ["a"]}), text_chars=3)
+    assert old.put(pl.DataFrame({"item_id": ["b"], "title": ["teapot"]}), text_chars=3).texts == ["", "tea"]

@@ -1,5 +1,6 @@
 """Stage embed, with task heads and without."""
 
+import re
 import shutil
 
 import pytest
@@ -36,8 +37,9 @@ def run(shop, toy_encoder, tmp_path):
     with publish(tmp_path / "student", kind="student") as work:
         shutil.copytree(toy_encoder, work, dirs_exist_ok=True)
 
-    def opened(*heads):
-        chosen = settings.load(None, [f"traits.heads={[str(head) for head in heads]}"])
+    def opened(*heads, storage="float32"):
+        texts = [f"traits.heads={[str(head) for head in heads]}", f"retrieval.index.storage={storage}"]
+        chosen = settings.load(None, texts)
         made = RunDirectory(path=tmp_path, source="shop", source_digest="0", until=None, settings=chosen)
         stage = named("embed", chosen)
         return made, stage
@@ -66,6 +68,13 @@ def test_each_head_becomes_a_trait_and_another_head_makes_it_again(run, heads, s
     shutil.rmtree(heads / "0" / "topic")
     shutil.move(heads / "moved", heads / "0" / "topic")
     assert opened.is_made(stage)
+
+
+def test_what_an_index_of_fewer_bits_finds_is_told(run, capsys):
+    embed.run(*run())
+    assert "recall" not in capsys.readouterr().err
+    embed.run(*run(storage="int8"))
+    assert re.search(r"  SQ8: recall@200 (0\.9|1\.)\d+\n", capsys.readouterr().err)
 
 
 def test_errors(run, heads):

@@ -6,9 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recsys.data.config import SplitConfig
+from recsys.data.split import TimeSplit
 from recsys.errors import ShapeError
 from recsys.ranking.feature_list import FEATURE_NAMES, features, text_features
-from recsys.recommender import Recommender
+from recsys.ranking.ranker import Ranker
+from recsys.recommender import Recommender, training_rows
 from recsys.retrieval.traits import Trait
 
 CLASS, THING = pl.Float32(), pl.List(pl.String())
@@ -25,7 +28,7 @@ def naive(trait, taken, item, *, as_of, half_life, day):
     return (presence[item] * strongest).sum() / whole if whole and len(taken.item_idx) else np.nan
 
 
-def test_the_ranker_reads_them_and_makes_use_of_them(gifted):
+def test_the_ranker_reads_them(gifted):
     own = (
         "topic_taste_0",
         "topic_taste_1",
@@ -36,8 +39,24 @@ def test_the_ranker_reads_them_and_makes_use_of_them(gifted):
         "words_overlap",
     )
     assert gifted.ranker.features == (*FEATURE_NAMES, *own)
-    gain = dict(zip(gifted.ranker.features, gifted.ranker.trees.booster.feature_importance("gain"), strict=True))
-    assert gain["topic_overlap"] > 0
+
+
+def test_a_ranker_that_reads_nothing_else_finds_the_taste(gifted, shop):
+    """Beside all others a small forest may do without them, as rounding and the machine will have it."""
+    rows = training_rows(
+        catalog=shop.catalog,
+        vectors=gifted.vectors,
+        interest=gifted.retriever.interest,
+        interactions=shop.interactions,
+        split=TimeSplit.of(shop.interactions, SplitConfig()),
+        config=gifted.snapshot.config,
+    )
+    ranker = Ranker.fit([table.drop(frozenset(FEATURE_NAMES)) for table in rows], gifted.snapshot.config.ranking.trees)
+    found = replace(gifted, ranker=ranker).recommend(
+        shop.interactions.histories(np.arange(60, dtype=np.int32), as_of=gifted.as_of), k=3, as_of=gifted.as_of
+    )
+    taste = np.repeat(shop.world.taste_of_user, np.diff(found.indptr))
+    assert np.mean(shop.world.taste_of_item[found.item_idx] == taste) > 0.9
 
 
 def test_they_are_what_is_told_by_hand(gifted, shop):

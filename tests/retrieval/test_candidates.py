@@ -115,13 +115,13 @@ def test_places_count_the_better_items(retriever: Retriever, histories: Historie
         scores = found.scores[:, bit].reshape(len(histories), -1)
         better = (scores[:, None, :] > scores[:, :, None]).sum(axis=2)
         proposed = np.minimum((scores > 0).sum(axis=1), getattr(retriever.config, name))
-        assert (found.places(bit).reshape(scores.shape) == np.minimum(better, proposed[:, None])).all()
+        assert (found.places()[:, bit].reshape(scores.shape) == np.minimum(better, proposed[:, None])).all()
 
 
 def test_fused_prefers_what_several_sources_put_first(retriever: Retriever, histories: Histories, end: int) -> None:
     found = retriever.retrieve(histories, as_of=end, allowed=everything(histories, retriever))
     expected = [
-        sum(1 / (20 + found.places(bit)[pair]) for bit in range(len(SOURCES)) if found.sources[pair] & 1 << bit)
+        sum(1 / (20 + found.places()[pair, bit]) for bit in range(len(SOURCES)) if found.sources[pair] & 1 << bit)
         for pair in range(50)
     ]
     assert found.fused()[:50] == pytest.approx(expected)

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
-from recsys.retrieval.neighbours import ItemItem, alike, cosine, near, strongest
+from recsys.retrieval.neighbours import ItemItem, alike, alike_with, cosine, near, strongest
 
 
 def history(*users: list[int]) -> Histories:
@@ -85,3 +85,28 @@ def test_a_loaded_matrix_is_equal_and_must_fit_the_catalogue(tmp_path: Path) -> 
     assert (ItemItem.load(tmp_path, "together", 3).matrix != matrix.matrix).nnz == 0
     with pytest.raises(ArtifactError, match="do not form a matrix over 4 items"):
         ItemItem.load(tmp_path, "together", 4)
+
+
+def test_an_item_that_is_put_gets_its_nearest_and_they_get_it() -> None:
+    vectors = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    known = np.arange(12) < 10
+    old = alike(vectors[:10], known[:10], n=3, config=IndexConfig())
+    whole = alike(vectors, known, n=3, config=IndexConfig()).matrix.toarray()
+    found = alike_with(old, vectors, known, np.array([10, 11], np.int32), n=3).matrix.toarray()
+    assert found[10:] == pytest.approx(whole[10:], abs=1e-6)
+    assert found[:10, :10].tolist() == old.matrix.toarray().tolist()
+    assert found[:10, 10:] == pytest.approx(found[10:, :10].T)
+
+
+def test_an_item_that_is_replaced_loses_its_old_neighbours() -> None:
+    vectors = np.eye(6, dtype=np.float32)[[0, 0, 1, 1, 2, 2]]
+    known = np.ones(6, np.bool_)
+    old = alike(vectors, known, n=1, config=IndexConfig())
+    assert old.matrix.toarray()[0].nonzero()[0].tolist() == [1]
+    moved = vectors.copy()
+    moved[0] = vectors[2]
+    found = alike_with(old, moved, known, np.array([0], np.int32), n=1).matrix.toarray()
+    assert found[0].nonzero()[0].tolist() == [2]
+    assert found[:, 0].nonzero()[0].tolist() == [2]
+    assert found[4:].tolist() == old.matrix.toarray()[4:].tolist()

@@ -73,3 +73,13 @@ def test_other_tables_are_refused():
     ):
         with pytest.raises(ShapeError, match=r"Trait 'x': expected columns of Float32 or of List\(String\), got"):
             Trait.of("x", table)
+
+
+def test_nothing_is_read_yet_in_an_item_that_is_put() -> None:
+    likely = Trait.of("topic", pl.DataFrame({"tea": [0.2, 0.9]}, schema={"tea": pl.Float32}))
+    found = likely.put(np.array([1, 2], np.int32), 3)
+    assert found.levels[0, 0] == pytest.approx(0.2)
+    assert np.isnan(found.levels[1:]).all()
+    named = Trait.of("brand", pl.DataFrame({"MAKER": [["acme"], []]}))
+    assert named.put(np.array([0, 2], np.int32), 3).presence.shape[0] == 3
+    assert named.put(np.array([0, 2], np.int32), 3).presence.sum() == 0
