@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
-from scipy.optimize import brentq
 
 from recsys.data.interactions import Interactions
 from recsys.errors import ArtifactError
@@ -152,4 +151,6 @@ class _Cells:
             return 0.0
         if self.slope(STEEPEST) >= 0:
             return STEEPEST
+        from scipy.optimize import brentq  # here, so that whoever only reads the result stays light
+
         return float(brentq(self.slope, 0.0, STEEPEST, xtol=1e-9))
