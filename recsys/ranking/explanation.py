@@ -39,8 +39,8 @@ class Explanation:
 
     Attributes:
         base: the score before any feature speaks.
-        contributions: feature → what it adds (exact Shapley values of the trees, Lundberg et al. 2018); with the base
-            they sum to the score.
+        contributions: feature → what it adds (of trees, exact Shapley values: Lundberg et al. 2018; of a linear ranker,
+            weight times value); with the base they sum to the score.
         groups: every group → what its features add, likewise.
         reasons: the groups that speak for the item, strongest first; the first one's text says which source brought it.
         because: item_idx of the history's item that stands for it, by the strongest reason that has one; None where
