@@ -40,7 +40,7 @@ class TreesConfig(Config):
 class LinearConfig(Config):
     """The linear ranker."""
 
-    l2: float = Field(10.0, gt=0, description="L2 penalty of the weights of standardised features.")
+    l2: float = Field(100.0, gt=0, description="L2 penalty of the weights of standardised features.")
 
 
 class TuningConfig(Config):

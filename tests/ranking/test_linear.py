@@ -67,8 +67,10 @@ def test_a_large_table_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_larger_penalty_gives_smaller_weights(fitted: Linear) -> None:
-    held = linear.fit(Queries.of(table(0)), config=LinearConfig(l2=1000.0))
-    assert 0 < held.weight[0] < fitted.weight[0] / 2
+    """Where the penalty is nearly all of the loss, weights are as small as it is large."""
+    large, larger = (linear.fit(Queries.of(table(0)), config=LinearConfig(l2=l2)) for l2 in (1e5, 1e6))
+    assert 0 < 100 * large.weight[0] < fitted.weight[0]
+    assert 10 * larger.weight[0] == pytest.approx(large.weight[0], rel=0.02)
 
 
 def test_what_is_taken_oftener_weighs_more() -> None:
