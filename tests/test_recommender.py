@@ -310,7 +310,13 @@ def test_a_loaded_recommender_recommends_the_same(
 
 
 def rows_of(
-    recommender: Recommender, interactions: Interactions, shop: Any, target: str, **config: Any
+    recommender: Recommender,
+    interactions: Interactions,
+    shop: Any,
+    target: str,
+    *,
+    cold_share: float = 0.1,
+    **config: Any,
 ) -> list[RankerTable]:
     return training_rows(
         catalog=shop.catalog,
@@ -318,7 +324,11 @@ def rows_of(
         interest=recommender.retriever.interest,
         interactions=interactions,
         split=TimeSplit.of(shop.interactions, SplitConfig()),
-        config=RecommenderConfig(target=target, ranking=RankingConfig(trees=TREES), **config),  # type: ignore[arg-type]
+        config=RecommenderConfig(
+            target=target,  # type: ignore[arg-type]
+            ranking=RankingConfig(trees=TREES, cold_share=cold_share),
+            **config,
+        ),
     )
 
 
@@ -352,6 +362,30 @@ def test_labels_are_the_heaviest_event_of_the_window(recommender: Recommender, s
         known = shop.interactions.before(table.as_of).seen_items()
         born = shop.catalog.known_before(table.as_of, known)
         assert born[table.features.item_idx].all()
+
+
+@pytest.mark.parametrize("target", ["all", "new"])
+def test_a_share_of_the_items_is_taken_for_new(recommender: Recommender, shop: Any, target: str) -> None:
+    """They are proposed by text alone, to users who have not met them, and some are taken."""
+    seen = set()
+    for table in rows_of(recommender, shop.interactions, shop, target, cold_share=0.4):
+        values = dict(zip(table.features.names, table.features.values.T, strict=True))
+        new = values["item_takers"] == 0
+        share = len(np.unique(table.features.item_idx[new])) / len(np.unique(table.features.item_idx))
+        assert 0.2 < share < 0.6
+        assert (table.gain[new] > 0).any()
+        assert not values["score_ease"][new].any()
+        assert (values["score_text"][new] != 0).any()
+        past = shop.interactions.before(table.as_of)
+        users = np.intersect1d(
+            shop.interactions.between(table.as_of, table.label_end).positives().user_indices(), past.user_indices()
+        )
+        met = set(past.events.select("user_idx", "item_idx").iter_rows())
+        assert not met & set(zip(users[table.rows[new]].tolist(), table.features.item_idx[new].tolist(), strict=True))
+        seen.add(tuple(np.unique(table.features.item_idx[new]).tolist()))
+    assert len(seen) == 3  # other ones at each instant
+    none = rows_of(recommender, shop.interactions, shop, target, cold_share=0.0)
+    assert all((t.features.values[:, t.features.names.index("item_takers")] > 0).all() for t in none)
 
 
 def test_where_places_are_told_what_was_taken_low_counts_more(recommender: Recommender, shop: Any) -> None:

@@ -73,6 +73,13 @@ class RankingConfig(Config):
     trees: TreesConfig = Field(default_factory=TreesConfig, description="The boosted trees.")
     linear: LinearConfig = Field(default_factory=LinearConfig, description="The linear ranker.")
     tuning: TuningConfig = Field(default_factory=TuningConfig, description="The search for settings of the trees.")
+    cold_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the items that is taken for new at each instant, so that the ranker learns what a text "
+        "is worth that no behaviour speaks of.",
+    )
     calibration: Literal["isotonic", "platt"] = Field(
         "isotonic",
         description="How scores become probabilities: isotonic, a rising curve of any form; platt, a logistic one.",

@@ -12,6 +12,7 @@ from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.examination import Examination
 from recsys.ranking.feature_list import features
 from recsys.ranking.features import FeatureTable
+from recsys.ranking.rules import unseen
 from recsys.ranking.snapshot import Snapshot
 from recsys.ranking.table import RankerTable
 from recsys.retrieval.embeddings import ItemVectors
@@ -48,12 +49,18 @@ def snapshots(
     split: TimeSplit,
     config: RecommenderConfig,
 ) -> Iterator[tuple[Snapshot, Instant]]:
-    """What was known at each instant of the split, oldest first, and where its labels end."""
+    """What was known at each instant of the split, oldest first, and where its labels end.
+
+    A share of the items, other ones at each instant, is taken for new (DropoutNet, Volkovs et al. 2017): so the ranker
+    learns how much a text that nobody has met yet is worth, beside items of which much is known.
+    """
     for as_of, label_end in split.label_windows():
-        yield (
-            Snapshot.of(interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config),
-            label_end,
+        snapshot = Snapshot.of(
+            interactions, catalog=catalog, vectors=vectors, interest=interest, as_of=as_of, config=config
         )
+        lot = np.random.default_rng([config.seed, as_of]).random(len(catalog))
+        new = np.flatnonzero(snapshot.items.known & (lot < config.ranking.cold_share))
+        yield snapshot.without(new.astype(np.int32)), label_end
 
 
 def table_of(
@@ -105,6 +112,7 @@ def _block(
     users = range(rows.start, rows.stop)
     past, future = histories.take(users), truth.take(users)
     allowed = snapshot.allowed(past, as_of=as_of, mask=snapshot.items.known)
+    allowed &= unseen(past, len(snapshot.items)) | (snapshot.items.met > 0)  # what is taken for new nobody has met
     candidates = snapshot.retriever.retrieve(past, as_of=as_of, allowed=allowed)
     gains = np.zeros(allowed.shape, np.float32)
     np.maximum.at(gains, (future.rows, future.item_idx), future.weight)

@@ -21,7 +21,7 @@ from recsys.retrieval.candidates import Candidates, Retriever
 from recsys.retrieval.collaborative import Behaviour
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import BoolArray, FloatArray, Instant
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,11 @@ class Snapshot:
         """
         items = self.items.advance(self.catalog, interactions, as_of=as_of)
         return replace(self, items=items, rules=self.rules.renewed(catalog=self.catalog, items=items))
+
+    def without(self, items: IntArray) -> "Snapshot":
+        """As if some items had just come and nobody had met them; histories that hold them are read as before."""
+        retriever = replace(self.retriever, behaviour=self.retriever.behaviour.without(items))
+        return replace(self, retriever=retriever, items=self.items.without(self.catalog, items))
 
     def put(self, items: pl.DataFrame, vectors: FloatArray, *, text_chars: int) -> "Snapshot":
         """With some items added to the catalogue, or replaced in it; what users did is left as it is.

@@ -143,6 +143,21 @@ class ItemState:
             known=np.pad(self.known, (0, more)) | (created != NEVER),
         )
 
+    def without(self, catalog: Catalog, items: IntArray) -> "ItemState":
+        """As if nobody had met some items; those that say when they were created have just been, and all stay known."""
+        gone = np.zeros(len(self), np.bool_)
+        gone[items] = True
+        just_come = np.where(_created(catalog, self.as_of) == NEVER, NEVER, self.as_of)
+        counts: dict[str, Any] = {name: np.where(gone, 0, getattr(self, name)) for name in _COUNTS}
+        return replace(
+            self,
+            decayed=np.where(gone, 0, self.decayed),
+            firsts=np.where(gone, 0, self.firsts),
+            **counts,
+            born=np.where(gone, just_come, self.born),
+            last=np.where(gone, NEVER, self.last),
+        )
+
     def fading(self, as_of: Instant) -> DoubleArray:
         """float64 (half-lives,): what is left of the decayed counters at a later instant."""
         return np.array([float(decay(self.as_of, as_of=as_of, half_life=h, day=self.day)) for h in self.half_lives])

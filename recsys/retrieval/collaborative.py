@@ -1,7 +1,7 @@
 """Models of who took what: item-item, peers, EASE, implicit ALS, popularity; all as of an instant."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
-from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant
+from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant, IntArray
 
 NAMES = (
     "cosine", "cosine_fresh", "basket", "disliked", "near", "peers",
@@ -59,6 +59,7 @@ class Behaviour:
         als: float32 (n_items, f), item factors.
         als_gram: float64 (f, f), YᵀY + λI of them.
         popularity: float64 (n_items,), decayed positives at `as_of`.
+        silent: int32, items of which nothing is said, whatever was learned (`without`); not saved.
     """
 
     as_of: Instant
@@ -73,6 +74,7 @@ class Behaviour:
     als: FloatArray
     als_gram: DoubleArray
     popularity: DoubleArray
+    silent: IntArray = field(default_factory=lambda: np.zeros(0, np.int32))
 
     @classmethod
     def fit(
@@ -117,6 +119,10 @@ class Behaviour:
             popularity=np.pad(self.popularity, (0, more)),
         )
 
+    def without(self, items: IntArray) -> "Behaviour":
+        """As if nobody had met some items: nothing is said of them, but they still speak for others in a history."""
+        return replace(self, silent=items)
+
     @property
     def n_items(self) -> int:
         """Size of the catalogue."""
@@ -139,7 +145,7 @@ class Behaviour:
         # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
         popular = np.log1p(self.popularity).astype(np.float32)
         met = contacts(histories)
-        return {
+        scores = {
             "cosine": self.together.scores(recent),
             "cosine_fresh": self.together_fresh.scores(recent),
             "basket": self.together.scores(self._last_basket(positives)),
@@ -152,6 +158,10 @@ class Behaviour:
             "als": self._by_als(taken),
             "popular": np.tile(popular, (len(histories), 1)),
         }
+        if len(self.silent):
+            for of_all in scores.values():
+                of_all[:, self.silent] = 0
+        return scores
 
     def recent(self, histories: Histories, *, as_of: Instant) -> csr_array:
         """float32 CSR (n, n_items): decayed weights of what each user took."""

@@ -1,13 +1,14 @@
 """What is known as of an instant, read by another encoder."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from recsys.errors import ShapeError
 from recsys.ranking.snapshot import Snapshot
-from recsys.ranking.state import ItemState
+from recsys.ranking.state import NEVER, ItemState
 from recsys.retrieval.interest import InterestModel
 
 
@@ -53,3 +54,28 @@ def test_features_after_some_steps_are_those_of_counters_made_at_once(recommende
         early = early.advance(log.before(step), as_of=step)
     found = early.features(histories, candidates, as_of=as_of)
     np.testing.assert_allclose(found.values, expected.values, rtol=1e-6)
+
+
+def test_items_taken_for_new_are_as_if_nobody_had_met_them(recommender, shop):
+    ours, log = recommender.snapshot, shop.interactions
+    as_of, items = ours.items.as_of, np.array([3, 17, 40], np.int32)
+    others = np.setdiff1d(np.arange(len(shop.catalog)), items)
+    found = ours.without(items)
+    histories = log.histories(np.arange(9, dtype=np.int32), as_of=as_of)
+    before, after = (s.retriever.behaviour.scores(histories, as_of=as_of) for s in (ours, found))
+    for name, scores in after.items():
+        assert not scores[:, items].any(), name
+        np.testing.assert_array_equal(scores[:, others], before[name][:, others])
+    unmet = log.events.filter(~pl.col("item_idx").is_in(items.tolist()))
+    never = ItemState.of(ours.catalog, replace(log, events=unmet), as_of=as_of, half_lives=ours.items.half_lives)
+    for field in fields(ItemState):
+        counter = getattr(found.items, field.name)
+        if field.name == "known":
+            assert counter.tolist() == ours.items.known.tolist()
+        elif field.name == "born":
+            created = ours.catalog.items["created_at"].is_not_null().to_numpy()[items]
+            assert set(created) == {True, False}
+            assert counter[items].tolist() == np.where(created, as_of, NEVER).tolist()
+        elif isinstance(counter, np.ndarray):
+            np.testing.assert_array_equal(counter[..., items], getattr(never, field.name)[..., items])
+            np.testing.assert_array_equal(counter[..., others], getattr(ours.items, field.name)[..., others])
