@@ -45,27 +45,23 @@ class Counters:
         day: Instant,
     ) -> "Counters":
         """Count events given by key; a key's events must come in order of time."""
-        distinct, which = np.unique(keys, return_inverse=True)
-        size = len(distinct)
-        order = np.argsort(which, kind="stable")
-        key, when = which[order], at[order]
+        order = np.argsort(keys, kind="stable")
+        key, when = keys[order], at[order]
         fresh = np.ones(len(order), np.bool_)
         fresh[1:] = key[1:] != key[:-1]
         visit = fresh.copy()
         visit[1:] |= when[1:] != when[:-1]
         starts = np.flatnonzero(fresh)
-        ends = np.append(starts[1:], len(order)) - 1 if size else starts
-        sums = [
-            np.bincount(which, weight * decay(at, as_of=as_of, half_life=h, day=day), minlength=size)
-            for h in half_lives
-        ]
+        ends = np.append(starts, len(order))[1:]
+        age = np.maximum(as_of - when, 0) / day
+        weights = weight[order] * np.exp2(-age / np.array(half_lives, np.float64)[:, None])
         return cls(
-            keys=distinct,
-            count=np.bincount(which, minlength=size).astype(np.float64),
-            visits=np.bincount(key, visit, minlength=size).astype(np.float64),
-            decayed=np.array(sums, np.float64).reshape(len(half_lives), size),
+            keys=key[starts],
+            count=(ends - starts).astype(np.float64),
+            visits=np.add.reduceat(visit, starts, dtype=np.float64),
+            decayed=np.add.reduceat(weights, starts, axis=1),
             first=when[starts],
-            last=when[ends],
+            last=when[ends - 1],
         )
 
     def find(self, keys: LongArray) -> tuple[LongArray, np.ndarray]:

@@ -18,7 +18,7 @@ def column(pairs: Pairs, name: str) -> DoubleArray:
 def fresh(pairs: Pairs, name: str, half_life: int) -> DoubleArray:
     """A decayed counter of `ItemState`, aged to the instant of the pairs."""
     counter = getattr(pairs.items, name)[half_life][pairs.candidates.item_idx]
-    return np.asarray(counter * pairs.items.fading(pairs.as_of)[half_life], np.float64)
+    return np.asarray(counter * pairs.fading[half_life], np.float64)
 
 
 def recent(pairs: Pairs, half_life: int) -> DoubleArray:

@@ -10,7 +10,7 @@ from recsys.ranking.features import Feature
 from recsys.ranking.item_features import column, interval
 from recsys.ranking.pairs import LATEST, Pairs, Tally
 from recsys.ranking.reasons import SOURCE_GROUPS
-from recsys.ranking.user_features import share, spread, taste_for_popular
+from recsys.ranking.user_features import share, spread
 from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DoubleArray, FloatArray, LongArray
 
@@ -66,7 +66,7 @@ def proposers(pairs: Pairs) -> DoubleArray:
 def price_ratio(pairs: Pairs) -> DoubleArray:
     """Logarithm of the price beside the user's mean price."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(column(pairs, "price") / pairs.mean(pairs.items.price)[pairs.rows])
+        return np.log(column(pairs, "price") / pairs.price[pairs.rows])
 
 
 BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours"}
@@ -112,7 +112,7 @@ PAIR_FEATURES = (
         name="popular_gap",
         scope="pair",
         group="popular",
-        compute=lambda p: np.log1p(column(p, "takers")) - taste_for_popular(p)[p.rows],
+        compute=lambda p: np.log1p(column(p, "takers")) - p.popular[p.rows],
     ),
     Feature(name="proposers", scope="pair", group="agreement", compute=proposers),
     # the encoder's probability that the user takes the item

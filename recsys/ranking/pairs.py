@@ -8,7 +8,7 @@ from recsys.data.interactions import Histories
 from recsys.ranking.counters import Counters
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates
-from recsys.retrieval.collaborative import contacts
+from recsys.retrieval.collaborative import is_contact
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.traits import Trait
 from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
@@ -62,7 +62,10 @@ class Pairs:
         candidates: the pairs.
         rows: int64 (m,), the user row of each pair.
         taken: positive events.
-        met: events that take an item or turn it down.
+        n_met: float64 (n,), events that take an item or turn it down.
+        price: float64 (n,), mean price of the user's takes; NaN if none has one.
+        popular: float64 (n,), mean logarithm of 1 + the takers of the items taken; NaN if none.
+        fading: float64 (half-lives,), what is left of the items' decayed counters at `as_of`.
         users: counters by user, n of them, found or not.
         own: counters by user and item.
         by_category: counters by user and category.
@@ -79,7 +82,10 @@ class Pairs:
     candidates: Candidates
     rows: LongArray
     taken: Histories
-    met: Histories
+    n_met: DoubleArray
+    price: DoubleArray
+    popular: DoubleArray
+    fading: DoubleArray
     users: Tally
     own: Tally
     by_category: Tally
@@ -103,13 +109,13 @@ class Pairs:
     ) -> "Pairs":
         """Count the histories by user, item, category and brand."""
         taken, rows, item = histories.positives(), candidates.rows, candidates.item_idx
+        taker, took = taken.rows, taken.item_idx
 
         def tally(of_event: LongArray, of_pair: LongArray) -> Tally:
             return Tally.of(taken, of_event, of_pair, items=items, as_of=as_of)
 
         def by(code: IntArray) -> Tally:
-            size = int(code.max(initial=0)) + 1
-            return tally(_keys(taken.rows, code[taken.item_idx], size), _keys(rows, code[item], size))
+            return tally(_keys(taker, code[took], len(items)), _keys(rows, code[item], len(items)))
 
         return cls(
             as_of=as_of,
@@ -117,9 +123,12 @@ class Pairs:
             candidates=candidates,
             rows=rows,
             taken=taken,
-            met=contacts(histories),
-            users=tally(taken.rows, rows),
-            own=tally(_keys(taken.rows, taken.item_idx, len(items)), _keys(rows, item, len(items))),
+            n_met=np.bincount(histories.rows[is_contact(histories)], minlength=len(taken)).astype(np.float64),
+            price=_mean(items.price[took], taker, len(taken)),
+            popular=_mean(np.log1p(items.takers[took]), taker, len(taken)),
+            fading=items.fading(as_of),
+            users=tally(taker, rows),
+            own=tally(_keys(taker, took, len(items)), _keys(rows, item, len(items))),
             by_category=by(items.category),
             by_brand=by(items.brand),
             places=candidates.places(),
@@ -133,14 +142,6 @@ class Pairs:
         """Days from instants to `as_of`; NaN where there is no instant (< 0)."""
         return np.where(at < 0, np.nan, np.maximum(self.as_of - at, 0) / self.items.day)
 
-    def mean(self, values: DoubleArray) -> DoubleArray:
-        """(n,): the mean of (n_items,) `values` over each user's positive events, NaNs left out; NaN if none."""
-        value = values[self.taken.item_idx]
-        there = ~np.isnan(value)
-        rows, n = self.taken.rows[there], len(self.taken)
-        count = np.bincount(rows, minlength=n)
-        return np.bincount(rows, value[there], minlength=n) / np.where(count > 0, count, np.nan)
-
 
 LATEST = 5
 
@@ -148,6 +149,13 @@ LATEST = 5
 def _keys(rows: LongArray, code: IntArray, size: int) -> LongArray:
     """One key for each user row and code in [0, size); -1 where there is no code."""
     return np.where(code < 0, np.int64(-1), rows * size + code)
+
+
+def _mean(values: DoubleArray, rows: LongArray, n: int) -> DoubleArray:
+    """(n,): the mean of the values of each row, NaNs left out; NaN if none."""
+    there = ~np.isnan(values)
+    count = np.bincount(rows[there], minlength=n)
+    return np.bincount(rows[there], values[there], minlength=n) / np.where(count > 0, count, np.nan)
 
 
 def _likeness(taken: Histories, candidates: Candidates, vectors: FloatArray) -> FloatArray:

@@ -53,16 +53,6 @@ def share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
     return part / np.where(whole > 0, whole, np.nan)
 
 
-def met(pairs: Pairs) -> DoubleArray:
-    """Items taken or turned down."""
-    return np.diff(pairs.met.indptr).astype(np.float64)
-
-
-def taste_for_popular(pairs: Pairs) -> DoubleArray:
-    """Mean log number of takers of the items taken."""
-    return pairs.mean(np.log1p(pairs.items.takers))
-
-
 USER_FEATURES = (
     Feature(name="user_takes", scope="user", group="activity", compute=takes),
     *(
@@ -78,11 +68,11 @@ USER_FEATURES = (
         group="activity",
         compute=lambda p: share(takes(p), spread(p, p.users.counters.visits)),
     ),
-    Feature(name="user_liked", scope="user", group="activity", compute=lambda p: share(takes(p), met(p))),
+    Feature(name="user_liked", scope="user", group="activity", compute=lambda p: share(takes(p), p.n_met)),
     Feature(name="user_idle", scope="user", group="activity", compute=idle),
     Feature(name="user_tenure", scope="user", group="activity", compute=tenure),
     Feature(name="user_gap", scope="user", group="activity", compute=gap),
     Feature(name="user_due", scope="user", group="activity", compute=lambda p: share(idle(p), gap(p))),
-    Feature(name="user_price", scope="user", group="price", compute=lambda p: p.mean(p.items.price)),
-    Feature(name="user_popular", scope="user", group="popular", compute=taste_for_popular),
+    Feature(name="user_price", scope="user", group="price", compute=lambda p: p.price),
+    Feature(name="user_popular", scope="user", group="popular", compute=lambda p: p.popular),
 )

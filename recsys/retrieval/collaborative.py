@@ -15,7 +15,7 @@ from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
-from recsys.schema import EVENT_CODES, DoubleArray, FloatArray, Instant, IntArray
+from recsys.schema import EVENT_CODES, BoolArray, DoubleArray, FloatArray, Instant, IntArray
 
 NAMES = (
     "cosine", "cosine_fresh", "basket", "disliked", "near", "peers",
@@ -29,9 +29,17 @@ JUDGED = tuple(EVENT_CODES[name] for name in ("rating", "dislike", "return"))
 """Events that say the user had the item, whatever they thought of it."""
 
 
+_IS_JUDGED = np.isin(np.arange(256), JUDGED)
+
+
+def is_contact(histories: Histories) -> BoolArray:
+    """Which events, bool (m,), say the user took an item or turned it down."""
+    return (histories.weight > 0) | _IS_JUDGED[histories.event]
+
+
 def contacts(histories: Histories) -> Histories:
-    """Only the events that say the user took an item or turned it down."""
-    return histories.where((histories.weight > 0) | np.isin(histories.event, JUDGED))
+    """Only these events."""
+    return histories.where(is_contact(histories))
 
 
 def weighted(histories: Histories, weights: DoubleArray, n_items: int) -> csr_array:
