@@ -71,10 +71,10 @@ def test_the_same_users_are_judged_at_every_point(curve):
             assert row.ahead.mean == pytest.approx(ours.ndcg.mean - row.ndcg.mean)
 
 
-def test_more_events_make_better_lists_and_popularity_stays(curve):
-    ours = [curve[n, "recsys"].ndcg.mean for n in (0, 1, 3, 10, None)]
-    assert ours[0] < ours[1]
-    assert ours[1] < min(ours[3:])
+def test_an_event_makes_better_lists_and_popularity_stays(curve):
+    """One event tells a taste of this world: what more of them add is within chance."""
+    ours = [curve[n, "recsys"].ndcg for n in (0, 1, 3, 10, None)]
+    assert ours[0].high < min(each.low for each in ours[1:])
     assert curve[10, "popularity"].ahead.low > 0
     assert len({curve[n, "popularity"].recall for n in (0, 1, 3, 10, None)}) == 1
 
