@@ -7,8 +7,8 @@ import numpy as np
 from recsys.schema import DoubleArray, Instant, LongArray
 
 
-def decay(at: LongArray | Instant, *, as_of: Instant, half_life: float, day: Instant) -> DoubleArray:
-    """2^(-age / half-life), float64, of instants in µs; the half-life in days. Never above 1."""
+def decay(at: LongArray | Instant, *, as_of: Instant, half_life: float | DoubleArray, day: Instant) -> DoubleArray:
+    """2^(-age / half-life), float64, of instants in µs; half-lives in days, as numpy broadcasts. Never above 1."""
     age = np.maximum(as_of - np.asarray(at, np.int64), 0) / day
     return np.asarray(np.exp2(-age / half_life), np.float64)
 
@@ -53,8 +53,8 @@ class Counters:
         visit[1:] |= when[1:] != when[:-1]
         starts = np.flatnonzero(fresh)
         ends = np.append(starts, len(order))[1:]
-        age = np.maximum(as_of - when, 0) / day
-        weights = weight[order] * np.exp2(-age / np.array(half_lives, np.float64)[:, None])
+        lives = np.array(half_lives, np.float64)[:, None]
+        weights = weight[order] * decay(when, as_of=as_of, half_life=lives, day=day)
         return cls(
             keys=key[starts],
             count=(ends - starts).astype(np.float64),

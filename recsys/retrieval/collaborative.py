@@ -38,7 +38,7 @@ def is_contact(histories: Histories) -> BoolArray:
 
 
 def contacts(histories: Histories) -> Histories:
-    """Only these events."""
+    """Only the events that say so."""
     return histories.where(is_contact(histories))
 
 
