@@ -160,7 +160,7 @@ class ItemState:
 
     def fading(self, as_of: Instant) -> DoubleArray:
         """float64 (half-lives,): what is left of the decayed counters at a later instant."""
-        return np.array([float(decay(self.as_of, as_of=as_of, half_life=h, day=self.day)) for h in self.half_lives])
+        return decay(self.as_of, as_of=as_of, half_life=np.array(self.half_lives), day=self.day)
 
     def save(self, directory: Path) -> None:
         """Write items.json and items-*.npy into an existing directory."""
