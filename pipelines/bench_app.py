@@ -7,6 +7,7 @@ import typer
 
 app = typer.Typer(help="What each option is worth on one's own log.", no_args_is_help=True)
 
+_COUNTS = "25,50,100,200,300,400,600"
 _STRENGTHS = ".1,.2,.3,.5,.7"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -126,6 +127,20 @@ def diversity(
     from pipelines import diversity_bench
 
     diversity_bench.measure(run, _split(strengths), form="json" if json else "table")
+
+
+@app.command("trees")
+def trees(
+    run: Annotated[Path, typer.Option(help="A run with a ranker.")],
+    counts: Annotated[
+        str, typer.Option(help="Numbers of trees, with commas between; the run's is always there.")
+    ] = _COUNTS,
+    json: JsonOption = False,
+) -> None:
+    """What more trees are worth, and what they cost: nDCG@10 against milliseconds of a request."""
+    from pipelines import trees_bench
+
+    trees_bench.measure(run, _split(counts), form="json" if json else "table")
 
 
 @app.command("options")

@@ -35,9 +35,19 @@ class Trees:
     threads: int
 
     @property
+    def count(self) -> int:
+        """How many trees there are."""
+        return int(self.booster.current_iteration())
+
+    @property
     def size(self) -> str:
-        """How many trees there are, in words."""
-        return f"{self.booster.current_iteration()} trees"
+        """The same in words."""
+        return f"{self.count} trees"
+
+    def first(self, count: int) -> "Trees":
+        """A forest of one seed as it was after so many trees."""
+        text = self.booster.model_to_string(num_iteration=count)
+        return Trees(names=self.names, booster=lightgbm.Booster(model_str=text), threads=self.threads)
 
     def predict(self, values: FloatArray) -> FloatArray:
         """float32 (m,), higher is better; a row's result does not depend on the other rows."""
