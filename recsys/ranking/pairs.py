@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.data.contacts import is_contact
 from recsys.data.interactions import Histories
 from recsys.ranking.counters import Counters
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates
-from recsys.retrieval.collaborative import is_contact
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.traits import Trait
 from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray

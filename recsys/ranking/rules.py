@@ -3,9 +3,9 @@
 import numpy as np
 
 from recsys.data.catalog import Catalog
+from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories
 from recsys.errors import ShapeError
-from recsys.retrieval.collaborative import contacts
 from recsys.schema import BoolArray, Instant
 
 

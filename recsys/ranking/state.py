@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from recsys.data.catalog import Catalog
+from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
 from recsys.ranking.counters import Counters, decay
-from recsys.retrieval.collaborative import contacts
 from recsys.schema import BoolArray, DoubleArray, Instant, IntArray, LongArray
 
 NEVER = -1

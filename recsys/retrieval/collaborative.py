@@ -9,13 +9,14 @@ from implicit.als import AlternatingLeastSquares
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
+from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
-from recsys.schema import EVENT_CODES, BoolArray, DoubleArray, FloatArray, Instant, IntArray
+from recsys.schema import DoubleArray, FloatArray, Instant, IntArray
 
 NAMES = (
     "cosine", "cosine_fresh", "basket", "disliked", "near", "peers",
@@ -24,22 +25,6 @@ NAMES = (
 """The scores of `Behaviour.scores`, in order."""
 
 _ARRAYS = ("als", "als_gram", "popularity")
-
-JUDGED = tuple(EVENT_CODES[name] for name in ("rating", "dislike", "return"))
-"""Events that say the user had the item, whatever they thought of it."""
-
-
-_IS_JUDGED = np.isin(np.arange(256), JUDGED)
-
-
-def is_contact(histories: Histories) -> BoolArray:
-    """Which events, bool (m,), say the user took an item or turned it down."""
-    return (histories.weight > 0) | _IS_JUDGED[histories.event]
-
-
-def contacts(histories: Histories) -> Histories:
-    """Only the events that say so."""
-    return histories.where(is_contact(histories))
 
 
 def weighted(histories: Histories, weights: DoubleArray, n_items: int) -> csr_array:

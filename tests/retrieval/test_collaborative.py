@@ -8,7 +8,7 @@ import pytest
 from recsys.data.interactions import COLUMNS, Histories, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError
-from recsys.retrieval.collaborative import NAMES, Behaviour, contacts, weighted
+from recsys.retrieval.collaborative import NAMES, Behaviour, weighted
 from recsys.retrieval.config import BehaviourConfig
 from recsys.schema import DAY, EVENT_CODES
 
@@ -128,20 +128,6 @@ def test_weights_of_equal_items_add_up() -> None:
     twice = histories.take([0])
     matrix = weighted(twice, np.arange(1.0, 1 + len(twice.item_idx)), N_ITEMS).toarray()
     assert matrix.sum() == sum(range(1, 1 + len(twice.item_idx)))
-
-
-def test_contacts_are_what_was_taken_or_judged() -> None:
-    names = ["purchase", "rating", "impression", "return"]
-    weight = np.array([1, 0, 0, 0], np.float32)
-    histories = Histories(
-        indptr=np.array([0, 4]),
-        item_idx=np.arange(4, dtype=np.int32),
-        event=np.array([EVENT_CODES[n] for n in names], np.uint8),
-        at=np.zeros(4, np.int64),
-        value=np.zeros(4),
-        weight=weight,
-    )
-    assert contacts(histories).item_idx.tolist() == [0, 1, 3]
 
 
 def test_what_is_like_the_disliked_is_known(behaviour: Behaviour, log: Interactions) -> None:

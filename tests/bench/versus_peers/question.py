@@ -9,6 +9,7 @@ from pipelines.run_directory import RunDirectory
 from pipelines.source import locate
 from recsys.artifacts import digest_of, read_manifest
 from recsys.data.catalog import Catalog
+from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.split import TimeSplit
 from recsys.errors import UsageError
@@ -16,7 +17,6 @@ from recsys.evaluation.config import EvaluationConfig
 from recsys.evaluation.exam import Exam
 from recsys.evaluation.truth import Truth
 from recsys.ranking.rules import available
-from recsys.retrieval.collaborative import contacts
 from recsys.schema import IntArray
 from recsys.settings import load
 from tests.bench.versus_peers.window import Window
