@@ -72,7 +72,7 @@ def _fit(name: str, tables: Sequence[RankerTable], settings: Settings, target: P
         with progress(f"{name}, trials") as show:
             trials = tuned(tables, config, seed=seed, threads=threads, progress=show)
         trials.save(target)
-        config = config.model_copy(update={"trees": trials.best.trees})
+        config = config.model_copy(update={"trees": trials.chosen})
     with progress(name) as show:
         ranker = Ranker.fit(tables, config, seed=seed, threads=threads, progress=show)
     _tell(f"{name}: {ranker.model.size}, {len(ranker.features)} features")

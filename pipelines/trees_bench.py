@@ -137,7 +137,7 @@ class _Sitting:
             config=parts.config,
         )
         tried = Trials.load(opened.path / "ranker")
-        config = settings.ranking.trees if tried is None else tried.best.trees
+        config = settings.ranking.trees if tried is None else tried.chosen
         rows = Lessons.of(tables, others=config.others, seed=settings.seed).everything()
         with progress("trees") as show:
             return trees.fit(

@@ -15,10 +15,7 @@ MAX_RULES = 60
 class TreesConfig(Config):
     """The boosted trees; their number times their leaves is the latency of a request."""
 
-    trees: int = Field(300, ge=1, description="At most so many trees; the last instant may call for fewer.")
-    smoothing: int = Field(
-        41, ge=1, description="The number of trees is where the last instant's nDCG, averaged over so many, is highest."
-    )
+    trees: int = Field(300, ge=1, description="How many; where they are tuned, at most.")
     leaves: int = Field(15, ge=2, description="Leaves of a tree.")
     learning_rate: float = Field(0.02, gt=0, description="Step of one tree.")
     min_rows: int = Field(100, ge=1, description="Rows a leaf holds at least.")
@@ -47,6 +44,9 @@ class TuningConfig(Config):
     """The search for settings of the trees that do best on the last instant."""
 
     trials: int = Field(0, ge=0, description="Settings tried, the given ones first; 0 takes those as they are.")
+    smoothing: int = Field(
+        41, ge=1, description="A trial has so many trees that its nDCG, averaged over so many numbers, is highest."
+    )
     minutes: float | None = Field(
         None,
         gt=0,

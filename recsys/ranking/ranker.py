@@ -14,7 +14,7 @@ from recsys.ranking.features import FeatureTable
 from recsys.ranking.linear import Linear
 from recsys.ranking.model import Model
 from recsys.ranking.probability import Probability
-from recsys.ranking.queries import Lessons
+from recsys.ranking.queries import Lessons, Queries
 from recsys.ranking.table import RankerTable
 from recsys.ranking.trees import Trees
 from recsys.schema import DoubleArray, FloatArray, Progress
@@ -46,8 +46,8 @@ class Ranker:
     ) -> "Ranker":
         """Learn from all instants but the last, ask the last, then learn from all of them.
 
-        The last instant says how many trees there are to be, and how likely an item of a given score is taken: of the
-        score of a model that has not seen it.
+        The last instant says how likely an item of a given score is taken: of the score of a model that has not seen
+        it. It is not asked how many trees there are to be: what it says of that is mostly chance.
 
         Args:
             tables: one per instant, oldest first; a single one is used without asking.
@@ -151,10 +151,10 @@ def _linear(lessons: Lessons, config: RankingConfig) -> tuple[Model | None, Mode
 def _trees(
     lessons: Lessons, config: RankingConfig, seed: int, threads: int, progress: Progress | None
 ) -> tuple[Model | None, Model]:
-    """The same, the second of as many trees as did best at the last instant."""
-    past, chosen, asked = lessons.before_exam, config.trees, None
-    if past is not None:
-        judged = trees.judge(past, lessons.exam, config=chosen, seed=seed, threads=threads, progress=progress)
-        chosen, asked = chosen.model_copy(update={"trees": judged.rounds}), judged.trees
-    everything = lessons.everything()
-    return asked, trees.fit(everything, config=chosen, seed=seed, threads=threads, progress=progress)
+    """The same, of trees."""
+
+    def fit(rows: Queries) -> Model:
+        return trees.fit(rows, config=config.trees, seed=seed, threads=threads, progress=progress)
+
+    past = lessons.before_exam
+    return None if past is None else fit(past), fit(lessons.everything())

@@ -87,15 +87,13 @@ class Trees:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A forest cut where rows it has not learned from say so.
+    """What rows that a forest has not learned from say of it.
 
     Attributes:
-        trees: the forest.
-        rounds: trees kept of each seed.
+        rounds: how many of its trees are best there.
         ndcg: nDCG@10 of the rows there, averaged as `best_round` does.
     """
 
-    trees: Trees
     rounds: int
     ndcg: float
 
@@ -104,23 +102,15 @@ def fit(train: Queries, *, config: TreesConfig, seed: int, threads: int, progres
     """Boost `config.seeds` forests of `config.trees` trees with lambdarank (Burges 2010); their mean is the score."""
     data = _dataset(train, None)
     grown = [_grown(data, None, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
-    return _forest(train.names, [booster for booster, _ in grown], config.trees, threads)
+    text = mean([booster.model_to_string() for booster, _ in grown])
+    return Trees(names=train.names, booster=lightgbm.Booster(model_str=text), threads=threads)  # as it will be loaded
 
 
-def judge(
-    train: Queries, exam: Queries, *, config: TreesConfig, seed: int, threads: int, progress: Progress | None
-) -> Judged:
-    """The same, but keep only the trees up to the exam's best nDCG@10 (`best_round`), averaged over the seeds."""
+def judge(train: Queries, exam: Queries, *, config: TreesConfig, smoothing: int, seed: int, threads: int) -> Judged:
+    """Grow one forest, and find the exam's best nDCG@10 (`best_round`) among its first so many trees."""
     data = _dataset(train, None)
-    valid = _dataset(exam, data)
-    grown = [_grown(data, valid, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
-    curve = np.mean([curve for _, curve in grown], axis=0).tolist()
-    rounds = best_round(curve, config.smoothing)
-    return Judged(
-        trees=_forest(train.names, [booster for booster, _ in grown], rounds, threads),
-        rounds=rounds,
-        ndcg=float(_running(curve, config.smoothing).max()),
-    )
+    _, curve = _grown(data, _dataset(exam, data), config, seed, threads, None)
+    return Judged(rounds=best_round(curve, smoothing), ndcg=float(_running(curve, smoothing).max()))
 
 
 def best_round(curve: Sequence[float], smoothing: int) -> int:
@@ -137,11 +127,6 @@ def best_round(curve: Sequence[float], smoothing: int) -> int:
 def _running(curve: Sequence[float], smoothing: int) -> DoubleArray:
     width = min(smoothing, len(curve))
     return np.convolve(curve, np.ones(width) / width, mode="valid")
-
-
-def _forest(names: tuple[str, ...], boosters: Sequence[lightgbm.Booster], rounds: int, threads: int) -> Trees:
-    text = mean([booster.model_to_string(num_iteration=rounds) for booster in boosters])
-    return Trees(names=names, booster=lightgbm.Booster(model_str=text), threads=threads)  # what `save` writes predicts
 
 
 def _grown(

@@ -41,6 +41,11 @@ class Trials:
         """The highest nDCG, the earliest of equal ones."""
         return max(self.tried, key=lambda trial: trial.ndcg)
 
+    @property
+    def chosen(self) -> TreesConfig:
+        """The best one's settings, with as many trees as it did best with."""
+        return self.best.trees.model_copy(update={"trees": self.best.rounds})
+
     def save(self, directory: Path) -> None:
         """Write tuning.json into an existing directory."""
         (directory / FILE).write_bytes(TypeAdapter(Trials).dump_json(self, indent=1) + b"\n")

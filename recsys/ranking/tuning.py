@@ -47,7 +47,7 @@ def tuned(
     while len(tried) < config.tuning.trials and (not tried or time.monotonic() < deadline):
         asked = study.ask() if tried else None
         settings = config.trees if asked is None else _proposed(asked, config.trees)
-        tried.append(_tried(tables, settings, seed=seed, threads=threads))
+        tried.append(_tried(tables, settings, smoothing=config.tuning.smoothing, seed=seed, threads=threads))
         if asked is not None:
             study.tell(asked, tried[-1].ndcg)
         if progress is not None:
@@ -71,15 +71,15 @@ def _proposed(asked: "optuna.Trial", given: TreesConfig) -> TreesConfig:
     )
 
 
-def _tried(tables: Sequence[RankerTable], settings: TreesConfig, *, seed: int, threads: int) -> Trial:
+def _tried(tables: Sequence[RankerTable], settings: TreesConfig, *, smoothing: int, seed: int, threads: int) -> Trial:
     lessons = Lessons.of(tables, others=settings.others, seed=seed)
-    past, alone = lessons.before_exam, settings.model_copy(update={"seeds": 1})
+    past = lessons.before_exam
     if past is None:
         raise TrainingError(
             "Expected users with a positive event among their candidates at the ranker's last instant and before it to "
             "tune the trees by, found none; bring a longer log or set ranking.tuning.trials = 0."
         )
-    judged = trees.judge(past, lessons.exam, config=alone, seed=seed, threads=threads, progress=None)
+    judged = trees.judge(past, lessons.exam, config=settings, smoothing=smoothing, seed=seed, threads=threads)
     return Trial(trees=settings, rounds=judged.rounds, ndcg=judged.ndcg)
 
 

@@ -7,7 +7,7 @@ from recsys.ranking.features import FeatureTable
 from recsys.ranking.table import RankerTable
 
 N_USERS, N_ITEMS = 60, 10
-TREES = TreesConfig(trees=20, smoothing=3, leaves=4, min_rows=5, feature_fraction=1.0, learning_rate=0.1, l2=0)
+TREES = TreesConfig(trees=20, leaves=4, min_rows=5, feature_fraction=1.0, learning_rate=0.1, l2=0)
 
 
 def table(

@@ -139,7 +139,7 @@ def test_the_last_instant_says_how_likely_a_score_is_taken(ranker: Ranker) -> No
 
 def test_the_chance_is_of_a_model_that_has_not_seen_the_answers() -> None:
     """Where only chance decides, trees that have learned it by heart would be sure of it."""
-    greedy = RankingConfig(trees=TreesConfig(trees=60, leaves=60, min_rows=1, l2=0, learning_rate=0.3, smoothing=121))
+    greedy = RankingConfig(trees=TreesConfig(trees=60, leaves=60, min_rows=1, l2=0, learning_rate=0.3))
     by_chance = [replace(drawn(seed, 0.0), label_end=seed + 7) for seed in (0, 1, 2)]
     ranker = Ranker.fit(by_chance, greedy)
     rate = float((by_chance[-1].gain > 0).mean())

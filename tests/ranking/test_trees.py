@@ -7,6 +7,7 @@ from recsys.ranking import trees
 from recsys.ranking.config import TreesConfig
 from recsys.ranking.queries import Queries
 from recsys.ranking.trees import Trees, best_round
+from recsys.schema import FloatArray
 from tests.ranking.small_tables import TREES, table
 
 ORDERED = ("score_ease", "place_ease")
@@ -37,20 +38,36 @@ def test_several_seeds_score_a_row_alike_alone_and_among_many() -> None:
     assert all(forest.predict(rows[i : i + 1]).tobytes() == together[i : i + 1].tobytes() for i in range(0, 600, 41))
 
 
-def test_the_number_of_trees_is_by_the_mean_of_all_seeds() -> None:
-    config = TREES.model_copy(update={"seeds": 2, "row_fraction": 0.5, "smoothing": 1})
+def ndcg(queries: Queries, scores: FloatArray) -> float:
+    """nDCG@10 of the labels, equal scores in the order of the rows; averaged over the queries."""
+    found, start = [], 0
+    for size in queries.sizes:
+        gain, score = (values[start : start + size] for values in (queries.gain, scores))
+        discount = 1 / np.log2(np.arange(2, 12))[: min(10, size)]
+        listed, best = gain[np.argsort(-score, kind="stable")][:10], np.sort(gain)[::-1][:10]
+        found.append((listed * discount).sum() / (best * discount).sum())
+        start += size
+    return float(np.mean(found))
+
+
+def test_a_forest_is_judged_by_its_best_number_of_trees() -> None:
     train, exam = Queries.of(table(0)), Queries.of(table(1))
+    forest = grown(TREES, train=train)
+    curve = [ndcg(exam, forest.first(n).predict(exam.values)) for n in range(1, 21)]
+    judged = trees.judge(train, exam, config=TREES, smoothing=1, seed=0, threads=1)
+    assert len({round(value, 6) for value in curve}) > 5
+    assert judged.ndcg == pytest.approx(max(curve), abs=1e-6)
+    assert curve[judged.rounds - 1] == pytest.approx(max(curve), abs=1e-6)
+    smooth = trees.judge(train, exam, config=TREES, smoothing=20, seed=0, threads=1)
+    assert (smooth.rounds, smooth.ndcg) == (10, pytest.approx(np.mean(curve), abs=1e-6))
 
-    def judged(config: TreesConfig, seed: int) -> trees.Judged:
-        return trees.judge(train, exam, config=config, seed=seed, threads=1, progress=None)
 
-    both = judged(config, 0)
-    curves = [[judged(config.model_copy(update={"seeds": 1, "trees": n}), seed) for n in (1, 2)] for seed in (0, 1)]
-    assert both.trees.size == f"{2 * both.rounds} trees"
-    assert 0.8 < both.ndcg <= 1
-    first = [judged(config.model_copy(update={"seeds": 1, "trees": 1}), seed).ndcg for seed in (0, 1)]
-    assert judged(config.model_copy(update={"trees": 1}), 0).ndcg == pytest.approx(np.mean(first))
-    assert len(curves) == 2
+def test_the_first_trees_are_those_of_a_smaller_forest() -> None:
+    rows = table(9).features.values
+    few = grown(TREES.model_copy(update={"trees": 7}))
+    first = grown(TREES).first(7)
+    assert (first.count, first.size) == (7, "7 trees")
+    assert first.predict(rows).tobytes() == few.predict(rows).tobytes()
 
 
 def backwards() -> Queries:

@@ -23,7 +23,7 @@ TABLES = [table(0), table(1), table(2)]
 
 
 def search(trials: int, *, given: TreesConfig = POOR, seed: int = 0, **more: object) -> Trials:
-    config = RankingConfig(trees=given, tuning=TuningConfig(trials=trials, **more))  # type: ignore[arg-type]
+    config = RankingConfig(trees=given, tuning=TuningConfig(trials=trials, smoothing=3, **more))  # type: ignore[arg-type]
     return tuned(TABLES, config, seed=seed, threads=1)
 
 
@@ -47,7 +47,7 @@ def test_the_last_instant_judges_and_does_not_teach(found: Trials) -> None:
     best = found.best
     lessons = Lessons.of(TABLES, others=best.trees.others, seed=0)
     assert lessons.past is not None
-    judged = trees.judge(lessons.past, lessons.exam, config=best.trees, seed=0, threads=1, progress=None)
+    judged = trees.judge(lessons.past, lessons.exam, config=best.trees, smoothing=3, seed=0, threads=1)
     assert (judged.ndcg, judged.rounds) == (best.ndcg, best.rounds)
 
 
@@ -62,12 +62,13 @@ def test_settings_stay_within_bounds_and_what_is_not_tuned_stays(found: Trials) 
         assert 0.4 <= t.row_fraction <= 1
         assert 5 <= t.truncation <= 50
         assert 20 <= t.others <= 300
-        assert (t.trees, t.smoothing, t.seeds, t.monotone) == (3, POOR.smoothing, 1, "off")
+        assert (t.trees, t.seeds, t.monotone) == (3, 1, "off")
     assert len({trial.trees.leaves for trial in found.tried}) > 3
 
 
 def test_the_ranker_is_fitted_with_the_best(found: Trials) -> None:
-    config = RankingConfig(trees=found.best.trees)
+    assert found.chosen == found.best.trees.model_copy(update={"trees": found.best.rounds})
+    config = RankingConfig(trees=found.chosen)
     assert Ranker.fit(TABLES, config).model.size == f"{found.best.rounds} trees"
 
 
