@@ -1,5 +1,6 @@
 """Stage: teacher → student, exported to ONNX in the number format that is served; all measured side by side."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     for other in config.teachers:
         verify(Path(other), kind=TEACHER)
     with progress("step") as show:
-        student = distill(teacher, corpus, config=config, progress=show)
+        student = distill(teacher, corpus, config=config, progress=show, workdir=opened.work(stage))
     with opened.make(stage) as out:
         served = serve(student, settings.compress, corpus, out["student"], threads=config.threads)
         err.print("  teacher and student measured", markup=False)
@@ -44,6 +45,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         if found is not None:
             found.save(out["student"])
         _tell(rows)
+    shutil.rmtree(opened.work(stage), ignore_errors=True)
 
 
 def _entries(teacher: Path, served: Served, corpus: Corpus) -> dict[str, Entry]:

@@ -66,12 +66,12 @@ class Checkpoints(Generic[L]):
     Attributes:
         directory: complete or absent.
         key: digest of everything the training depends on.
-        look: the class of its looks.
+        look: the class of its looks; None for a training that takes none, and so knows no best weights.
     """
 
     directory: Path
     key: str
-    look: type[L]
+    look: type[L] | None
 
     def write(self, standing: Standing[L], module: nn.Module, best: dict[str, Tensor], optimiser: Optimiser) -> None:
         """Replace the checkpoint in one step."""
@@ -93,11 +93,12 @@ class Checkpoints(Generic[L]):
             return None
         if body.pop("key") != self.key:
             return None
-        for values in (last, best):
+        for values in (last,) if self.look is None else (last, best):
             self._check(values, module)
         restore(module, last)
         optimiser.restore(moments)
-        looks = tuple(self.look(**look) for look in body.pop("looks"))
+        told = body.pop("looks")
+        looks = () if self.look is None else tuple(self.look(**look) for look in told)
         return Standing(looks=looks, losses=tuple(body.pop("losses")), **body), best
 
     def _check(self, values: dict[str, Tensor], module: nn.Module) -> None:

@@ -66,11 +66,11 @@ class Curriculum:
             pairs = Pairs.of(lesson.corpus.teaching(), lesson.tokens.lengths, settings)
         return cls(lesson=lesson, config=config, pairs=pairs)
 
-    def steps(self) -> Iterator[Step]:
-        """`max_steps` of them."""
+    def steps(self, start: int = 0) -> Iterator[Step]:
+        """`max_steps` of them, without the first `start`."""
         lengths, budget = self.lesson.tokens.lengths, _budget(self.lesson, self.config)
         schedule = passes(lengths, tokens=budget, seed=self.config.seed)
-        for step, texts in enumerate(itertools.islice(schedule, self.config.max_steps)):
+        for step, texts in enumerate(itertools.islice(schedule, start, self.config.max_steps), start):
             yield self._step(step, texts, budget)
 
     def _step(self, step: int, texts: LongArray, budget: int) -> Step:

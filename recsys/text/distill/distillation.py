@@ -12,7 +12,9 @@ from recsys.text.distill.teach import teach
 from recsys.text.prune import prune, settle
 
 
-def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress) -> Student:
+def distill(
+    teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: Progress, workdir: Path | None = None
+) -> Student:
     """Train a student on texts known before encoder_end.
 
     Args:
@@ -20,6 +22,8 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         corpus: what was known at encoder_end.
         config: the settings.
         progress: called while a cross-encoder is asked, and after every step.
+        workdir: the checkpoint; the same directory, for the same teachers, resumes an interrupted training, which ends
+            bit-equal. Without one an interruption leaves nothing behind.
 
     Returns:
         The student, calibrated on the corpus' validation window by a curve of the teacher's kind.
@@ -34,10 +38,10 @@ def distill(teacher: Path, corpus: Corpus, *, config: DistillConfig, progress: P
         config = config.model_copy(update={"frozen_layers": 0})
     lesson = Lesson.of(teacher, corpus, config=config, progress=progress)
     if config.kind == "static":
-        return static_student(lesson, config=config, progress=progress)
+        return static_student(lesson, config=config, progress=progress, workdir=workdir)
     tower = initial(lesson.encoder.tower, config)
     if config.prune:
         prune(tower, lesson.tokens, amount=config.prune, kind=config.pruning, seed=config.seed)
-    student = teach(tower, lesson, config=config, progress=progress)
+    student = teach(tower, lesson, config=config, progress=progress, workdir=workdir)
     settle(tower)
     return student

@@ -1,6 +1,7 @@
 """The static student: a table in closed form, then the same lessons as every other."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
@@ -39,13 +40,16 @@ class StaticPupil:
         return Reading(vectors=self.tower(*self.tokens.padded(texts)), states=())
 
 
-def static_student(lesson: Lesson, *, config: DistillConfig, progress: Progress) -> Student:
+def static_student(
+    lesson: Lesson, *, config: DistillConfig, progress: Progress, workdir: Path | None = None
+) -> Student:
     """Make a table of tokens and teach it; `config.layers` and what else is about layers says nothing here.
 
     Args:
         lesson: what it is to match.
         config: the settings.
         progress: called after every step with the loss and its parts.
+        workdir: as for `learn`.
 
     Returns:
         The student, calibrated on the corpus' validation window by a curve of the teacher's kind.
@@ -57,7 +61,7 @@ def static_student(lesson: Lesson, *, config: DistillConfig, progress: Progress)
     with limited(config.threads):
         tower = static_tower(teacher.tower, teacher.tokenizer, lesson.tokens, lesson.vectors.numpy())
         pupil = StaticPupil(tower=tower, tokens=lesson.tokens)
-        vectors = learn(pupil, lesson, config=config, progress=progress)
+        vectors = learn(pupil, lesson, config=config, progress=progress, workdir=workdir)
         calibrated = Validation.of(lesson.corpus).calibrated(interest, vectors, interest.calibration.kind)
     encoder = StaticEncoder(
         tower=tower, tokenizer=teacher.tokenizer, max_tokens=teacher.max_tokens, digest=teacher.digest

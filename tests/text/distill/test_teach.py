@@ -48,3 +48,42 @@ def test_a_loss_that_is_no_number_names_the_step(lesson_of, brief):
         TrainingError, match=r"finite loss and gradient at step 1, got vectors nan, scores nan; lower distill.rate"
     ):
         teach(initial(lesson.encoder.tower, config), lesson, config=config, progress=silent)
+
+
+def interrupted(after):
+    def progress(done, *_):
+        if done == after:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("changes", [{"hidden": 0.1, "frozen_layers": 1}, {"labels": 0.1}])
+def test_an_interrupted_training_ends_bit_equal(lesson_of, brief, tmp_path, monkeypatch, changes):
+    monkeypatch.setattr("recsys.text.distill.teach._EVERY", 5)
+    config = brief(max_steps=12, **changes)
+    lesson, steps = lesson_of(config), []
+
+    def taught(workdir, progress):
+        tower = initial(lesson.encoder.tower, config)
+        return teach(tower, lesson, config=config, progress=progress, workdir=workdir).encoder.encode(
+            lesson.corpus.texts
+        )
+
+    whole = taught(None, silent)
+    with pytest.raises(KeyboardInterrupt):
+        taught(tmp_path / "work", interrupted(after=8))
+    again = taught(tmp_path / "work", lambda done, *_: steps.append(done))
+    assert steps == list(range(6, 13))
+    assert again.tobytes() == whole.tobytes()
+
+
+def test_a_checkpoint_of_other_settings_is_not_read(lesson_of, brief, tmp_path, monkeypatch):
+    monkeypatch.setattr("recsys.text.distill.teach._EVERY", 2)
+    steps = []
+    for rate in (1e-3, 2e-3):
+        config = brief(max_steps=3, rate=rate)
+        lesson = lesson_of(config)
+        tower = initial(lesson.encoder.tower, config)
+        teach(tower, lesson, config=config, progress=lambda done, *_: steps.append(done), workdir=tmp_path)
+    assert steps == [1, 2, 3, 1, 2, 3]
