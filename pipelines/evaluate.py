@@ -113,7 +113,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
 
 
 def _without_encoder(session: _Session) -> IntArray:
-    """The same river with neither text candidates nor text features."""
+    """The same river with neither the encoder's candidates nor its features; words that texts share are left to it."""
     config = session.parts.config
     blind = config.model_copy(
         update={"retrieval": config.retrieval.model_copy(update={"text": 0, "text_neighbours": 0})}

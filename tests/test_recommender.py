@@ -454,7 +454,7 @@ def test_an_item_that_is_put_is_found_by_its_text(grown: Recommender, histories:
     found = grown.recommend(histories, k=len(grown.catalog), as_of=grown.as_of)
     bits = {found.sources[at] for at in np.flatnonzero(found.item_idx == new)}
     names = {name for bit, name in enumerate(found.source_names) if any(b >> bit & 1 for b in bits)}
-    assert names == {"text", "text_neighbours"}
+    assert names == {"text", "text_neighbours", "lexical"}
 
 
 def test_what_is_put_does_not_change_the_order_of_the_rest(

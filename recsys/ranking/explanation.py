@@ -124,6 +124,7 @@ class _Words:
             candidates.item_idx,
             behaviour=snapshot.retriever.behaviour,
             vectors=snapshot.vectors.vectors,
+            words=snapshot.retriever.lexicon.matrix,
             as_of=as_of,
         )
         return cls(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from recsys.data.interactions import Histories
 from recsys.ranking.reasons import Group
@@ -22,15 +23,24 @@ class Links:
         together: int32 (m,), the largest addend of the item's score by the source "cosine": how fresh the history's
             item is times the cosine of both over users; where no cosine is known, the same with how near they are met.
         alike: int32 (m,), the highest text cosine, the item itself left out.
+        sharing: int32 (m,), the same of words.
     """
 
     same: IntArray
     together: IntArray
     alike: IntArray
+    sharing: IntArray
 
     @classmethod
     def of(
-        cls, taken: Histories, items: IntArray, *, behaviour: Behaviour, vectors: FloatArray, as_of: Instant
+        cls,
+        taken: Histories,
+        items: IntArray,
+        *,
+        behaviour: Behaviour,
+        vectors: FloatArray,
+        words: csr_array,
+        as_of: Instant,
     ) -> "Links":
         """From one user's positive events before `as_of`.
 
@@ -39,6 +49,7 @@ class Links:
             items: int32 (m,).
             behaviour: who took what.
             vectors: float32 (n_items, d), the items' text vectors, unit rows.
+            words: float32 CSR (n_items, n_words), `Lexicon.matrix`.
             as_of: the instant of the request.
         """
         own = _latest_first(taken)
@@ -48,15 +59,23 @@ class Links:
             fresh * matrix[own][:, items].toarray() for matrix in (behaviour.together.matrix, behaviour.beside.matrix)
         )
         text = np.einsum("hd,md->hm", vectors[own], vectors[items])
+        shared = (words[own] @ words[items].T).toarray()
         return cls(
             same=_strongest(own, same),
             together=_strongest(own, np.where(cosine.any(axis=0), cosine, near)),
             alike=_strongest(own, np.where(same, 0, text)),
+            sharing=_strongest(own, np.where(same, 0, shared)),
         )
 
     def by_group(self) -> Mapping[Group, IntArray]:
         """The measure of each group that speaks of the history."""
-        return {"again": self.same, "together": self.together, "peers": self.together, "text": self.alike}
+        return {
+            "again": self.same,
+            "together": self.together,
+            "peers": self.together,
+            "text": self.alike,
+            "words": self.sharing,
+        }
 
 
 def _latest_first(taken: Histories) -> IntArray:

@@ -69,7 +69,7 @@ def price_ratio(pairs: Pairs) -> DoubleArray:
         return np.log(column(pairs, "price") / pairs.price[pairs.rows])
 
 
-BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours"}
+BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours", "lexical"}
 """Sources whose higher score can only speak for an item: each is a model of who takes what next. Of the others, being
 like what was turned down may go either way; what was taken a moment ago may be needed no more, or again; and what reads
 like it may replace it."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-Group: TypeAlias = Literal["again", "together", "peers", "text", "kind", "popular", "price", "activity", "agreement"]
+Group: TypeAlias = Literal[
+    "again", "together", "peers", "text", "words", "kind", "popular", "price", "activity", "agreement"
+]
 """What a feature is about; every feature belongs to one."""
 
 GROUPS: Mapping[Group, str] = {
@@ -11,6 +13,7 @@ GROUPS: Mapping[Group, str] = {
     "together": "How it goes with what you took",
     "peers": "What people with a history like yours take",
     "text": "How it reads beside what you took",
+    "words": "Which words it shares with what you took",
     "kind": "How often you take its category and brand",
     "popular": "How popular and how new it is",
     "price": "Its price",
@@ -24,10 +27,11 @@ LINKED: Mapping[Group, str] = {
     "together": "Because you {did} “{title}”: the two often go together.",
     "peers": "Because you {did} “{title}”: others who took it took this too.",
     "text": "Because you {did} “{title}”: the two read alike.",
+    "words": "Because you {did} “{title}”: their texts share words.",
 }
 """Group → the sentence where one item of the history stands for it."""
 
-OF_THE_USER: frozenset[Group] = frozenset({"again", "together", "peers", "text", "kind", "activity"})
+OF_THE_USER: frozenset[Group] = frozenset({"again", "together", "peers", "text", "words", "kind", "activity"})
 """Groups that speak of what the user took."""
 
 DID: Mapping[str, str] = {
@@ -60,6 +64,7 @@ SOURCE_GROUPS: Mapping[str, Group] = {
     "popular": "popular",
     "own": "again",
     "text_neighbours": "text",
+    "lexical": "words",
     "text": "text",
 }
 """Source of candidates → the group of its features."""
@@ -78,6 +83,7 @@ CAME_UP: Mapping[str, str] = {
     "popular": "what is most taken of late",
     "own": "what you had before",
     "text_neighbours": "what reads like your items",
+    "lexical": "what shares words with your items",
     "text": "what reads like your taste",
 }
 """Source of candidates → what it proposes."""

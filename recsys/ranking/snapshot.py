@@ -66,7 +66,12 @@ class Snapshot:
             interactions, as_of=as_of, config=config.retrieval.behaviour, seed=config.seed, threads=config.threads
         )
         retriever = Retriever.of(
-            vectors.vectors, interest=interest, behaviour=behaviour, known=items.known, config=config.retrieval
+            vectors.vectors,
+            catalog.texts,
+            interest=interest,
+            behaviour=behaviour,
+            known=items.known,
+            config=config.retrieval,
         )
         rules = Rulebook.of(config.rules, catalog=catalog, items=items)
         return cls(catalog=catalog, vectors=vectors, retriever=retriever, items=items, rules=rules, config=config)
@@ -80,6 +85,7 @@ class Snapshot:
         vectors.check(self.catalog)
         retriever = Retriever.of(
             vectors.vectors,
+            self.catalog.texts,
             interest=interest,
             behaviour=self.retriever.behaviour,
             known=self.items.known,
@@ -123,7 +129,7 @@ class Snapshot:
         grown = self.vectors.put(catalog, put, vectors)
         state = self.items.put(catalog)
         known = np.pad(self.items.known, (0, len(catalog) - len(self.items)))  # what is new shifts no statistic
-        retriever = self.retriever.put(grown.vectors, put, known=known)
+        retriever = self.retriever.put(grown.vectors, put, catalog.items["text"].gather(put).to_list(), known=known)
         rules = self.rules.renewed(catalog=catalog, items=state)
         return replace(self, catalog=catalog, vectors=grown, retriever=retriever, items=state, rules=rules)
 

@@ -14,10 +14,11 @@ from recsys.retrieval.collaborative import NAMES, Behaviour
 from recsys.retrieval.config import RetrievalConfig
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.lexical import Lexicon
 from recsys.retrieval.neighbours import ItemItem, alike, alike_with
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
 
-DENSE = (*NAMES, "own", "text_neighbours")
+DENSE = (*NAMES, "own", "text_neighbours", "lexical")
 SOURCES = (*DENSE, "text")
 """Names of the sources, in the order of the bits and columns; each is a field of `RetrievalConfig`."""
 
@@ -81,6 +82,7 @@ class Retriever:
         interest: makes user vectors.
         behaviour: who took what, as of an instant.
         similar: items whose texts are alike.
+        lexicon: the words of the texts.
         config: how many items each source proposes.
     """
 
@@ -89,29 +91,40 @@ class Retriever:
     interest: InterestModel
     behaviour: Behaviour
     similar: ItemItem
+    lexicon: Lexicon
     config: RetrievalConfig
 
     @classmethod
     def of(
         cls,
         vectors: FloatArray,
+        texts: Sequence[str],
         *,
         interest: InterestModel,
         behaviour: Behaviour,
         known: BoolArray,
         config: RetrievalConfig,
     ) -> "Retriever":
-        """Index the vectors; `known` (n_items,) are the items that statistics over items may read."""
+        """Index vectors and texts; `known` (n_items,) are the items that statistics over items may read."""
         index = ItemIndex.build(vectors, config.index, known=known)
         similar = alike(vectors, known, n=config.similar_items, config=config.index)
-        return cls(vectors=vectors, index=index, interest=interest, behaviour=behaviour, similar=similar, config=config)
+        return cls(
+            vectors=vectors,
+            index=index,
+            interest=interest,
+            behaviour=behaviour,
+            similar=similar,
+            lexicon=Lexicon.of(texts, known),
+            config=config,
+        )
 
-    def put(self, vectors: FloatArray, items: IntArray, *, known: BoolArray) -> "Retriever":
+    def put(self, vectors: FloatArray, items: IntArray, texts: Sequence[str], *, known: BoolArray) -> "Retriever":
         """For a catalogue that some items were put into; the text sources find them, behaviour knows nothing of them.
 
         Args:
             vectors: float32 (n_items, d), of the grown catalogue.
             items: int32 (m,), what was added or replaced, every new item among them.
+            texts: of these, in the same order.
             known: bool (n_items,), items that statistics over items may read.
         """
         return replace(
@@ -120,6 +133,7 @@ class Retriever:
             index=self._index_with(vectors, items),
             behaviour=self.behaviour.grown(len(vectors)),
             similar=alike_with(self.similar, vectors, known, items, n=self.config.similar_items),
+            lexicon=self.lexicon.put(items, texts),
         )
 
     def _index_with(self, vectors: FloatArray, items: IntArray) -> ItemIndex:
@@ -193,7 +207,8 @@ class Retriever:
         """float32 (n, n_items) for each of `DENSE`."""
         behaviour = self.behaviour.scores(histories, as_of=as_of)
         recent = self.behaviour.recent(histories, as_of=as_of)
-        return [*behaviour.values(), np.asarray(recent.toarray(), np.float32), self.similar.scores(recent)]
+        own = np.asarray(recent.toarray(), np.float32)
+        return [*behaviour.values(), own, self.similar.scores(recent), self.lexicon.scores(histories)]
 
     def _by_text(self, user: FloatArray, allowed: BoolArray) -> tuple[IntArray, FloatArray]:
         if not user.any():
@@ -220,6 +235,7 @@ class Retriever:
             (directory / name).mkdir()
             part.save(directory / name)
         self.similar.save(directory, "similar")
+        self.lexicon.save(directory)
         write_json(directory / "retriever.json", self.config.model_dump(mode="json"))
 
     @classmethod
@@ -235,6 +251,7 @@ class Retriever:
             interest=InterestModel.load(directory / "interest"),
             behaviour=Behaviour.load(directory / "behaviour"),
             similar=ItemItem.load(directory, "similar", len(vectors)),
+            lexicon=Lexicon.load(directory, len(vectors)),
             config=RetrievalConfig.model_validate(read_json(directory / "retriever.json")),
         )
 

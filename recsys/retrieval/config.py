@@ -89,6 +89,7 @@ class RetrievalConfig(Config):
 
     text: int = Field(60, ge=0, description="Items nearest to the user's text vector.")
     text_neighbours: int = Field(60, ge=0, description="Items whose text is like that of the history.")
+    lexical: int = Field(60, ge=0, description="Items that share words with those of the history.")
     cosine: int = Field(80, ge=0, description="Items taken together with those of the recent history.")
     ease: int = Field(80, ge=0, description="Items by EASE of the whole history.")
     ease_recent: int = Field(60, ge=0, description="Items by EASE of the recent history.")

@@ -8,7 +8,7 @@ def test_only_features_that_can_speak_one_way_have_a_direction() -> None:
     held = {name: sign for name, sign in signs.items() if sign}
     expected = {"interest": 1, "item_liked": 1}
     for source in SOURCES:
-        if source not in ("disliked", "own", "text_neighbours"):
+        if source not in ("disliked", "own", "text_neighbours", "lexical"):
             expected |= {f"score_{source}": 1, f"relative_{source}": 1, f"place_{source}": -1}
     assert held == expected
     assert all(feature.scope != "user" for feature in FEATURES if feature.monotone)

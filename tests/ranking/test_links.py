@@ -35,15 +35,22 @@ def matrix(*entries: tuple[int, int, float]) -> ItemItem:
 
 @pytest.fixture
 def link(recommender):
-    """(history, items, cosine=…, near=…, vectors=…) → links; half of a purchase's weight is gone after 45 days."""
+    """(history, items, cosine=…, near=…, vectors=…, words=…) → links; a purchase's weight halves in 45 days."""
 
-    def of(history, items, *, cosine=(), near=(), vectors=None):
+    def of(history, items, *, cosine=(), near=(), vectors=None, words=()):
         behaviour = replace(
             recommender.retriever.behaviour, as_of=AS_OF, together=matrix(*cosine), beside=matrix(*near)
         )
         assert behaviour.config.history_half_life == 45
         vectors = np.zeros((N, 2), np.float32) if vectors is None else np.array(vectors, np.float32)
-        return Links.of(history, np.array(items, np.int32), behaviour=behaviour, vectors=vectors, as_of=AS_OF)
+        return Links.of(
+            history,
+            np.array(items, np.int32),
+            behaviour=behaviour,
+            vectors=vectors,
+            words=matrix(*words).matrix,
+            as_of=AS_OF,
+        )
 
     return of
 
@@ -78,6 +85,14 @@ def test_an_item_taken_before_stands_for_itself_but_does_not_read_like_itself(li
     assert found.alike.tolist() == [1, 1, -1]  # the cosines of 3 are -1, -.8 and 0
 
 
+def test_the_item_whose_words_are_shared(link):
+    """Words 0 and 1; items 0 and 2 have the first, 1 the second, 3 both, 4 none."""
+    words = [(0, 0, 1.0), (2, 0, 1.0), (1, 1, 1.0), (3, 0, 0.6), (3, 1, 0.8)]
+    found = link(taken((0, 9), (1, 9), (2, 9)), [0, 2, 3, 4], words=words)
+    assert found.sharing.tolist() == [2, 0, 1, -1]
+    assert found.by_group()["words"] is found.sharing
+
+
 def test_without_a_history_there_is_no_link(link):
     found = link(taken(), [0, 1])
     for column in found.by_group().values():
@@ -86,11 +101,14 @@ def test_without_a_history_there_is_no_link(link):
 
 
 def test_it_is_the_largest_addend_of_the_score_by_cosine(recommender, shop):
+    words = recommender.retriever.lexicon.matrix
     as_of, behaviour, every = recommender.as_of, recommender.retriever.behaviour, np.arange(N, dtype=np.int32)
     for user in range(0, 60, 7):
         history = shop.interactions.histories(np.array([user], np.int32), as_of=as_of)
         mine = history.positives()
-        found = Links.of(mine, every, behaviour=behaviour, vectors=recommender.vectors.vectors, as_of=as_of)
+        found = Links.of(
+            mine, every, behaviour=behaviour, vectors=recommender.vectors.vectors, words=words, as_of=as_of
+        )
         weights = np.bincount(mine.item_idx, mine.weight * 2.0 ** (-(as_of - mine.at) / DAY / 45), minlength=N)
         addends = weights[:, None] * behaviour.together.matrix.toarray()
         score = recommender.retriever.score(history, [every], as_of=as_of).scores[:, SOURCES.index("cosine")]

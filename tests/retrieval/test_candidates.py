@@ -46,6 +46,7 @@ def with_sizes(retriever: Retriever, **sizes: int) -> Retriever:
         interest=retriever.interest,
         behaviour=retriever.behaviour,
         similar=retriever.similar,
+        lexicon=retriever.lexicon,
         config=config,
     )
 
