@@ -17,7 +17,7 @@ from recsys.ranking.config import RankingConfig, RecommenderConfig, RulesConfig,
 from recsys.ranking.examination import Examination
 from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
 from recsys.ranking.ranker import Ranker
-from recsys.ranking.rows import table_of
+from recsys.ranking.rows import pace_of_new, table_of
 from recsys.ranking.rulebook import Rulebook
 from recsys.ranking.table import RankerTable
 from recsys.recommender import Recommendations, Recommender, training_rows
@@ -386,6 +386,58 @@ def test_a_share_of_the_items_is_taken_for_new(recommender: Recommender, shop: A
     assert len(seen) == 3  # other ones at each instant
     none = rows_of(recommender, shop.interactions, shop, target, cold_share=0.0)
     assert all((t.features.values[:, t.features.names.index("item_takers")] > 0).all() for t in none)
+
+
+@pytest.mark.parametrize(("kept", "pace"), [(0, 10 / 18), (2, None), (99, 1.0)])
+def test_how_often_what_nobody_had_met_is_taken(
+    recommender: Recommender, shop: Any, kept: int, pace: float | None
+) -> None:
+    """Eight old items are first met after the instant, some of them never; eight others are taken for new.
+
+    Items that say they were created after it are none of them: before, nobody could take them.
+    """
+    as_of, label_end = TimeSplit.of(shop.interactions, SplitConfig()).label_windows()[0]
+    created = shop.catalog.items["created_at"].dt.epoch("us")
+    old = np.flatnonzero(created.is_null().to_numpy())
+    assert (created >= as_of).any()
+    new, events = pl.col("item_idx").is_in(old[-8:].tolist()), shop.interactions.events
+    first = pl.col("item_idx").cum_count().over("item_idx") <= kept
+    later = events.filter((pl.col("at") >= as_of) & (pl.col("weight") > 0)).filter(~new | first)
+    log = replace(shop.interactions, events=pl.concat([events.filter((pl.col("at") < as_of) & ~new), later]))
+    known = recommender.snapshot
+    whole = type(known).of(
+        log,
+        catalog=known.catalog,
+        vectors=known.vectors,
+        interest=known.retriever.interest,
+        as_of=as_of,
+        config=known.config,
+    )
+    future = log.between(as_of, label_end).positives()
+    if pace is None:
+        takes = np.bincount(future.events["item_idx"], minlength=48)
+        met = log.before(as_of).seen_items()
+        pace = (takes[old[-8:]].sum() / takes[met].mean() + 10) / 18
+        assert 10 / 18 < pace < 1
+    assert pace_of_new(whole, future) == pytest.approx(pace)
+    assert pace_of_new(whole.without(old[:8].astype(np.int32)), future) == pytest.approx(pace)
+
+
+def test_the_slower_new_items_are_the_less_is_taken_of_what_is_taken_for_new(
+    recommender: Recommender, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counted(pace: float) -> tuple[int, list[float]]:
+        monkeypatch.setattr("recsys.ranking.rows.pace_of_new", lambda *_: pace)
+        tables = rows_of(recommender, shop.interactions, shop, "all", cold_share=0.4)
+        new = [table.features.values[:, table.features.names.index("item_takers")] == 0 for table in tables]
+        taken = sum(int((table.gain[n] > 0).sum()) for table, n in zip(tables, new, strict=True))
+        return taken, [gain for table, n in zip(tables, new, strict=True) for gain in table.gain[~n].tolist()]
+
+    whole, others = counted(1.0)
+    half, same = counted(0.5**4)
+    assert counted(0.0)[0] == 0
+    assert half == pytest.approx(whole / 2, rel=0.3)
+    assert same == others
 
 
 def test_where_places_are_told_what_was_taken_low_counts_more(recommender: Recommender, shop: Any) -> None:

@@ -19,6 +19,13 @@ from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import FloatArray, Instant, IntArray
 
+_DOUBT = 10
+"""New items whose pace is taken for that of all others, beside those that are counted."""
+_CAUTION = 0.25
+"""Which power of the pace is kept. 1 leaves as many takes as new items have, but what is passed over reads like a
+refusal of what fits best, and few new items are found; 0 fills lists with items that nobody will take, where a
+catalogue has many. Chosen on cut logs of both kinds (BENCHMARKS.md)."""
+
 
 def training_rows(
     *,
@@ -71,14 +78,16 @@ def table_of(
     Where an `examination` is given, what was taken counts as many times as its place says.
 
     Items of which nothing was known give no rows: that they are in the catalogue at all may be the log's foresight,
-    and a ranker that saw them sell would learn to trust it.
+    and a ranker that saw them sell would learn to trust it. Items that are taken for new stand for them: the
+    slower new ones are taken (`pace_of_new`), the more of what is taken of those is passed over.
     """
     as_of = snapshot.items.as_of
     window = interactions.between(as_of, label_end)
     future = window.positives()
     users = _chosen(future, interactions.before(as_of), snapshot.config)
     histories = interactions.histories(users, as_of=as_of)
-    truth = future.histories(users, as_of=label_end)
+    kept = pace_of_new(snapshot, future) ** _CAUTION
+    truth = _slowed(future.histories(users, as_of=label_end), snapshot, kept)
     parts = [_block(snapshot, histories, truth, rows) for rows in snapshot.blocks(len(users))]
     names = tuple(feature.name for feature in features(snapshot.vectors.traits))
     gain = np.concatenate([np.zeros(0, np.float32), *(gain for _, gain, _ in parts)])
@@ -94,6 +103,35 @@ def table_of(
         return table
     counted = examination.corrected(window).positives().histories(users, as_of=label_end)
     return replace(table, times=_times(table, counted, n_items=len(snapshot.catalog)))
+
+
+def pace_of_new(snapshot: Snapshot, future: Interactions) -> float:
+    """How often an item that nobody had met is taken, in parts of how often others are; at most 1.
+
+    The log's foresight can only raise it, hence the limit. A few new items say little: `_DOUBT` more are counted, that
+    are taken as often as others.
+
+    Args:
+        snapshot: what was known before, whatever is taken for new.
+        future: positive events after it.
+    """
+    takes = np.bincount(future.events["item_idx"].to_numpy(), minlength=len(snapshot.catalog))
+    met = snapshot.items.met > 0
+    met[snapshot.retriever.behaviour.silent] = True
+    later = snapshot.catalog.items["created_at"].dt.epoch("us") >= snapshot.items.as_of
+    new = ~met & ~later.fill_null(False).to_numpy()
+    others = float(takes[met].mean()) if met.any() else 0.0
+    if others == 0:
+        return 1.0
+    return min(1.0, (float(takes[new].sum()) / others + _DOUBT) / (int(new.sum()) + _DOUBT))
+
+
+def _slowed(truth: Histories, snapshot: Snapshot, kept: float) -> Histories:
+    """Only that share of what is taken of the items that are taken for new, drawn by user and item; all else."""
+    n_items = len(snapshot.catalog)
+    keys, which = np.unique(truth.rows * n_items + truth.item_idx, return_inverse=True)
+    lot = np.random.default_rng([snapshot.config.seed, snapshot.items.as_of, 1]).random(len(keys))[which]
+    return truth.where((lot < kept) | ~np.isin(truth.item_idx, snapshot.retriever.behaviour.silent))
 
 
 def _chosen(future: Interactions, past: Interactions, config: RecommenderConfig) -> IntArray:
