@@ -49,9 +49,9 @@ class Lexicon:
         counts = _counts(counted, words)
         among = np.bincount(counts[known].indices, minlength=len(words))
         size = int(known.sum())
-        rarity = np.log((1 + size) / (1 + among))
+        rarity = np.log((1 + size) / (1 + among)).astype(np.float32)
         rarity[among > min(max(_COMMON_SHARE * size, 1), _COMMON)] = 0
-        return cls._of(words, rarity.astype(np.float32), _unit(counts, rarity.astype(np.float32)))
+        return cls._of(words, rarity, _unit(counts, rarity))
 
     def read(self, texts: Sequence[str]) -> csr_array:
         """float32 CSR (m, n_words), rows of unit length; words that the catalogue did not have are not seen."""
