@@ -1,5 +1,6 @@
 """What the features of a block of users read: their histories, counted once, beside the candidates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,21 +30,37 @@ class Tally:
     found: BoolArray
 
     @classmethod
-    def of(
-        cls, taken: Histories, of_event: LongArray, of_pair: LongArray, *, items: ItemState, as_of: Instant
-    ) -> "Tally":
-        """Count events by key, one for each event, and look up the pairs' keys; a key below 0 is none."""
-        keyed = of_event >= 0
+    def several(
+        cls, taken: Histories, keys: Sequence[tuple[LongArray, LongArray]], *, items: ItemState, as_of: Instant
+    ) -> "list[Tally]":
+        """Count events by each kind of key, and look up the pairs' keys; all kinds at once, a request is short.
+
+        Args:
+            taken: the events.
+            keys: for each kind one key for each event and one for each pair, below len(taken) * len(items); a key
+                below 0 is none.
+            items: says how events are forgotten.
+            as_of: the instant they are counted at.
+        """
+        span = len(taken) * len(items)
+        of_event, of_pair = (np.stack(side) for side in zip(*keys, strict=True))
+        kind, event = np.nonzero(of_event >= 0)
         counters = Counters.of(
-            of_event[keyed],
-            taken.at[keyed],
-            taken.weight[keyed].astype(np.float64),
+            of_event[kind, event] + kind * span,
+            taken.at[event],
+            taken.weight[event].astype(np.float64),
             as_of=as_of,
             half_lives=items.half_lives,
             day=items.day,
         )
-        at, found = counters.find(of_pair)
-        return cls(counters=counters, at=at, found=found)
+        starts = np.arange(len(keys))[:, None] * span
+        at, found = counters.find(of_pair + starts)
+        found &= of_pair >= 0
+        edges = np.append(0, np.searchsorted(counters.keys, np.ravel(starts) + span))
+        return [
+            cls(counters=counters.part(first, last, less=n * span), at=np.where(there, place - first, 0), found=there)
+            for n, (first, last, place, there) in enumerate(zip(edges[:-1], edges[1:], at, found, strict=True))
+        ]
 
     def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:
         """float64 (m,): the pairs' entries of an array over keys."""
@@ -111,12 +128,12 @@ class Pairs:
         taken, rows, item = histories.positives(), candidates.rows, candidates.item_idx
         taker, took = taken.rows, taken.item_idx
 
-        def tally(of_event: LongArray, of_pair: LongArray) -> Tally:
-            return Tally.of(taken, of_event, of_pair, items=items, as_of=as_of)
+        def by(code: IntArray) -> tuple[LongArray, LongArray]:
+            return _keys(taker, code[took], len(items)), _keys(rows, code[item], len(items))
 
-        def by(code: IntArray) -> Tally:
-            return tally(_keys(taker, code[took], len(items)), _keys(rows, code[item], len(items)))
-
+        own = _keys(taker, took, len(items)), _keys(rows, item, len(items))
+        keys = [(taker, rows), own, by(items.category), by(items.brand)]
+        users, own_tally, by_category, by_brand = Tally.several(taken, keys, items=items, as_of=as_of)
         return cls(
             as_of=as_of,
             items=items,
@@ -127,10 +144,10 @@ class Pairs:
             price=_mean(items.price[took], taker, len(taken)),
             popular=_mean(np.log1p(items.takers[took]), taker, len(taken)),
             fading=items.fading(as_of),
-            users=tally(taker, rows),
-            own=tally(_keys(taker, took, len(items)), _keys(rows, item, len(items))),
-            by_category=by(items.category),
-            by_brand=by(items.brand),
+            users=users,
+            own=own_tally,
+            by_category=by_category,
+            by_brand=by_brand,
             places=candidates.places(),
             relative=candidates.relative(),
             likeness=_likeness(taken, candidates, vectors.vectors),
