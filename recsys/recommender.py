@@ -20,9 +20,10 @@ from recsys.ranking.rows import training_rows
 from recsys.ranking.scored import Scored
 from recsys.ranking.selection import select
 from recsys.ranking.snapshot import Snapshot
-from recsys.retrieval.candidates import Candidates, Retriever
+from recsys.retrieval.candidates import Candidates
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.retriever import Retriever
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray
 
 __all__ = ["Recommendations", "Recommender", "training_rows"]

@@ -73,6 +73,8 @@ class Histories:
 
     def where(self, mask: BoolArray) -> "Histories":
         """Only the entries of a mask, bool (m,)."""
+        if mask.all():
+            return self
         counts = np.bincount(self.rows[mask], minlength=len(self))
         return Histories(
             indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),

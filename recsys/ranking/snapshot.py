@@ -17,10 +17,11 @@ from recsys.ranking.pairs import Pairs
 from recsys.ranking.rulebook import Rulebook
 from recsys.ranking.rules import available, permitted, unseen
 from recsys.ranking.state import ItemState
-from recsys.retrieval.candidates import Candidates, Retriever
+from recsys.retrieval.candidates import Candidates
 from recsys.retrieval.collaborative import Behaviour
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.retriever import Retriever
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray
 
 
@@ -83,14 +84,7 @@ class Snapshot:
             ShapeError: vectors of another catalogue or width.
         """
         vectors.check(self.catalog)
-        retriever = Retriever.of(
-            vectors.vectors,
-            self.catalog.texts,
-            interest=interest,
-            behaviour=self.retriever.behaviour,
-            known=self.items.known,
-            config=self.config.retrieval,
-        )
+        retriever = self.retriever.reread(vectors.vectors, interest, known=self.items.known)
         return replace(self, vectors=vectors, retriever=retriever)
 
     def advance(self, interactions: Interactions, *, as_of: Instant) -> "Snapshot":

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from recsys.ranking.counters import decay
 from recsys.ranking.features import Feature
 from recsys.ranking.pairs import Pairs
 from recsys.ranking.user_features import share
+from recsys.retrieval.sparse_rows import entries
 from recsys.retrieval.traits import Trait
-from recsys.schema import DoubleArray, IntArray, LongArray
+from recsys.schema import DoubleArray
 
 
 def level(pairs: Pairs, trait: int, label: int) -> DoubleArray:
@@ -27,12 +27,12 @@ def overlap(pairs: Pairs, trait: int) -> DoubleArray:
     """
     presence, taken = pairs.traits[trait].presence, pairs.taken
     fresh = decay(taken.at, as_of=pairs.as_of, half_life=pairs.items.half_lives[-1], day=pairs.items.day)
-    event, attribute, value = _entries(presence, taken.item_idx)
-    keys, which = np.unique(taken.rows[event] * presence.shape[1] + attribute, return_inverse=True)
+    event, entry = entries(presence, taken.item_idx)
+    keys, which = np.unique(taken.rows[event] * presence.shape[1] + presence.indices[entry], return_inverse=True)
     kept = np.zeros(len(keys) + 1)
-    np.maximum.at(kept, which, value * fresh[event])
-    pair, attribute, value = _entries(presence, pairs.candidates.item_idx)
-    wanted = pairs.rows[pair] * presence.shape[1] + attribute
+    np.maximum.at(kept, which, presence.data[entry] * fresh[event])
+    pair, entry = entries(presence, pairs.candidates.item_idx)
+    wanted, value = pairs.rows[pair] * presence.shape[1] + presence.indices[entry], presence.data[entry]
     at = np.searchsorted(keys, wanted)
     known = np.append(keys, -1)[at] == wanted
     m = len(pairs.rows)
@@ -40,14 +40,6 @@ def overlap(pairs: Pairs, trait: int) -> DoubleArray:
     whole = np.bincount(pair, value, minlength=m).astype(np.float64)
     some = np.diff(taken.indptr)[pairs.rows] > 0
     return np.where(some, share(part, whole), np.nan)
-
-
-def _entries(presence: csr_array, items: IntArray) -> tuple[LongArray, LongArray, DoubleArray]:
-    """For every attribute of every given item: the item's place in `items`, the attribute, and how present it is."""
-    starts, sizes = presence.indptr[items], np.diff(presence.indptr)[items]
-    place = np.repeat(np.arange(len(items)), sizes)
-    entry = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(starts, sizes)
-    return place, presence.indices[entry].astype(np.int64), presence.data[entry]
 
 
 def trait_features(traits: Sequence[Trait]) -> tuple[Feature, ...]:

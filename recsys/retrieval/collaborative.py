@@ -16,6 +16,7 @@ from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
+from recsys.retrieval.sparse_rows import csr
 from recsys.schema import DoubleArray, FloatArray, Instant, IntArray
 
 NAMES = (
@@ -28,11 +29,15 @@ _ARRAYS = ("als", "als_gram", "popularity")
 
 
 def weighted(histories: Histories, weights: DoubleArray, n_items: int) -> csr_array:
-    """float32 CSR (n, n_items): the weights of each user's events, added up item by item."""
-    parts = (weights, histories.item_idx, histories.indptr)
-    matrix = csr_array(parts, shape=(len(histories), n_items), copy=True)  # sum_duplicates works in place
-    matrix.sum_duplicates()
-    return csr_array(matrix.astype(np.float32))
+    """float32 CSR (n, n_items): the weights of each user's events; those of one item stand apart and add up in use."""
+    return csr(weights, histories.item_idx, histories.indptr, n_items)
+
+
+def distinct(histories: Histories, n_items: int) -> csr_array:
+    """float32 CSR (n, n_items): 1 where a user's events have the item."""
+    rows, items = np.divmod(np.unique(histories.rows * n_items + histories.item_idx), n_items)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))])
+    return csr(np.ones(len(items), np.float32), items, indptr, n_items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +82,7 @@ class Behaviour:
         n_items, day = interactions.n_items, interactions.day
         histories = interactions.histories(interactions.before(as_of).user_indices(), as_of=as_of)
         positives = histories.positives()
-        taken = weighted(positives, np.ones(len(positives.item_idx)), n_items)
-        taken.data[:] = 1
+        taken = distinct(positives, n_items)
         age = (as_of - positives.at) / day
         weight = positives.weight.astype(np.float64)
         fresh = weighted(positives, weight * np.exp2(-age / config.fresh_half_life), n_items)
@@ -133,8 +137,7 @@ class Behaviour:
         """
         positives = histories.positives()
         recent = self.recent(positives, as_of=as_of)
-        taken = recent.copy()
-        taken.data[:] = 1
+        taken = distinct(positives, self.n_items)
         # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
         popular = np.log1p(self.popularity).astype(np.float32)
         met = contacts(histories)

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recsys.errors import ArtifactError
+from recsys.retrieval.sparse_rows import csr
 from recsys.schema import FloatArray, IntArray
 
 
@@ -45,7 +46,10 @@ class Ease:
     def scores(self, taken: csr_array) -> FloatArray:
         """float32 (n, n_items): each user's weights, float32 CSR (n, n_items), spread over the items covered."""
         scores = np.zeros(taken.shape, np.float32)
-        scores[:, self.items] = taken[:, self.items] @ self.weights
+        if taken.nnz and len(self.items):
+            at = np.minimum(np.searchsorted(self.items, taken.indices), len(self.items) - 1)
+            covered = np.where(self.items[at] == taken.indices, taken.data, np.float32(0))
+            scores[:, self.items] = csr(covered, at, taken.indptr, len(self.items)) @ self.weights
         return scores
 
     def save(self, directory: Path, name: str) -> None:

@@ -32,6 +32,14 @@ class Hits:
     item_idx: IntArray
     score: FloatArray
 
+    def filled(self, k: int) -> "Hits":
+        """With nothing up to k hits a query."""
+        missing = ((0, 0), (0, k - self.item_idx.shape[1]))
+        return Hits(
+            item_idx=np.pad(self.item_idx, missing, constant_values=-1),
+            score=np.pad(self.score, missing, constant_values=-np.inf),
+        )
+
     def beside(self, other: "Hits") -> "Hits":
         """The best of both, as many as each has."""
         item_idx = np.concatenate([self.item_idx, other.item_idx], axis=1)
@@ -154,15 +162,12 @@ class Segment:
         return found
 
     def _hits(self, score: FloatArray, found: LongArray, k: int) -> Hits:
-        """Positions as item_idx, filled up to k."""
+        """Positions as item_idx, nothing up to k."""
         item_idx = np.where(found >= 0, self.rows[found], np.int32(-1))
         score = np.where(found >= 0, score, np.float32(-np.inf))
         order = np.lexsort((item_idx, -score), axis=1)
-        missing = ((0, 0), (0, k - found.shape[1]))
-        return Hits(
-            item_idx=np.pad(np.take_along_axis(item_idx, order, 1), missing, constant_values=-1),
-            score=np.pad(np.take_along_axis(score, order, 1), missing, constant_values=-np.inf),
-        )
+        hits = Hits(item_idx=np.take_along_axis(item_idx, order, 1), score=np.take_along_axis(score, order, 1))
+        return hits.filled(k) if found.shape[1] < k else hits
 
     def save(self, directory: Path) -> None:
         """Write index.faiss, rows.npy and live.npy, but not the vectors, into an existing directory."""

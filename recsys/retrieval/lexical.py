@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.sparse import csr_array, vstack
 
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
+from recsys.retrieval.sparse_rows import csr, entries
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 _WORD = re.compile(r"\w+")
@@ -60,10 +62,16 @@ class Lexicon:
     def scores(self, histories: Histories) -> FloatArray:
         """float32 (n, n_items): mean cosine of each item to those of a user's positive events; 0 without any."""
         taken = histories.positives()
-        sizes = np.diff(taken.indptr)
-        weights = np.repeat(1 / np.maximum(sizes, 1), sizes).astype(np.float32)
-        events = csr_array((weights, taken.item_idx, taken.indptr), shape=(len(taken), self.matrix.shape[0]))
-        return np.asarray((csr_array(events @ self.matrix) @ self.postings).toarray(), np.float32)
+        scores = np.zeros((len(taken), self.matrix.shape[0]), np.float32)
+        for row, (start, end) in enumerate(pairwise(taken.indptr)):
+            if start < end:
+                _, entry = entries(self.matrix, taken.item_idx[start:end])
+                mean = np.bincount(self.matrix.indices[entry], self.matrix.data[entry] / (end - start))
+                words = np.flatnonzero(mean)
+                place, entry = entries(self.postings, words)
+                each = mean[words][place] * self.postings.data[entry]
+                scores[row] = np.bincount(self.postings.indices[entry], each, minlength=scores.shape[1])
+        return scores
 
     def put(self, items: IntArray, texts: Sequence[str]) -> "Lexicon":
         """With some items added at the end or replaced; how rare a word is stays as it was.
@@ -99,8 +107,7 @@ class Lexicon:
         fits = len(rarity) == len(words) and len(indptr) == n_items + 1 and len(indices) == len(data) == indptr[-1]
         if not (inside and fits):
             raise ArtifactError(f"{directory / 'lexicon'}* do not form the words of {n_items} items; build it again.")
-        matrix = csr_array((data, indices, indptr), shape=(n_items, len(words)))
-        return cls._of(words, rarity, matrix)
+        return cls._of(words, rarity, csr(data, indices, indptr, len(words)))
 
     @classmethod
     def _of(cls, words: dict[str, int], rarity: FloatArray, matrix: csr_array) -> "Lexicon":
@@ -112,8 +119,8 @@ def _counts(counted: Sequence[Counter[str]], words: dict[str, int]) -> csr_array
     found = [sorted((words[word], times) for word, times in counts.items() if word in words) for counts in counted]
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in found])]).astype(np.int64)
     flat = np.array([entry for row in found for entry in row], np.int64).reshape(-1, 2)
-    data = (1 + np.log(flat[:, 1])).astype(np.float32)
-    return csr_array((data, flat[:, 0], indptr), shape=(len(counted), len(words)))
+    data = 1 + np.log(flat[:, 1])
+    return csr(data, flat[:, 0], indptr, len(words))
 
 
 def _unit(counts: csr_array, rarity: FloatArray) -> csr_array:

@@ -10,6 +10,7 @@ from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
 from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.sparse_rows import csr
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 _PARTS = ("indptr", "indices", "data")
@@ -28,13 +29,15 @@ class ItemItem:
 
     def scores(self, weights: csr_array) -> FloatArray:
         """float32 (n, n_items): each user's history weights, float32 CSR (n, n_items), spread over the neighbours."""
+        if not weights.nnz:
+            return np.zeros(weights.shape, np.float32)
         return np.asarray((weights @ self.matrix).toarray(), np.float32)
 
     def grown(self, n_items: int) -> "ItemItem":
         """With further items at the end, which have no neighbours."""
         old = self.matrix
         indptr = np.pad(old.indptr, (0, n_items - old.shape[0]), "edge")
-        return ItemItem(matrix=csr_array((old.data, old.indices, indptr), shape=(n_items, n_items)))
+        return ItemItem(matrix=csr(old.data, old.indices, indptr, n_items))
 
     def save(self, directory: Path, name: str) -> None:
         """Write name-indptr.npy, name-indices.npy and name-data.npy into an existing directory."""
@@ -52,7 +55,7 @@ class ItemItem:
         inside = len(indices) == 0 or (indices.min() >= 0 and indices.max() < n_items)
         if len(indptr) != n_items + 1 or len(indices) != len(data) or indptr[-1] != len(data) or not inside:
             raise ArtifactError(f"{directory / name}-*.npy do not form a matrix over {n_items} items; fit it again.")
-        return cls(matrix=csr_array((data, indices, indptr), shape=(n_items, n_items)))
+        return cls(matrix=csr(data, indices, indptr, n_items))
 
 
 def strongest(matrix: csr_array, n: int, first_row: int = 0) -> csr_array:
@@ -71,7 +74,8 @@ def strongest(matrix: csr_array, n: int, first_row: int = 0) -> csr_array:
     row, column, data = row[order], column[order], data[order]
     starts = np.searchsorted(row, np.arange(matrix.shape[0]))
     chosen = np.arange(len(row)) - starts[row] < n
-    kept = csr_array((data[chosen].astype(np.float32), (row[chosen], column[chosen])), shape=matrix.shape)
+    indptr = np.searchsorted(row[chosen], np.arange(matrix.shape[0] + 1))
+    kept = csr(data[chosen], column[chosen], indptr, matrix.shape[1])
     kept.sort_indices()
     return kept
 
@@ -154,9 +158,9 @@ def alike_with(similar: ItemItem, vectors: FloatArray, known: BoolArray, items: 
     rows = np.concatenate([old.row[stays], put, other[back]])
     columns = np.concatenate([old.col[stays], other, put[back]])
     data = np.concatenate([old.data[stays], weight, weight[back]])
-    matrix = csr_array((data.astype(np.float32), (rows, columns)), shape=(size, size))
-    matrix.sort_indices()
-    return ItemItem(matrix=matrix)
+    order = np.lexsort((columns, rows))
+    indptr = np.searchsorted(rows[order], np.arange(size + 1))
+    return ItemItem(matrix=csr(data[order], columns[order], indptr, size))
 
 
 def _centred(vectors: FloatArray, known: BoolArray) -> FloatArray:

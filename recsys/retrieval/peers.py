@@ -1,13 +1,16 @@
 """Users who took much the same, and what else they took."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array
 
 from recsys.errors import ArtifactError
-from recsys.schema import FloatArray
+from recsys.retrieval.highest import highest
+from recsys.retrieval.sparse_rows import csr, entries
+from recsys.schema import DoubleArray, FloatArray, IntArray
 
 _PARTS = ("indptr", "indices")
 
@@ -40,23 +43,29 @@ class Peers:
             taken: float32 CSR (n, n_items), 1 where a user took an item.
             n: how many peers are asked; of equally near ones those with the lower index.
         """
-        likeness = csr_array(_unit(taken, self.rarity) @ self.takers)
-        chosen: list[np.ndarray] = []
-        for start, end in zip(likeness.indptr[:-1], likeness.indptr[1:], strict=True):
-            order = np.lexsort((likeness.indices[start:end], -likeness.data[start:end]))[:n]
-            chosen.append(start + order)
-        at = np.concatenate([np.zeros(0, np.int64), *chosen])
-        indptr = np.concatenate([[0], np.cumsum([len(order) for order in chosen])]).astype(np.int64)
-        peers = csr_array((likeness.data[at], likeness.indices[at], indptr), shape=likeness.shape)
-        return np.asarray((peers @ self.taken).toarray(), np.float32)
+        scores = np.zeros(taken.shape, np.float32)
+        for row, (start, end) in enumerate(pairwise(taken.indptr)):
+            own = taken.indices[start:end]
+            weight = self.rarity[own]
+            if weight.any():
+                met = self._likeness(own, weight)
+                nearest = highest(met, n)
+                place, entry = entries(self.taken, nearest)
+                scores[row] = np.bincount(self.taken.indices[entry], met[nearest][place], minlength=taken.shape[1])
+        return scores
+
+    def _likeness(self, items: IntArray, weight: FloatArray) -> DoubleArray:
+        """(n_users,): cosine of all users to one who took these items, which weigh as much."""
+        place, entry = entries(self.takers, items)
+        each = (weight / np.linalg.norm(weight))[place] * self.takers.data[entry]
+        return np.bincount(self.takers.indices[entry], each, minlength=self.takers.shape[1]).astype(np.float64)
 
     def grown(self, n_items: int) -> "Peers":
         """With further items at the end, which nobody took."""
         users, more = self.taken.shape[0], n_items - self.taken.shape[1]
-        takers = (self.takers.data, self.takers.indices, np.pad(self.takers.indptr, (0, more), "edge"))
         return Peers(
-            taken=csr_array((self.taken.data, self.taken.indices, self.taken.indptr), shape=(users, n_items)),
-            takers=csr_array(takers, shape=(n_items, users)),
+            taken=csr(self.taken.data, self.taken.indices, self.taken.indptr, n_items),
+            takers=csr(self.takers.data, self.takers.indices, np.pad(self.takers.indptr, (0, more), "edge"), users),
             rarity=np.pad(self.rarity, (0, more)),
         )
 
@@ -77,12 +86,13 @@ class Peers:
         if len(indptr) < 1 or indptr[-1] != len(indices) or not inside:
             raise ArtifactError(f"{directory}/peers-*.npy do not form a matrix over {n_items} items; fit it again.")
         ones = np.ones(len(indices), np.float32)
-        return cls.of(csr_array((ones, indices, indptr), shape=(len(indptr) - 1, n_items)))
+        return cls.of(csr(ones, indices, indptr, n_items))
 
 
 def _unit(taken: csr_array, rarity: FloatArray) -> csr_array:
     """Rows weighted by rarity, of unit length."""
-    weighted = csr_array(taken @ diags_array(rarity))
-    squares = np.asarray((weighted * weighted).sum(axis=1)).ravel()
+    weights = taken.data * rarity[taken.indices]
+    rows = np.repeat(np.arange(taken.shape[0]), np.diff(taken.indptr))
+    squares = np.bincount(rows, weights * weights, minlength=taken.shape[0])
     scale = (1 / np.sqrt(np.maximum(squares, 1e-12))).astype(np.float32)
-    return csr_array(diags_array(scale) @ weighted)
+    return csr(weights * scale[rows], taken.indices, taken.indptr, taken.shape[1])

@@ -7,8 +7,9 @@ import pytest
 
 from recsys.data.interactions import Histories
 from recsys.errors import ShapeError
-from recsys.retrieval.candidates import DENSE, SOURCES, Candidates, Retriever
+from recsys.retrieval.candidates import DENSE, SOURCES, Candidates
 from recsys.retrieval.config import RetrievalConfig
+from recsys.retrieval.retriever import Retriever
 from recsys.schema import BoolArray
 
 

@@ -1,0 +1,223 @@
+"""All sources of candidates behind one door."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from recsys.data.interactions import Histories
+from recsys.data.storage import read_json, write_json
+from recsys.errors import ShapeError
+from recsys.retrieval.candidates import SOURCES, Candidates, WordArray
+from recsys.retrieval.collaborative import Behaviour
+from recsys.retrieval.config import RetrievalConfig
+from recsys.retrieval.highest import highest
+from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.lexical import Lexicon
+from recsys.retrieval.neighbours import ItemItem, alike, alike_with
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retriever:
+    """All sources behind one door.
+
+    Attributes:
+        vectors: float32 (n_items, d), the items' text vectors.
+        index: the same, prepared for search.
+        interest: makes user vectors.
+        behaviour: who took what, as of an instant.
+        similar: items whose texts are alike.
+        lexicon: the words of the texts.
+        config: how many items each source proposes.
+    """
+
+    vectors: FloatArray
+    index: ItemIndex
+    interest: InterestModel
+    behaviour: Behaviour
+    similar: ItemItem
+    lexicon: Lexicon
+    config: RetrievalConfig
+
+    @classmethod
+    def of(
+        cls,
+        vectors: FloatArray,
+        texts: Sequence[str],
+        *,
+        interest: InterestModel,
+        behaviour: Behaviour,
+        known: BoolArray,
+        config: RetrievalConfig,
+    ) -> "Retriever":
+        """Index vectors and texts; `known` (n_items,) are the items that statistics over items may read."""
+        return cls(
+            vectors=vectors,
+            index=ItemIndex.build(vectors, config.index, known=known),
+            interest=interest,
+            behaviour=behaviour,
+            similar=alike(vectors, known, n=config.similar_items, config=config.index),
+            lexicon=Lexicon.of(texts, known),
+            config=config,
+        )
+
+    def reread(self, vectors: FloatArray, interest: InterestModel, *, known: BoolArray) -> "Retriever":
+        """The same with items and users read by another encoder; arguments as for `of`."""
+        return replace(
+            self,
+            vectors=vectors,
+            index=ItemIndex.build(vectors, self.config.index, known=known),
+            interest=interest,
+            similar=alike(vectors, known, n=self.config.similar_items, config=self.config.index),
+        )
+
+    def put(self, vectors: FloatArray, items: IntArray, texts: Sequence[str], *, known: BoolArray) -> "Retriever":
+        """For a catalogue that some items were put into; the text sources find them, behaviour knows nothing of them.
+
+        Args:
+            vectors: float32 (n_items, d), of the grown catalogue.
+            items: int32 (m,), what was added or replaced, every new item among them.
+            texts: of these, in the same order.
+            known: bool (n_items,), items that statistics over items may read.
+        """
+        return replace(
+            self,
+            vectors=vectors,
+            index=self._index_with(vectors, items),
+            behaviour=self.behaviour.grown(len(vectors)),
+            similar=alike_with(self.similar, vectors, known, items, n=self.config.similar_items),
+            lexicon=self.lexicon.put(items, texts),
+        )
+
+    def _index_with(self, vectors: FloatArray, items: IntArray) -> ItemIndex:
+        replaced = items[items < len(self.vectors)]
+        grown = self.index.update(replaced, vectors[replaced]) if len(replaced) else self.index
+        return grown.add(vectors[len(self.vectors) :]) if len(vectors) > len(self.vectors) else grown
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many items each of `SOURCES` proposes."""
+        return tuple(getattr(self.config, name) for name in SOURCES)
+
+    def retrieve(
+        self, histories: Histories, *, as_of: Instant, allowed: BoolArray, besides: BoolArray | None = None
+    ) -> Candidates:
+        """What the sources propose for each user.
+
+        Args:
+            histories: events before `as_of`.
+            as_of: the instant ages are measured at.
+            allowed: bool (n, n_items), items that may be proposed.
+            besides: bool (n, n_items), items that are candidates whether proposed or not; none if None.
+
+        Returns:
+            A user's candidates, ascending by item; they do not depend on the other users. A source proposes only items
+            it knows something about (score > 0), so a row may be short or empty.
+        """
+        found = self._ask(histories, as_of, allowed)
+        rows, columns = np.nonzero(found.proposed if besides is None else (found.proposed > 0) | besides)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))]).astype(np.int64)
+        return self._pairs(found, indptr, columns.astype(np.int32))
+
+    def score(
+        self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant, allowed: BoolArray | None = None
+    ) -> Candidates:
+        """The same for given items, whether proposed or not.
+
+        Args:
+            histories: events before `as_of`.
+            items: int32 item_idx for each user, none of them -1.
+            as_of: the instant ages are measured at.
+            allowed: bool (n, n_items), items among which `Candidates.best` is taken; all if None.
+        """
+        indptr = np.concatenate([[0], np.cumsum([len(i) for i in items])]).astype(np.int64)
+        pairs = np.concatenate([np.zeros(0, np.int32), *items]).astype(np.int32)
+        if allowed is None:
+            allowed = np.ones((len(histories), len(self.vectors)), np.bool_)
+        return self._pairs(self._ask(histories, as_of, allowed), indptr, pairs)
+
+    def _ask(self, histories: Histories, as_of: Instant, allowed: BoolArray) -> "_Answers":
+        if allowed.shape != (len(histories), len(self.vectors)):
+            raise ShapeError(
+                f"Retriever: expected `allowed` of shape {(len(histories), len(self.vectors))}, got {allowed.shape}."
+            )
+        dense = self._dense(histories, as_of)
+        users = self.interest.user_vectors(histories, self.vectors, as_of=as_of)
+        proposed = np.zeros(allowed.shape, np.uint16)
+        best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
+        for row in range(len(histories)):
+            items = np.flatnonzero(allowed[row])
+            for source, (scores, size) in enumerate(zip(dense, self.sizes, strict=False)):
+                values = scores[row, items]
+                top = highest(values, size)
+                proposed[row, items[top]] |= np.uint16(1 << source)
+                best[row, source, : len(top)] = values[top]
+            near, values = self._by_text(users[row], allowed[row])
+            proposed[row, near] |= np.uint16(1 << len(dense))
+            best[row, -1, : len(near)] = values
+        return _Answers(dense=dense, users=users, proposed=proposed, best=best)
+
+    def _dense(self, histories: Histories, as_of: Instant) -> list[FloatArray]:
+        """float32 (n, n_items) for each of `DENSE`."""
+        behaviour = self.behaviour.scores(histories, as_of=as_of)
+        recent = self.behaviour.recent(histories, as_of=as_of)
+        own = np.asarray(recent.toarray(), np.float32)
+        return [*behaviour.values(), own, self.similar.scores(recent), self.lexicon.scores(histories)]
+
+    def _by_text(self, user: FloatArray, allowed: BoolArray) -> tuple[IntArray, FloatArray]:
+        if not user.any():
+            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        hits = self.index.search(user[None], self.sizes[-1], allowed=allowed)
+        near = hits.score[0] > 0
+        return hits.item_idx[0, near], hits.score[0, near]
+
+    def _pairs(self, found: "_Answers", indptr: LongArray, items: IntArray) -> Candidates:
+        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+        scores = np.empty((len(items), len(SOURCES)), np.float32)
+        for column, dense in enumerate(found.dense):
+            scores[:, column] = dense[rows, items]
+        for user, start, end in zip(found.users, indptr[:-1], indptr[1:], strict=True):
+            # einsum, unlike BLAS, rounds an item's product alike whatever the items beside it
+            scores[start:end, -1] = np.einsum("id,d->i", self.vectors[items[start:end]], user)
+        return Candidates(
+            indptr=indptr, item_idx=items, sources=found.proposed[rows, items], scores=scores, best=found.best
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write the parts, but not the vectors, into an existing directory."""
+        for name, part in (("index", self.index), ("interest", self.interest), ("behaviour", self.behaviour)):
+            (directory / name).mkdir()
+            part.save(directory / name)
+        self.similar.save(directory, "similar")
+        self.lexicon.save(directory)
+        write_json(directory / "retriever.json", self.config.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, directory: Path, vectors: FloatArray) -> "Retriever":
+        """Read what `save` wrote.
+
+        Raises:
+            ArtifactError: a part is missing, or parts do not fit each other.
+        """
+        return cls(
+            vectors=vectors,
+            index=ItemIndex.load(directory / "index", vectors),
+            interest=InterestModel.load(directory / "interest"),
+            behaviour=Behaviour.load(directory / "behaviour"),
+            similar=ItemItem.load(directory, "similar", len(vectors)),
+            lexicon=Lexicon.load(directory, len(vectors)),
+            config=RetrievalConfig.model_validate(read_json(directory / "retriever.json")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """What the sources say to a block of users: scores of all items, user vectors, bits of proposals, best scores."""
+
+    dense: list[FloatArray]
+    users: FloatArray
+    proposed: WordArray
+    best: FloatArray
