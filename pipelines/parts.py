@@ -9,6 +9,7 @@ from recsys.data.split import TimeSplit
 from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.ranker import Ranker
 from recsys.recommender import Recommender
+from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
 from recsys.schema import Instant
@@ -46,7 +47,8 @@ class Parts:
         catalog = Catalog.load(opened.read("catalog"))
         vectors = ItemVectors.load(opened.read("vectors"))
         vectors.check(catalog)
-        log = opened.read("interactions")
+        log, retrieval = opened.read("interactions"), settings.retrieval
+        behaviour = Penalties.load(opened.read("index")).within(retrieval.behaviour)
         return cls(
             catalog=catalog,
             interactions=Interactions.load(log),
@@ -55,7 +57,7 @@ class Parts:
             interest=InterestModel.load(opened.read("student")),
             config=RecommenderConfig(
                 target=settings.task.target,
-                retrieval=settings.retrieval,
+                retrieval=retrieval.model_copy(update={"behaviour": behaviour}),
                 ranking=settings.ranking,
                 rules=settings.rules,
                 seed=settings.seed,

@@ -58,13 +58,13 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="embed",
         makes=("vectors", "index"),
-        reads=("catalog", "student"),
+        reads=("catalog", "interactions", "student"),
         sections=("retrieval", "traits", "threads"),
     ),
     Stage(
         name="train_ranker",
         makes=("ranker",),
-        reads=("catalog", "interactions", "teacher", "student", "vectors"),
+        reads=("catalog", "interactions", "teacher", "student", "vectors", "index"),
         sections=("task", "retrieval", "ranking", "ablation", "seed", "threads"),
     ),
     Stage(

@@ -14,9 +14,10 @@ from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
+from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
-from recsys.retrieval.sparse_rows import csr
+from recsys.retrieval.taken import decayed, distinct, weighted
 from recsys.schema import DoubleArray, FloatArray, Instant, IntArray
 
 NAMES = (
@@ -26,18 +27,6 @@ NAMES = (
 """The scores of `Behaviour.scores`, in order."""
 
 _ARRAYS = ("als", "als_gram", "popularity")
-
-
-def weighted(histories: Histories, weights: DoubleArray, n_items: int) -> csr_array:
-    """float32 CSR (n, n_items): the weights of each user's events; those of one item stand apart and add up in use."""
-    return csr(weights, histories.item_idx, histories.indptr, n_items)
-
-
-def distinct(histories: Histories, n_items: int) -> csr_array:
-    """float32 CSR (n, n_items): 1 where a user's events have the item."""
-    rows, items = np.divmod(np.unique(histories.rows * n_items + histories.item_idx), n_items)
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))])
-    return csr(np.ones(len(items), np.float32), items, indptr, n_items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +73,9 @@ class Behaviour:
         positives = histories.positives()
         taken = distinct(positives, n_items)
         age = (as_of - positives.at) / day
-        weight = positives.weight.astype(np.float64)
-        fresh = weighted(positives, weight * np.exp2(-age / config.fresh_half_life), n_items)
-        popularity = weight * np.exp2(-age / config.popularity_half_life)
+        popularity = positives.weight * np.exp2(-age / config.popularity_half_life)
+        fresh = decayed(positives, n_items, as_of=as_of, half_life=day * config.fresh_half_life)
+        penalties = Penalties.of(interactions, before=as_of, config=config)
         als = _als(taken, config, seed, threads)
         return cls(
             as_of=as_of,
@@ -96,8 +85,8 @@ class Behaviour:
             together_fresh=cosine(fresh, config.neighbours),
             beside=near(contacts(histories), n_items, config),
             peers=Peers.of(taken),
-            ease=Ease.of(taken, l2=config.ease_l2, max_items=config.ease_max_items),
-            ease_fresh=Ease.of(fresh, l2=config.ease_fresh_l2, max_items=config.ease_max_items),
+            ease=Ease.of(taken, l2=penalties.plain.l2, max_items=config.ease_max_items),
+            ease_fresh=Ease.of(fresh, l2=penalties.fresh.l2, max_items=config.ease_max_items),
             als=als,
             als_gram=_gram(als, config),
             popularity=np.bincount(positives.item_idx, popularity, minlength=n_items).astype(np.float64),
@@ -161,9 +150,7 @@ class Behaviour:
 
     def recent(self, histories: Histories, *, as_of: Instant) -> csr_array:
         """float32 CSR (n, n_items): decayed weights of what each user took."""
-        taken = histories.positives()
-        age = np.maximum(as_of - taken.at, 0) / (self.day * self.config.history_half_life)
-        return weighted(taken, np.asarray(taken.weight * np.exp2(-age), np.float64), self.n_items)
+        return decayed(histories, self.n_items, as_of=as_of, half_life=self.day * self.config.history_half_life)
 
     def _last_basket(self, positives: Histories) -> csr_array:
         """1 for each item taken within half a day of the user's last."""

@@ -75,8 +75,13 @@ class BehaviourConfig(Config):
     near_history: int = Field(40, ge=1, description="Last events of a user whose near items are looked for.")
     near_decay: float = Field(0.9, gt=0, le=1, description="Weight of each further step between, or since, events.")
     peers: int = Field(200, ge=1, description="Users with a similar history who are asked.")
-    ease_l2: float = Field(300.0, gt=0, description="EASE: added to the diagonal of the item-item counts.")
-    ease_fresh_l2: float = Field(100.0, gt=0, description="The same for fresh EASE, whose counts are smaller.")
+    ease_l2: float | None = Field(
+        None,
+        gt=0,
+        description="EASE: added to the diagonal of the item-item counts; if not set, what foresees the latest events "
+        "best.",
+    )
+    ease_fresh_l2: float | None = Field(None, gt=0, description="The same for fresh EASE, whose counts are smaller.")
     ease_max_items: int = Field(6000, ge=1, description="EASE covers at most so many items, the most taken first.")
     als_factors: int = Field(64, ge=1, description="Width of the factors of implicit ALS.")
     als_iterations: int = Field(15, ge=1, description="Rounds of alternating least squares.")

@@ -23,6 +23,7 @@ from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.gate import Gate
 from recsys.ranking.ranker import Ranker
+from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.onnx import OnnxEncoder
@@ -115,7 +116,8 @@ def spoil(path, shop, cold):
     spoilt = replace(vectors, vectors=vectors.vectors * np.where(seen, 1, -1)[:, None].astype(np.float32))
     spoilt = spoilt if cold else noise(path)
     put(path, "vectors", spoilt.save)
-    put(path, "index", ItemIndex.build(spoilt.vectors, settings.load().retrieval.index).save)
+    index, penalties = ItemIndex.build(spoilt.vectors, settings.load().retrieval.index), Penalties.load(path / "index")
+    put(path, "index", lambda work: (index.save(work), penalties.save(work)))
     put_teacher(path, shop, spoilt)
     stages(path, "train_ranker", "evaluate")
 
