@@ -43,7 +43,7 @@ def test_the_rules_are_those_of_the_baselines(shop, target):
         available=available(shop.catalog, as_of=as_of),
         k=20,
     )
-    config = BehaviourConfig()
+    config = BehaviourConfig(ease_l2=300.0)
     expected = baselines.behavioural(Behaviour.fit(shop.interactions, as_of=as_of, config=config))["EASE"]
     found = matrices.ease(window(shop, target), {"l2": config.ease_l2, "counting": "once"}, LIMITS).lists
     warm = shop.interactions.before(as_of).seen_items()

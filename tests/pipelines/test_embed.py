@@ -6,12 +6,17 @@ import shutil
 import pytest
 
 from pipelines import embed
+from pipelines.parts import Parts
 from pipelines.run_directory import RunDirectory
 from pipelines.stages import named
 from recsys import settings
 from recsys.artifacts import publish, read_manifest
+from recsys.data.config import SplitConfig
+from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.interest import InterestModel
 from recsys.text.heads.classification import train_classifier
 from tests.text.shop_texts import QUICK, TASTES
 from tests.tiny import silent, write_base
@@ -34,8 +39,12 @@ def run(shop, toy_encoder, tmp_path):
     """Opens a run that has come as far as `embed`, with changed settings."""
     with publish(tmp_path / "catalog", kind="catalog") as work:
         shop.catalog.save(work)
+    with publish(tmp_path / "interactions", kind="interactions") as work:
+        shop.interactions.save(work)
+        TimeSplit.of(shop.interactions, SplitConfig()).save(work)
     with publish(tmp_path / "student", kind="student") as work:
         shutil.copytree(toy_encoder, work, dirs_exist_ok=True)
+        InterestModel.zero_shot(16, shop.interactions.day).save(work)
 
     def opened(*heads, storage="float32"):
         texts = [f"traits.heads={[str(head) for head in heads]}", f"retrieval.index.storage={storage}"]
@@ -75,6 +84,17 @@ def test_what_an_index_of_fewer_bits_finds_is_told(run, capsys):
     assert "recall" not in capsys.readouterr().err
     embed.run(*run(storage="int8"))
     assert re.search(r"  SQ8: recall@200 (0\.9|1\.)\d+\n", capsys.readouterr().err)
+
+
+def test_the_penalties_of_ease_are_found_before_the_encoders_end_and_used_from_there_on(run, shop, capsys):
+    opened, stage = run()
+    embed.run(opened, stage)
+    split = TimeSplit.of(shop.interactions, SplitConfig())
+    config = opened.settings.retrieval.behaviour
+    found = Penalties.of(shop.interactions, before=split.encoder_end, config=config)
+    assert Penalties.load(opened.read("index")) == found
+    assert f"  EASE: penalty {found.plain.l2:g}, fresh {found.fresh.l2:g}\n" in capsys.readouterr().err
+    assert Parts.load(opened).config.retrieval.behaviour == found.within(config) != config
 
 
 def test_errors(run, heads):
