@@ -85,13 +85,7 @@ def rows(opened: RunDirectory, parts: Parts, ranker: Ranker, *, config: Evaluati
 def _exam(parts: Parts, config: EvaluationConfig) -> Exam:
     """Of the users who took a cold item in the test window, maybe none; only cold items count."""
     known = parts.interactions.before(parts.split.ranker_end).user_indices()
-    exam = Exam.of(
-        parts.interactions,
-        known,
-        split=parts.split,
-        target=parts.config.target,
-        config=config.model_copy(update={"lengths": (K,)}),
-    )
+    exam = parts.exam(known, config.model_copy(update={"lengths": (K,)}))
     cold = exam.segments[COLD_ITEMS]
     truth = cold.take(np.flatnonzero(cold.sizes))
     return Exam(user_idx=truth.user_idx, segments={COLD_ITEMS: truth}, information=exam.information, config=exam.config)

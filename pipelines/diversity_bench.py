@@ -110,7 +110,7 @@ class _Sitting:
         parts, settings = Parts.load(opened), opened.settings
         as_of, config = parts.split.ranker_end, settings.evaluation
         users = parts.interactions.before(as_of).user_indices()
-        exam = Exam.of(parts.interactions, users, split=parts.split, target=settings.task.target, config=config)
+        exam = parts.exam(users, config)
         ours = parts.assemble(as_of=as_of, ranker=Ranker.load(opened.read("ranker"), threads=settings.threads))
         histories = parts.interactions.histories(exam.user_idx, as_of=as_of)
         return cls(exam=exam, ours=ours, found=ours.scored(histories, as_of=as_of))

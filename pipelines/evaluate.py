@@ -58,9 +58,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     ranker = Ranker.load(opened.read("ranker"), threads=settings.threads)
     ours = parts.assemble(as_of=as_of, ranker=ranker)
     warn(ours.snapshot.rules.doubts)
-    exam = Exam.of(
-        parts.interactions, users, split=parts.split, target=settings.task.target, config=settings.evaluation
-    )
+    exam = parts.exam(users, settings.evaluation)
     session = _Session(opened=opened, parts=parts, ours=ours, exam=exam, k=max(20, *settings.evaluation.lengths))
     err.print("  lists of all users", markup=False)
     found = ours.recommend(parts.interactions.histories(users, as_of=as_of), k=session.k, as_of=as_of)

@@ -15,7 +15,6 @@ from recsys.data.interactions import Histories, Interactions
 from recsys.errors import UsageError
 from recsys.evaluation.compare import Difference, Estimate, compare, estimate
 from recsys.evaluation.config import EvaluationConfig
-from recsys.evaluation.exam import Exam
 from recsys.evaluation.segments import OVERALL
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rules import available
@@ -67,13 +66,7 @@ def rows(parts: Parts, ranker: Ranker, *, events: Sequence[int], config: Evaluat
         UsageError: nobody has so many events.
         SplitError: none of them took anything in the test window.
     """
-    exam = Exam.of(
-        parts.interactions,
-        _users(parts, max(events)),
-        split=parts.split,
-        target=parts.config.target,
-        config=config.model_copy(update={"lengths": (10, K)}),
-    )
+    exam = parts.exam(_users(parts, max(events)), config.model_copy(update={"lengths": (10, K)}))
     made = _lists(parts, ranker, exam.user_idx, (*events, None))
     graded = {key: exam.grade(rows).per_user[OVERALL] for key, rows in made.items()}
     sampling = {"samples": config.samples, "seed": config.seed}

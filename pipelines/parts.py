@@ -6,13 +6,15 @@ from pipelines.run_directory import RunDirectory
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.split import TimeSplit
+from recsys.evaluation.config import EvaluationConfig
+from recsys.evaluation.exam import Exam
 from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.ranker import Ranker
 from recsys.recommender import Recommender
 from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
-from recsys.schema import Instant
+from recsys.schema import Instant, IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,10 @@ class Parts:
             ranker=ranker,
             config=config or self.config,
         )
+
+    def exam(self, users: IntArray, config: EvaluationConfig) -> Exam:
+        """What these users took in the test window, and the segments they and it fall into."""
+        return Exam.of(self.interactions, users, split=self.split, target=self.config.target, config=config)
 
     def teachers(self, opened: RunDirectory) -> tuple[ItemVectors, InterestModel]:
         """The items as the teacher reads them, what task heads read left as it is, and the teacher's user tower.

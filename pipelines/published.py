@@ -114,7 +114,7 @@ class _Resit:
         settings, split = opened.settings, parts.split
         users = parts.interactions.before(split.ranker_end).user_indices()
         config = settings.evaluation
-        exam = Exam.of(parts.interactions, users, split=split, target=settings.task.target, config=config)
+        exam = parts.exam(users, config)
         return cls(parts=parts, exam=exam, k=max(20, *config.lengths))
 
     def stored(self, opened: RunDirectory) -> IntArray:

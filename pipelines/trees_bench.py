@@ -116,13 +116,7 @@ class _Sitting:
                 f"Expected a run whose ranker has trees, the one in {opened.path} is linear; bring a longer log or set "
                 "ranking.kind = trees."
             )
-        exam = Exam.of(
-            parts.interactions,
-            parts.interactions.before(as_of).user_indices(),
-            split=parts.split,
-            target=settings.task.target,
-            config=settings.evaluation,
-        )
+        exam = parts.exam(parts.interactions.before(as_of).user_indices(), settings.evaluation)
         return cls(parts=parts, exam=exam, ours=parts.assemble(as_of=as_of, ranker=ranker), own=ranker.model)
 
     def grown(self, opened: RunDirectory, count: int) -> Trees:
