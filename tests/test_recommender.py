@@ -19,6 +19,7 @@ from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rows import pace_of_new, table_of
 from recsys.ranking.rulebook import Rulebook
+from recsys.ranking.snapshot import Snapshot
 from recsys.ranking.table import RankerTable
 from recsys.recommender import Recommendations, Recommender, training_rows
 from recsys.retrieval.candidates import SOURCES
@@ -388,6 +389,19 @@ def test_a_share_of_the_items_is_taken_for_new(recommender: Recommender, shop: A
     assert all((t.features.values[:, t.features.names.index("item_takers")] > 0).all() for t in none)
 
 
+def of_log(recommender: Recommender, log: Interactions, as_of: int) -> Snapshot:
+    """What is known at an instant of another log of the same shop."""
+    known = recommender.snapshot
+    return Snapshot.of(
+        log,
+        catalog=known.catalog,
+        vectors=known.vectors,
+        interest=known.retriever.interest,
+        as_of=as_of,
+        config=known.config,
+    )
+
+
 @pytest.mark.parametrize(("kept", "pace"), [(0, 10 / 18), (2, None), (99, 1.0)])
 def test_how_often_what_nobody_had_met_is_taken(
     recommender: Recommender, shop: Any, kept: int, pace: float | None
@@ -404,15 +418,7 @@ def test_how_often_what_nobody_had_met_is_taken(
     first = pl.col("item_idx").cum_count().over("item_idx") <= kept
     later = events.filter((pl.col("at") >= as_of) & (pl.col("weight") > 0)).filter(~new | first)
     log = replace(shop.interactions, events=pl.concat([events.filter((pl.col("at") < as_of) & ~new), later]))
-    known = recommender.snapshot
-    whole = type(known).of(
-        log,
-        catalog=known.catalog,
-        vectors=known.vectors,
-        interest=known.retriever.interest,
-        as_of=as_of,
-        config=known.config,
-    )
+    whole = of_log(recommender, log, as_of)
     future = log.between(as_of, label_end).positives()
     if pace is None:
         takes = np.bincount(future.events["item_idx"], minlength=48)
@@ -448,15 +454,7 @@ def test_where_places_are_told_what_was_taken_low_counts_more(recommender: Recom
     clicked = pl.col("event") == EVENT_CODES["click"]
     place = pl.when(clicked).then(pl.when(pl.col("at") < middle).then(1).otherwise(3)).cast(pl.Int32)
     told = replace(shop.interactions, events=shop.interactions.events.with_columns(position=place))
-    known = recommender.snapshot
-    snapshot = type(known).of(
-        told,
-        catalog=known.catalog,
-        vectors=known.vectors,
-        interest=known.retriever.interest,
-        as_of=as_of,
-        config=known.config,
-    )
+    snapshot = of_log(recommender, told, as_of)
     plain, counted = (
         table_of(snapshot, told, label_end=label_end, examination=seen)
         for seen in (None, Examination(eta=1.0, error=0.1, taken=9, limit=2.5))

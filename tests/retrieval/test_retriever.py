@@ -41,15 +41,7 @@ def pairs(candidates: Candidates) -> dict[tuple[int, int], tuple[int, bytes]]:
 
 def with_sizes(retriever: Retriever, **sizes: int) -> Retriever:
     config = RetrievalConfig(**{**dict.fromkeys(SOURCES, 0), **sizes})  # type: ignore[arg-type]
-    return Retriever(
-        vectors=retriever.vectors,
-        index=retriever.index,
-        interest=retriever.interest,
-        behaviour=retriever.behaviour,
-        similar=retriever.similar,
-        lexicon=retriever.lexicon,
-        config=config,
-    )
+    return replace(retriever, config=config)
 
 
 @pytest.mark.parametrize("source", SOURCES)
