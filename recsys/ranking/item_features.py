@@ -15,20 +15,14 @@ def column(pairs: Pairs, name: str) -> DoubleArray:
     return np.asarray(getattr(pairs.items, name)[pairs.candidates.item_idx], np.float64)
 
 
-def fresh(pairs: Pairs, name: str, half_life: int) -> DoubleArray:
-    """A decayed counter of `ItemState`, aged to the instant of the pairs."""
-    counter = getattr(pairs.items, name)[half_life][pairs.candidates.item_idx]
-    return np.asarray(counter * pairs.fading[half_life], np.float64)
-
-
 def recent(pairs: Pairs, half_life: int) -> DoubleArray:
     """Decayed weight of the item's positive events, logarithm."""
-    return np.log(fresh(pairs, "decayed", half_life) + 0.01)
+    return np.asarray(pairs.recent[half_life], np.float64)
 
 
 def newly(pairs: Pairs, half_life: int) -> DoubleArray:
     """Decayed number of its first-time takers, logarithm."""
-    return np.log(fresh(pairs, "firsts", half_life) + 0.01)
+    return np.asarray(pairs.newly[half_life], np.float64)
 
 
 def interval(pairs: Pairs) -> DoubleArray:
@@ -46,18 +40,18 @@ ITEM_FEATURES = (
         for h in range(3)
     ),
     Feature(name="item_trend", scope="item", group="popular", compute=lambda p: recent(p, 0) - recent(p, 2)),
-    Feature(name="item_takers", scope="item", group="popular", compute=lambda p: column(p, "takers")),
+    Feature(name="item_takers", scope="item", group="popular", compute=lambda p: p.takers),
     Feature(
         name="item_repeats",
         scope="item",
         group="popular",
-        compute=lambda p: share(column(p, "repeaters"), column(p, "takers")),
+        compute=lambda p: share(column(p, "repeaters"), p.takers),
     ),
     Feature(
         name="item_each",
         scope="item",
         group="popular",
-        compute=lambda p: share(column(p, "takes"), column(p, "takers")),
+        compute=lambda p: share(column(p, "takes"), p.takers),
     ),
     # of those who met it, more took it
     Feature(

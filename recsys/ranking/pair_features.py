@@ -10,7 +10,7 @@ from recsys.ranking.features import Feature
 from recsys.ranking.item_features import column, interval
 from recsys.ranking.pairs import LATEST, Pairs, Tally
 from recsys.ranking.reasons import SOURCE_GROUPS
-from recsys.ranking.user_features import share, spread
+from recsys.ranking.user_features import share
 from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DoubleArray, FloatArray, LongArray
 
@@ -20,21 +20,9 @@ def own_recent(pairs: Pairs, half_life: int) -> DoubleArray:
     return pairs.own(pairs.own.counters.decayed[half_life])
 
 
-def own_idle(pairs: Pairs) -> DoubleArray:
-    """Days since the user last took the item."""
-    return pairs.age(pairs.own(pairs.own.counters.last, -1))
-
-
-def own_interval(pairs: Pairs) -> DoubleArray:
-    """Mean days between the user's takes of the item; NaN before the second."""
-    counters = pairs.own.counters
-    again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
-    return pairs.own((counters.last - counters.first) / pairs.items.day / again, np.nan)
-
-
 def share_of(pairs: Pairs, tally: Tally, half_life: int) -> DoubleArray:
     """What part of the user's decayed weight falls to the pair's key."""
-    total = spread(pairs, pairs.users.counters.decayed[half_life])[pairs.rows]
+    total = pairs.spread(pairs.users.counters.decayed[half_life])[pairs.rows]
     return share(tally(tally.counters.decayed[half_life]), total)
 
 
@@ -55,7 +43,7 @@ def place(pairs: Pairs, source: int) -> LongArray:
 
 def likeness(pairs: Pairs, last: int) -> FloatArray:
     """The highest text cosine to the user's `last` items; NaN without a history."""
-    return np.asarray(np.fmax.reduce(pairs.likeness[:, :last], axis=1), np.float32)
+    return np.asarray(pairs.likeness[last - 1], np.float32)
 
 
 def proposers(pairs: Pairs) -> DoubleArray:
@@ -101,10 +89,10 @@ PAIR_FEATURES = (
         for h in range(3)
     ),
     Feature(name="own_share", scope="pair", group="again", compute=lambda p: share_of(p, p.own, 2)),
-    Feature(name="own_idle", scope="pair", group="again", compute=own_idle),
-    Feature(name="own_interval", scope="pair", group="again", compute=own_interval),
-    Feature(name="own_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), own_interval(p))),
-    Feature(name="item_due", scope="pair", group="again", compute=lambda p: share(own_idle(p), interval(p))),
+    Feature(name="own_idle", scope="pair", group="again", compute=lambda p: p.own_idle),
+    Feature(name="own_interval", scope="pair", group="again", compute=lambda p: p.own_interval),
+    Feature(name="own_due", scope="pair", group="again", compute=lambda p: share(p.own_idle, p.own_interval)),
+    Feature(name="item_due", scope="pair", group="again", compute=lambda p: share(p.own_idle, interval(p))),
     Feature(name="category_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_category, 2)),
     Feature(name="brand_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_brand, 2)),
     Feature(name="price_ratio", scope="pair", group="price", compute=price_ratio),
@@ -112,7 +100,7 @@ PAIR_FEATURES = (
         name="popular_gap",
         scope="pair",
         group="popular",
-        compute=lambda p: np.log1p(column(p, "takers")) - p.popular[p.rows],
+        compute=lambda p: np.log1p(p.takers) - p.popular[p.rows],
     ),
     Feature(name="proposers", scope="pair", group="agreement", compute=proposers),
     # the encoder's probability that the user takes the item

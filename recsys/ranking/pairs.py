@@ -1,7 +1,7 @@
 """What the features of a block of users read: their histories, counted once, beside the candidates."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,19 +31,19 @@ class Tally:
 
     @classmethod
     def several(
-        cls, taken: Histories, keys: Sequence[tuple[LongArray, LongArray]], *, items: ItemState, as_of: Instant
+        cls, taken: Histories, of_event: LongArray, of_pair: LongArray, *, items: ItemState, as_of: Instant
     ) -> "list[Tally]":
         """Count events by each kind of key, and look up the pairs' keys; all kinds at once, a request is short.
 
         Args:
             taken: the events.
-            keys: for each kind one key for each event and one for each pair, below len(taken) * len(items); a key
-                below 0 is none.
+            of_event: int64 (kinds, events), the events' keys, below len(taken) * len(items); below 0 where there is
+                none.
+            of_pair: int64 (kinds, m), the same of the pairs.
             items: says how events are forgotten.
             as_of: the instant they are counted at.
         """
         span = len(taken) * len(items)
-        of_event, of_pair = (np.stack(side) for side in zip(*keys, strict=True))
         kind, event = np.nonzero(of_event >= 0)
         counters = Counters.of(
             of_event[kind, event] + kind * span,
@@ -53,13 +53,14 @@ class Tally:
             half_lives=items.half_lives,
             day=items.day,
         )
-        starts = np.arange(len(keys))[:, None] * span
-        at, found = counters.find(of_pair + starts)
+        starts = np.arange(len(of_pair) + 1) * span
+        at, found = counters.find(of_pair + starts[:-1, None])
         found &= of_pair >= 0
-        edges = np.append(0, np.searchsorted(counters.keys, np.ravel(starts) + span))
+        edges = np.searchsorted(counters.keys, starts)
+        places = np.where(found, at - edges[:-1, None], 0)
         return [
-            cls(counters=counters.part(first, last, less=n * span), at=np.where(there, place - first, 0), found=there)
-            for n, (first, last, place, there) in enumerate(zip(edges[:-1], edges[1:], at, found, strict=True))
+            cls(counters=counters.part(first, last, less=start), at=place, found=there)
+            for start, first, last, place, there in zip(starts[:-1], edges[:-1], edges[1:], places, found, strict=True)
         ]
 
     def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:
@@ -69,9 +70,9 @@ class Tally:
         return np.where(self.found, values[self.at], missing)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Users, items and what happened between them before `as_of`.
+    """Users, items and what happened between them before `as_of`; what several features read is worked out once.
 
     Attributes:
         as_of: the instant.
@@ -89,7 +90,7 @@ class Pairs:
         by_brand: counters by user and brand.
         places: int64 (m, n_sources), `Candidates.places`.
         relative: float32 (m, n_sources), `Candidates.relative`.
-        likeness: float32 (m, LATEST), text cosine to the user's last items, the last first; NaN where there are fewer.
+        likeness: float32 (LATEST, m), the highest text cosine to the user's last 1, 2, … items; NaN without a history.
         interest: float32 (m,).
         traits: what task heads read in the items' texts.
     """
@@ -127,13 +128,8 @@ class Pairs:
         """Count the histories by user, item, category and brand."""
         taken, rows, item = histories.positives(), candidates.rows, candidates.item_idx
         taker, took = taken.rows, taken.item_idx
-
-        def by(code: IntArray) -> tuple[LongArray, LongArray]:
-            return _keys(taker, code[took], len(items)), _keys(rows, code[item], len(items))
-
-        own = _keys(taker, took, len(items)), _keys(rows, item, len(items))
-        keys = [(taker, rows), own, by(items.category), by(items.brand)]
-        users, own_tally, by_category, by_brand = Tally.several(taken, keys, items=items, as_of=as_of)
+        keys = _keys(taker, took, items), _keys(rows, item, items)
+        users, own, by_category, by_brand = Tally.several(taken, *keys, items=items, as_of=as_of)
         return cls(
             as_of=as_of,
             items=items,
@@ -145,7 +141,7 @@ class Pairs:
             popular=_mean(np.log1p(items.takers[took]), taker, len(taken)),
             fading=items.fading(as_of),
             users=users,
-            own=own_tally,
+            own=own,
             by_category=by_category,
             by_brand=by_brand,
             places=candidates.places(),
@@ -155,6 +151,54 @@ class Pairs:
             traits=vectors.traits,
         )
 
+    @cached_property
+    def idle(self) -> DoubleArray:
+        """float64 (n,): days since the user's last positive event; NaN without one."""
+        return self.spread(self.age(self.users.counters.last), np.nan)
+
+    @cached_property
+    def gap(self) -> DoubleArray:
+        """float64 (n,): mean days between two visits of the user; NaN for one who came once."""
+        return self.spread(self._interval(self.users.counters), np.nan)
+
+    @cached_property
+    def own_idle(self) -> DoubleArray:
+        """float64 (m,): days since the user last took the item; NaN if never."""
+        return self.age(self.own(self.own.counters.last, -1))
+
+    @cached_property
+    def own_interval(self) -> DoubleArray:
+        """float64 (m,): mean days between the user's takes of the item; NaN before the second."""
+        return self.own(self._interval(self.own.counters), np.nan)
+
+    @cached_property
+    def recent(self) -> DoubleArray:
+        """float64 (half-lives, m): decayed weight of the item's positive events, logarithm."""
+        return self._fresh(self.items.decayed)
+
+    @cached_property
+    def newly(self) -> DoubleArray:
+        """float64 (half-lives, m): decayed number of its first-time takers, logarithm."""
+        return self._fresh(self.items.firsts)
+
+    @cached_property
+    def takers(self) -> DoubleArray:
+        """float64 (m,): users who took the item."""
+        return self.items.takers[self.candidates.item_idx]
+
+    def spread(self, values: DoubleArray, missing: float = 0.0) -> DoubleArray:
+        """float64 (n,): counters by user, `missing` for a user without positive events."""
+        filled = np.full(len(self.taken), missing)
+        filled[self.users.counters.keys] = values
+        return filled
+
+    def _interval(self, counters: Counters) -> DoubleArray:
+        again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
+        return (counters.last - counters.first) / self.items.day / again
+
+    def _fresh(self, counter: DoubleArray) -> DoubleArray:
+        return np.log(counter[:, self.candidates.item_idx] * self.fading[:, None] + 0.01)
+
     def age(self, at: LongArray | DoubleArray) -> DoubleArray:
         """Days from instants to `as_of`; NaN where there is no instant (< 0)."""
         return np.where(at < 0, np.nan, np.maximum(self.as_of - at, 0) / self.items.day)
@@ -163,9 +207,10 @@ class Pairs:
 LATEST = 5
 
 
-def _keys(rows: LongArray, code: IntArray, size: int) -> LongArray:
-    """One key for each user row and code in [0, size); -1 where there is no code."""
-    return np.where(code < 0, np.int64(-1), rows * size + code)
+def _keys(rows: LongArray, item: IntArray, items: ItemState) -> LongArray:
+    """int64 (4, m): one key for each user row, alone and with the item, its category and its brand; -1 without one."""
+    codes = np.stack([item, items.category[item], items.brand[item]])
+    return np.concatenate([rows[None], np.where(codes < 0, np.int64(-1), rows * len(items) + codes)])
 
 
 def _mean(values: DoubleArray, rows: LongArray, n: int) -> DoubleArray:
@@ -176,12 +221,11 @@ def _mean(values: DoubleArray, rows: LongArray, n: int) -> DoubleArray:
 
 
 def _likeness(taken: Histories, candidates: Candidates, vectors: FloatArray) -> FloatArray:
-    likeness = np.full((len(candidates.item_idx), LATEST), np.nan, np.float32)
+    likeness = np.full((LATEST, len(candidates.item_idx)), np.nan, np.float32)
     for row in range(len(candidates)):
         pairs = slice(candidates.indptr[row], candidates.indptr[row + 1])
         last = taken.item_idx[taken.indptr[row] : taken.indptr[row + 1]][-LATEST:][::-1]
         if len(last):
-            rows = vectors[candidates.item_idx[pairs]]
-            for place, item in enumerate(last):
-                likeness[pairs, place] = np.einsum("id,d->i", rows, vectors[item])
-    return likeness
+            # not a product of matrices: it may round a pair in a larger block otherwise
+            likeness[: len(last), pairs] = np.einsum("id,kd->ki", vectors[candidates.item_idx[pairs]], vectors[last])
+    return np.asarray(np.fmax.accumulate(likeness, axis=0), np.float32)

@@ -9,33 +9,14 @@ from recsys.ranking.pairs import Pairs
 from recsys.schema import DoubleArray
 
 
-def spread(pairs: Pairs, values: DoubleArray, missing: float = 0.0) -> DoubleArray:
-    """(n,): counters by user, `missing` for a user without positive events."""
-    filled = np.full(len(pairs.taken), missing)
-    filled[pairs.users.counters.keys] = values
-    return filled
-
-
 def recent(pairs: Pairs, half_life: int) -> DoubleArray:
     """Decayed weight of the user's positive events, logarithm."""
-    return np.log1p(spread(pairs, pairs.users.counters.decayed[half_life]))
-
-
-def idle(pairs: Pairs) -> DoubleArray:
-    """Days since the last positive event."""
-    return spread(pairs, pairs.age(pairs.users.counters.last), np.nan)
+    return np.log1p(pairs.spread(pairs.users.counters.decayed[half_life]))
 
 
 def tenure(pairs: Pairs) -> DoubleArray:
     """Days since the first positive event."""
-    return spread(pairs, pairs.age(pairs.users.counters.first), np.nan)
-
-
-def gap(pairs: Pairs) -> DoubleArray:
-    """Mean days between two visits; NaN for a user who came once."""
-    counters = pairs.users.counters
-    again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
-    return spread(pairs, (counters.last - counters.first) / pairs.items.day / again, np.nan)
+    return pairs.spread(pairs.age(pairs.users.counters.first), np.nan)
 
 
 def distinct(pairs: Pairs) -> DoubleArray:
@@ -45,7 +26,7 @@ def distinct(pairs: Pairs) -> DoubleArray:
 
 def takes(pairs: Pairs) -> DoubleArray:
     """Positive events."""
-    return spread(pairs, pairs.users.counters.count)
+    return pairs.spread(pairs.users.counters.count)
 
 
 def share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
@@ -61,18 +42,18 @@ USER_FEATURES = (
     ),
     Feature(name="user_items", scope="user", group="activity", compute=distinct),
     Feature(name="user_repeats", scope="user", group="again", compute=lambda p: 1 - share(distinct(p), takes(p))),
-    Feature(name="user_visits", scope="user", group="activity", compute=lambda p: spread(p, p.users.counters.visits)),
+    Feature(name="user_visits", scope="user", group="activity", compute=lambda p: p.spread(p.users.counters.visits)),
     Feature(
         name="user_basket",
         scope="user",
         group="activity",
-        compute=lambda p: share(takes(p), spread(p, p.users.counters.visits)),
+        compute=lambda p: share(takes(p), p.spread(p.users.counters.visits)),
     ),
     Feature(name="user_liked", scope="user", group="activity", compute=lambda p: share(takes(p), p.n_met)),
-    Feature(name="user_idle", scope="user", group="activity", compute=idle),
+    Feature(name="user_idle", scope="user", group="activity", compute=lambda p: p.idle),
     Feature(name="user_tenure", scope="user", group="activity", compute=tenure),
-    Feature(name="user_gap", scope="user", group="activity", compute=gap),
-    Feature(name="user_due", scope="user", group="activity", compute=lambda p: share(idle(p), gap(p))),
+    Feature(name="user_gap", scope="user", group="activity", compute=lambda p: p.gap),
+    Feature(name="user_due", scope="user", group="activity", compute=lambda p: share(p.idle, p.gap)),
     Feature(name="user_price", scope="user", group="price", compute=lambda p: p.price),
     Feature(name="user_popular", scope="user", group="popular", compute=lambda p: p.popular),
 )

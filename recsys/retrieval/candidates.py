@@ -44,11 +44,12 @@ class Candidates:
 
     def places(self) -> LongArray:
         """int64 (m, n_sources): how many allowed items each source puts before the pair's, as far as it proposes."""
-        places = np.empty(self.scores.shape, np.int64)
+        places = np.empty(self.scores.shape, np.int64, order="F")
+        scores = np.negative(self.scores.T, order="C")
         for row, best in enumerate(-self.best):
             pairs = slice(self.indptr[row], self.indptr[row + 1])
-            for source, scores in enumerate(-self.scores[pairs].T):
-                places[pairs, source] = best[source].searchsorted(scores)
+            for source, own in enumerate(scores[:, pairs]):
+                places[pairs, source] = best[source].searchsorted(own)
         return places
 
     def relative(self) -> FloatArray:

@@ -29,10 +29,8 @@ def _taken(n: int) -> Histories:
 @given(EVENTS, PAIRS)
 def test_every_kind_of_key_is_counted_apart(events: list[tuple[int, int, int]], pairs: list[tuple[int, int, int]]):
     of_events, of_pairs = (np.array(side, np.int64).reshape(-1, 3).T for side in (events, pairs))
-    keys = list(zip(of_events, of_pairs, strict=True))
-    tallies = Tally.several(_taken(len(events)), keys, items=ITEMS, as_of=AS_OF)
-    assert len(tallies) == len(keys)
-    for tally, (of_event, of_pair) in zip(tallies, keys, strict=True):
+    tallies = Tally.several(_taken(len(events)), of_events, of_pairs, items=ITEMS, as_of=AS_OF)
+    for tally, of_event, of_pair in zip(tallies, of_events, of_pairs, strict=True):
         events_of = {int(key): np.flatnonzero(of_event == key) for key in of_event if key >= 0}
         assert tally.counters.keys.tolist() == sorted(events_of)
         assert tally(tally.counters.count).tolist() == [len(events_of.get(int(key), ())) for key in of_pair]
