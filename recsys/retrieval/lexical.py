@@ -18,13 +18,12 @@ from scipy.sparse import csr_array, vstack
 
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
-from recsys.retrieval.sparse_rows import csr, entries
+from recsys.retrieval.sparse_rows import csr, entries, load_csr, save_csr
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 _WORD = re.compile(r"\w+")
 _COMMON_SHARE, _COMMON = 0.1, 5000
 """Words of more than this share of the known items, or of more than so many, say little and cost most: left out."""
-_PARTS = ("indptr", "indices", "data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +89,7 @@ class Lexicon:
         """Write lexicon.json, lexicon-rarity.npy and the matrix into an existing directory."""
         (directory / "lexicon.json").write_text(json.dumps(list(self.words), ensure_ascii=False))
         np.save(directory / "lexicon-rarity.npy", self.rarity, allow_pickle=False)
-        for part in _PARTS:
-            np.save(directory / f"lexicon-{part}.npy", getattr(self.matrix, part), allow_pickle=False)
+        save_csr(directory, "lexicon", self.matrix)
 
     @classmethod
     def load(cls, directory: Path, n_items: int) -> "Lexicon":
@@ -102,12 +100,12 @@ class Lexicon:
         """
         words = {word: column for column, word in enumerate(json.loads((directory / "lexicon.json").read_text()))}
         rarity = np.load(directory / "lexicon-rarity.npy", allow_pickle=False)
-        indptr, indices, data = (np.load(directory / f"lexicon-{p}.npy", allow_pickle=False) for p in _PARTS)
-        inside = len(indices) == 0 or (indices.min() >= 0 and indices.max() < len(words))
-        fits = len(rarity) == len(words) and len(indptr) == n_items + 1 and len(indices) == len(data) == indptr[-1]
-        if not (inside and fits):
-            raise ArtifactError(f"{directory / 'lexicon'}* do not form the words of {n_items} items; build it again.")
-        return cls._of(words, rarity, csr(data, indices, indptr, len(words)))
+        if len(rarity) != len(words):
+            raise ArtifactError(
+                f"Expected how rare each of the {len(words)} words of {directory / 'lexicon.json'} is, got "
+                f"{len(rarity)} numbers; make it again."
+            )
+        return cls._of(words, rarity, load_csr(directory, "lexicon", n_rows=n_items, n_columns=len(words)))
 
     @classmethod
     def _of(cls, words: dict[str, int], rarity: FloatArray, matrix: csr_array) -> "Lexicon":

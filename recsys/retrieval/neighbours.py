@@ -7,13 +7,11 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
 
 from recsys.data.interactions import Histories
-from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
 from recsys.retrieval.index import ItemIndex
-from recsys.retrieval.sparse_rows import csr
+from recsys.retrieval.sparse_rows import csr, load_csr, save_csr
 from recsys.schema import BoolArray, FloatArray, IntArray
 
-_PARTS = ("indptr", "indices", "data")
 _ROWS = 2048
 
 
@@ -41,8 +39,7 @@ class ItemItem:
 
     def save(self, directory: Path, name: str) -> None:
         """Write name-indptr.npy, name-indices.npy and name-data.npy into an existing directory."""
-        for part in _PARTS:
-            np.save(directory / f"{name}-{part}.npy", getattr(self.matrix, part), allow_pickle=False)
+        save_csr(directory, name, self.matrix)
 
     @classmethod
     def load(cls, directory: Path, name: str, n_items: int) -> "ItemItem":
@@ -51,11 +48,7 @@ class ItemItem:
         Raises:
             ArtifactError: not a matrix over `n_items` items.
         """
-        indptr, indices, data = (np.load(directory / f"{name}-{part}.npy", allow_pickle=False) for part in _PARTS)
-        inside = len(indices) == 0 or (indices.min() >= 0 and indices.max() < n_items)
-        if len(indptr) != n_items + 1 or len(indices) != len(data) or indptr[-1] != len(data) or not inside:
-            raise ArtifactError(f"{directory / name}-*.npy do not form a matrix over {n_items} items; fit it again.")
-        return cls(matrix=csr(data, indices, indptr, n_items))
+        return cls(matrix=load_csr(directory, name, n_rows=n_items, n_columns=n_items))
 
 
 def strongest(matrix: csr_array, n: int, first_row: int = 0) -> csr_array:

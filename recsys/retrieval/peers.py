@@ -7,12 +7,9 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.errors import ArtifactError
 from recsys.retrieval.highest import highest
-from recsys.retrieval.sparse_rows import csr, entries
+from recsys.retrieval.sparse_rows import csr, entries, load_csr, save_csr
 from recsys.schema import DoubleArray, FloatArray, IntArray
-
-_PARTS = ("indptr", "indices")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +67,8 @@ class Peers:
         )
 
     def save(self, directory: Path) -> None:
-        """Write peers-indptr.npy and peers-indices.npy into an existing directory."""
-        for part in _PARTS:
-            np.save(directory / f"peers-{part}.npy", getattr(self.taken, part), allow_pickle=False)
+        """Write what they took into an existing directory."""
+        save_csr(directory, "peers", self.taken)
 
     @classmethod
     def load(cls, directory: Path, n_items: int) -> "Peers":
@@ -81,12 +77,7 @@ class Peers:
         Raises:
             ArtifactError: not a matrix over `n_items` items.
         """
-        indptr, indices = (np.load(directory / f"peers-{part}.npy", allow_pickle=False) for part in _PARTS)
-        inside = len(indices) == 0 or (indices.min() >= 0 and indices.max() < n_items)
-        if len(indptr) < 1 or indptr[-1] != len(indices) or not inside:
-            raise ArtifactError(f"{directory}/peers-*.npy do not form a matrix over {n_items} items; fit it again.")
-        ones = np.ones(len(indices), np.float32)
-        return cls.of(csr(ones, indices, indptr, n_items))
+        return cls.of(load_csr(directory, "peers", n_columns=n_items))
 
 
 def _unit(taken: csr_array, rarity: FloatArray) -> csr_array:

@@ -1,9 +1,14 @@
-"""Sparse matrices by row: made of their parts, and read entry by entry."""
+"""Sparse matrices by row: made of their parts, read entry by entry, kept in files."""
+
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array, get_index_dtype
 
+from recsys.errors import ArtifactError
 from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
+
+_PARTS = ("indptr", "indices", "data")
 
 
 def csr(
@@ -34,3 +39,29 @@ def entries(matrix: csr_array, rows: IntArray | LongArray) -> tuple[LongArray, L
     ends = np.cumsum(sizes)
     place = np.repeat(np.arange(len(rows)), sizes)
     return place, np.arange(len(place)) + (starts - ends + sizes)[place]
+
+
+def save_csr(directory: Path, name: str, matrix: csr_array) -> None:
+    """Write name-indptr.npy, name-indices.npy and name-data.npy into an existing directory."""
+    for part in _PARTS:
+        np.save(directory / f"{name}-{part}.npy", getattr(matrix, part), allow_pickle=False)
+
+
+def load_csr(directory: Path, name: str, *, n_columns: int, n_rows: int | None = None) -> csr_array:
+    """Read what `save_csr` wrote; of any number of rows where it is not given.
+
+    Raises:
+        ArtifactError: not a matrix of that shape.
+    """
+    indptr, columns, data = (np.load(directory / f"{name}-{part}.npy", allow_pickle=False) for part in _PARTS)
+    inside = len(columns) == 0 or (columns.min() >= 0 and columns.max() < n_columns)
+    whole = (
+        len(indptr) > 0
+        and indptr[0] == 0
+        and len(columns) == len(data) == indptr[-1]
+        and not (indptr[:-1] > indptr[1:]).any()
+    )
+    if not (inside and whole and n_rows in {None, len(indptr) - 1}):
+        shape = f"{'any' if n_rows is None else n_rows} x {n_columns}"
+        raise ArtifactError(f"{directory / name}-*.npy do not form a matrix of {shape}; make it again.")
+    return csr(data, columns, indptr, n_columns)

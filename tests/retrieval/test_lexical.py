@@ -110,8 +110,11 @@ def test_a_loaded_lexicon_is_equal_and_must_fit_the_catalogue(tmp_path: Path) ->
     assert list(loaded.words) == list(lexicon.words)
     assert loaded.matrix.toarray().tobytes() == lexicon.matrix.toarray().tobytes()
     assert loaded.read(["örne mug"]).toarray().tobytes() == lexicon.read(["örne mug"]).toarray().tobytes()
-    with pytest.raises(ArtifactError, match=r"lexicon\* do not form the words of 7 items; build it again"):
+    with pytest.raises(ArtifactError, match=r"lexicon-\*.npy do not form a matrix of 7 x"):
         Lexicon.load(tmp_path, 7)
+    np.save(tmp_path / "lexicon-rarity.npy", lexicon.rarity[1:])
+    with pytest.raises(ArtifactError, match=rf"Expected how rare each of the {len(lexicon.words)} words .* is, got"):
+        Lexicon.load(tmp_path, 6)
 
 
 def test_a_catalogue_without_words() -> None:

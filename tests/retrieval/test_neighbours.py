@@ -83,7 +83,7 @@ def test_a_loaded_matrix_is_equal_and_must_fit_the_catalogue(tmp_path: Path) -> 
     matrix = cosine(csr_array(np.ones((2, 3), np.float32)), 2)
     matrix.save(tmp_path, "together")
     assert (ItemItem.load(tmp_path, "together", 3).matrix != matrix.matrix).nnz == 0
-    with pytest.raises(ArtifactError, match="do not form a matrix over 4 items"):
+    with pytest.raises(ArtifactError, match="do not form a matrix of 4 x 4; make it again"):
         ItemItem.load(tmp_path, "together", 4)
 
 

@@ -36,5 +36,5 @@ def test_loaded_peers_are_equal_and_must_fit_the_catalogue(tmp_path: Path) -> No
     loaded = Peers.load(tmp_path, 5)
     query = csr_array(TAKEN[:1])
     assert loaded.scores(query, 2).tobytes() == peers.scores(query, 2).tobytes()
-    with pytest.raises(ArtifactError, match="do not form a matrix over 4 items"):
+    with pytest.raises(ArtifactError, match="do not form a matrix of any x 4; make it again"):
         Peers.load(tmp_path, 4)
