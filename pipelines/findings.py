@@ -17,8 +17,8 @@ from recsys.evaluation.metrics import candidate_recall
 from recsys.evaluation.results import Curve, DataCard, EncoderScore, Method, Role, SourceRecall
 from recsys.evaluation.segments import OVERALL
 from recsys.recommender import Recommender
-from recsys.retrieval.candidates import SOURCES, WordArray
-from recsys.schema import DAY, EVENTS, BoolArray, IntArray, LongArray
+from recsys.retrieval.candidates import SOURCES
+from recsys.schema import DAY, EVENTS, BoolArray, IntArray, LongArray, WordArray
 
 ALL_SOURCES = "all sources"
 RECALL = "recall"

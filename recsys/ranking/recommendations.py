@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys.retrieval.candidates import SOURCES, WordArray
-from recsys.schema import FloatArray, IntArray, LongArray
+from recsys.retrieval.candidates import SOURCES
+from recsys.schema import FloatArray, IntArray, LongArray, WordArray
 
 FlagArray = npt.NDArray[np.uint64]
 """A bit for each rule."""

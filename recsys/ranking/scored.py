@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from recsys.ranking.recommendations import FlagArray, Recommendations
-from recsys.retrieval.candidates import Candidates, WordArray
-from recsys.schema import BoolArray, FloatArray, IntArray, LongArray
+from recsys.retrieval.candidates import Candidates
+from recsys.schema import BoolArray, FloatArray, IntArray, LongArray, WordArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

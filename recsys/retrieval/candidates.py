@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys.retrieval.collaborative import NAMES
-from recsys.schema import FloatArray, IntArray, LongArray
+from recsys.schema import FloatArray, IntArray, LongArray, WordArray
 
 DENSE = (*NAMES, "own", "text_neighbours", "lexical")
 SOURCES = (*DENSE, "text")
 """Names of the sources, in the order of the bits and columns; each is a field of `RetrievalConfig`."""
-
-WordArray = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.calibration import Calibration, Platt, from_json, to_json
-from recsys.retrieval.sparse_rows import csr
+from recsys.retrieval.sparse_rows import csr, product
 from recsys.schema import DoubleArray, FloatArray, Instant, LongArray
 
 AGE_STEP = 0.75
@@ -95,8 +95,7 @@ class InterestModel:
             raise ShapeError(f"InterestModel: expected item vectors (n_items, {self.dim}), got {vectors.shape}.")
         known = histories.positives().last(self.history_items)
         weights = _softmax(self._logits(known, vectors, as_of), known.rows, known.indptr)
-        # scipy adds a row's items one after the other: no block of users, unlike in BLAS, changes the rounding
-        pooled = csr(weights, known.item_idx, known.indptr, len(vectors)) @ vectors
+        pooled = product(csr(weights, known.item_idx, known.indptr, len(vectors)), vectors)
         pooled /= np.maximum(np.sqrt((pooled * pooled).sum(axis=1, keepdims=True)), np.float32(1e-12))
         users = np.empty((len(known), self.dim), np.float32)
         for row, out in zip(pooled, users, strict=True):

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, vstack
 
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError
-from recsys.retrieval.sparse_rows import csr, entries, load_csr, save_csr
+from recsys.retrieval.sparse_rows import csr, load_csr, save_csr, weighted_sum
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 _WORD = re.compile(r"\w+")
@@ -64,12 +64,10 @@ class Lexicon:
         scores = np.zeros((len(taken), self.matrix.shape[0]), np.float32)
         for row, (start, end) in enumerate(pairwise(taken.indptr)):
             if start < end:
-                _, entry = entries(self.matrix, taken.item_idx[start:end])
-                mean = np.bincount(self.matrix.indices[entry], self.matrix.data[entry] / (end - start))
+                items = taken.item_idx[start:end]
+                mean = weighted_sum(self.matrix, items, np.full(len(items), 1 / len(items)))
                 words = np.flatnonzero(mean)
-                place, entry = entries(self.postings, words)
-                each = mean[words][place] * self.postings.data[entry]
-                scores[row] = np.bincount(self.postings.indices[entry], each, minlength=scores.shape[1])
+                scores[row] = weighted_sum(self.postings, words, mean[words])
         return scores
 
     def put(self, items: IntArray, texts: Sequence[str]) -> "Lexicon":

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.retrieval.highest import highest
-from recsys.retrieval.sparse_rows import csr, entries, load_csr, save_csr
+from recsys.retrieval.kernels import highest
+from recsys.retrieval.sparse_rows import csr, load_csr, save_csr, weighted_sum
 from recsys.schema import DoubleArray, FloatArray, IntArray
 
 
@@ -47,15 +47,12 @@ class Peers:
             if weight.any():
                 met = self._likeness(own, weight)
                 nearest = highest(met, n)
-                place, entry = entries(self.taken, nearest)
-                scores[row] = np.bincount(self.taken.indices[entry], met[nearest][place], minlength=taken.shape[1])
+                scores[row] = weighted_sum(self.taken, nearest, met[nearest])
         return scores
 
     def _likeness(self, items: IntArray, weight: FloatArray) -> DoubleArray:
         """(n_users,): cosine of all users to one who took these items, which weigh as much."""
-        place, entry = entries(self.takers, items)
-        each = (weight / np.linalg.norm(weight))[place] * self.takers.data[entry]
-        return np.bincount(self.takers.indices[entry], each, minlength=self.takers.shape[1]).astype(np.float64)
+        return weighted_sum(self.takers, items, weight / np.linalg.norm(weight))
 
     def grown(self, n_items: int) -> "Peers":
         """With further items at the end, which nobody took."""

@@ -9,15 +9,15 @@ import numpy as np
 from recsys.data.interactions import Histories
 from recsys.data.storage import read_json, write_json
 from recsys.errors import ShapeError
-from recsys.retrieval.candidates import SOURCES, Candidates, WordArray
+from recsys.retrieval.candidates import DENSE, SOURCES, Candidates
 from recsys.retrieval.collaborative import Behaviour
 from recsys.retrieval.config import RetrievalConfig
-from recsys.retrieval.highest import highest
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.kernels import propose
 from recsys.retrieval.lexical import Lexicon
 from recsys.retrieval.neighbours import ItemItem, alike, alike_with
-from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray, WordArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,24 +148,20 @@ class Retriever:
         users = self.interest.user_vectors(histories, self.vectors, as_of=as_of)
         proposed = np.zeros(allowed.shape, np.uint16)
         best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
+        sizes = np.array(self.sizes)
         for row in range(len(histories)):
-            items = np.flatnonzero(allowed[row])
-            for source, (scores, size) in enumerate(zip(dense, self.sizes, strict=False)):
-                values = scores[row, items]
-                top = highest(values, size)
-                proposed[row, items[top]] |= np.uint16(1 << source)
-                best[row, source, : len(top)] = values[top]
+            propose(dense[row], np.flatnonzero(allowed[row]), sizes, proposed[row], best[row])
             near, values = self._by_text(users[row], allowed[row])
-            proposed[row, near] |= np.uint16(1 << len(dense))
+            proposed[row, near] |= np.uint16(1 << len(DENSE))
             best[row, -1, : len(near)] = values
         return _Answers(dense=dense, users=users, proposed=proposed, best=best)
 
-    def _dense(self, histories: Histories, as_of: Instant) -> list[FloatArray]:
-        """float32 (n, n_items) for each of `DENSE`."""
+    def _dense(self, histories: Histories, as_of: Instant) -> FloatArray:
+        """float32 (n, len(DENSE), n_items)."""
         behaviour = self.behaviour.scores(histories, as_of=as_of)
         recent = self.behaviour.recent(histories, as_of=as_of)
         own = np.asarray(recent.toarray(), np.float32)
-        return [*behaviour.values(), own, self.similar.scores(recent), self.lexicon.scores(histories)]
+        return np.stack([*behaviour.values(), own, self.similar.scores(recent), self.lexicon.scores(histories)], axis=1)
 
     def _by_text(self, user: FloatArray, allowed: BoolArray) -> tuple[IntArray, FloatArray]:
         if not user.any():
@@ -177,8 +173,7 @@ class Retriever:
     def _pairs(self, found: "_Answers", indptr: LongArray, items: IntArray) -> Candidates:
         rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
         scores = np.empty((len(items), len(SOURCES)), np.float32)
-        for column, dense in enumerate(found.dense):
-            scores[:, column] = dense[rows, items]
+        scores[:, : len(DENSE)] = found.dense[rows, :, items]
         for user, start, end in zip(found.users, indptr[:-1], indptr[1:], strict=True):
             # einsum, unlike BLAS, rounds an item's product alike whatever the items beside it
             scores[start:end, -1] = np.einsum("id,d->i", self.vectors[items[start:end]], user)
@@ -217,7 +212,7 @@ class Retriever:
 class _Answers:
     """What the sources say to a block of users: scores of all items, user vectors, bits of proposals, best scores."""
 
-    dense: list[FloatArray]
+    dense: FloatArray
     users: FloatArray
     proposed: WordArray
     best: FloatArray

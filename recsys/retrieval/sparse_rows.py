@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array, get_index_dtype
 
 from recsys.errors import ArtifactError
+from recsys.retrieval import kernels
 from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
 
 _PARTS = ("indptr", "indices", "data")
@@ -39,6 +40,27 @@ def entries(matrix: csr_array, rows: IntArray | LongArray) -> tuple[LongArray, L
     ends = np.cumsum(sizes)
     place = np.repeat(np.arange(len(rows)), sizes)
     return place, np.arange(len(place)) + (starts - ends + sizes)[place]
+
+
+def product(weights: csr_array, matrix: csr_array | FloatArray) -> FloatArray:
+    """float32 (n, n_columns), dense: float32 CSR (n, m) times float32 (m, n_columns), CSR or dense.
+
+    A row's entries are added one after the other: unlike BLAS, no block of rows changes the rounding.
+    """
+    out = np.zeros((weights.shape[0], matrix.shape[1]), np.float32)
+    rows = weights.indptr, weights.indices, weights.data
+    if isinstance(matrix, np.ndarray):
+        kernels.spread_rows(*rows, matrix, out)
+    else:
+        kernels.spread(*rows, matrix.indptr, matrix.indices, matrix.data, out)
+    return out
+
+
+def weighted_sum(matrix: csr_array, rows: IntArray | LongArray, weights: FloatArray | DoubleArray) -> DoubleArray:
+    """float64 (n_columns,): the given rows of a float32 CSR matrix, each times its weight, added up."""
+    out = np.zeros(matrix.shape[1])
+    kernels.gather(rows, weights, matrix.indptr, matrix.indices, matrix.data, out)
+    return out
 
 
 def save_csr(directory: Path, name: str, matrix: csr_array) -> None:
