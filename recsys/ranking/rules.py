@@ -11,9 +11,13 @@ from recsys.schema import BoolArray, Instant
 
 def available(catalog: Catalog, *, as_of: Instant) -> BoolArray:
     """(n_items,) items with available_from ≤ as_of < available_until, where given."""
-    now = np.datetime64(as_of, "us")
-    since, until = (catalog.items[name].to_numpy() for name in ("available_from", "available_until"))
-    return np.asarray((np.isnat(since) | (since <= now)) & (np.isnat(until) | (until > now)))
+    now, mask = np.datetime64(as_of, "us"), np.ones(len(catalog), np.bool_)
+    since, until = (catalog.items[name] for name in ("available_from", "available_until"))
+    if since.null_count() < len(since):
+        mask &= since.is_null().to_numpy() | (since.to_numpy() <= now)
+    if until.null_count() < len(until):
+        mask &= until.is_null().to_numpy() | (until.to_numpy() > now)
+    return mask
 
 
 def unseen(histories: Histories, n_items: int) -> BoolArray:
