@@ -14,6 +14,7 @@ from recsys.ranking.config import RecommenderConfig
 from recsys.ranking.explanation import Explanation, explain
 from recsys.ranking.exposure import limited
 from recsys.ranking.features import FeatureTable
+from recsys.ranking.policy import Exploration
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.recommendations import Recommendations
 from recsys.ranking.rows import training_rows
@@ -110,6 +111,7 @@ class Recommender:
         as_of: Instant,
         allowed: BoolArray | None = None,
         exclude_seen: bool | None = None,
+        exploration: Exploration | None = None,
     ) -> Recommendations:
         """At most k items for each user, best first.
 
@@ -119,13 +121,19 @@ class Recommender:
             as_of: the instant of the request, not before `self.as_of`.
             allowed: bool (n_items,) or (n, n_items), items that may be recommended; all if None.
             exclude_seen: leave out what a user took or turned down; None does so where the target is "new".
+            exploration: draws each user's list; None takes the best.
 
         Raises:
             ShapeError: `allowed` of another shape.
         """
         lists = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
-        rules, vectors = self.snapshot.rules, self.vectors.vectors
-        return Recommendations.concat([select(found, rules, vectors, k=k) for found in lists])
+        rules, vectors, blocks = self.snapshot.rules, self.vectors.vectors, self.snapshot.blocks(len(histories))
+        return Recommendations.concat(
+            [
+                select(found, rules, vectors, k=k, exploration=exploration and exploration.of(rows))
+                for rows, found in zip(blocks, lists, strict=True)
+            ]
+        )
 
     def scored(
         self,
@@ -152,13 +160,21 @@ class Recommender:
             found = self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=pinned)
             yield self._scored(part, found, as_of, pinned)
 
-    def rank(self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant) -> Recommendations:
+    def rank(
+        self,
+        histories: Histories,
+        items: Sequence[IntArray],
+        *,
+        as_of: Instant,
+        exploration: Exploration | None = None,
+    ) -> Recommendations:
         """Each user's given items, best first; none is left out.
 
         Args:
             histories: the users' events before `as_of`.
             items: int32 item_idx for each user, none of them -1.
             as_of: the instant of the request, not before `self.as_of`.
+            exploration: draws each user's order; None takes the best first.
 
         Raises:
             ShapeError: an unknown item, or not one list per user.
@@ -170,7 +186,8 @@ class Recommender:
             may = self.snapshot.allowed(part, as_of=as_of)
             given = self.retriever.score(part, items[rows], as_of=as_of, allowed=may)
             found = self._scored(part, given, as_of, self.snapshot.pinned(part, as_of=as_of))
-            return select(found, self.snapshot.rules, self.vectors.vectors, k=None)
+            own = exploration and exploration.of(rows)
+            return select(found, self.snapshot.rules, self.vectors.vectors, k=None, exploration=own)
 
         return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
 

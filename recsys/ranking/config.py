@@ -187,6 +187,24 @@ def _first_twice(values: Sequence[object]) -> object | None:
     return next((value for n, value in enumerate(values) if value in values[:n]), None)
 
 
+class PolicyConfig(Config):
+    """Who has the last word on a list; what is not deterministic explores, and says how likely each choice was."""
+
+    kind: Literal["deterministic", "epsilon_greedy", "plackett_luce"] = Field(
+        "deterministic",
+        description="deterministic: the order of the values; epsilon_greedy: now and then any candidate; "
+        "plackett_luce: the better the likelier.",
+    )
+    epsilon: float = Field(0.1, gt=0, le=1, description="epsilon_greedy: how often a place is any candidate's.")
+    temperature: float = Field(
+        0.1,
+        ge=1e-3,
+        le=1e3,
+        description="plackett_luce: the higher the more alike are chances, in units of the distance between the values "
+        "of a user's first candidate and of the one at rules.diversity.depth.",
+    )
+
+
 class RecommenderConfig(Config):
     """What a recommender is assembled from, besides data."""
 

@@ -129,6 +129,19 @@ class Pool:
         place = int(gain.argmax())
         return int(self.entries[place]) if gain[place] > -np.inf else -1
 
+    def choice(self, allowed: BoolArray, value: DoubleArray) -> tuple[LongArray, DoubleArray]:
+        """Entries that a policy may draw, and what they are worth: those of the pool as long as there are any.
+
+        Args:
+            allowed: bool (m,).
+            value: float64 (m,), of entries outside the pool.
+        """
+        inside = allowed[self.entries]
+        if inside.any():
+            return self.entries[inside], self.gain[inside]
+        entries = np.flatnonzero(allowed)
+        return entries, value[entries]
+
     def add(self, entry: int) -> None:
         """An entry was taken; one outside the pool says nothing."""
         place = int(self.entries.searchsorted(entry))

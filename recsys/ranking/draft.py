@@ -6,12 +6,15 @@ import numpy as np
 
 from recsys.ranking.config import QuotaConfig
 from recsys.ranking.diversity import Pool
+from recsys.ranking.policy import Policy, draw
 from recsys.ranking.recommendations import FlagArray
-from recsys.ranking.rulebook import DIVERSE, Rulebook
-from recsys.schema import BoolArray, IntArray
+from recsys.ranking.rulebook import DIVERSE, EXPLORED, Rulebook
+from recsys.schema import BoolArray, DoubleArray, IntArray
 
-Pick = tuple[int, int]
-"""An entry, and the bits of the rules that moved it."""
+Pick = tuple[int, int, float]
+"""An entry, the bits of the rules that moved it, and how likely it was at its place."""
+
+Drawing = tuple[Policy, np.random.Generator]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,6 +23,8 @@ class Draft:
 
     Attributes:
         rules: what is obeyed.
+        value: float64 (m,), falling.
+        drawing: who draws; None where the best is next.
         open: bool (m,), neither taken nor shut out.
         over: uint64 (m,), the bits of the caps that shut out an entry.
         groups: int32 (caps, m), what each cap counts.
@@ -29,6 +34,8 @@ class Draft:
     """
 
     rules: Rulebook
+    value: DoubleArray
+    drawing: Drawing | None
     open: BoolArray
     over: FlagArray
     groups: IntArray
@@ -37,17 +44,30 @@ class Draft:
     needs: list[int]
 
     @classmethod
-    def of(cls, items: IntArray, rules: Rulebook, *, may: BoolArray, quotas: tuple[QuotaConfig, ...]) -> "Draft":
+    def of(
+        cls,
+        items: IntArray,
+        value: DoubleArray,
+        rules: Rulebook,
+        *,
+        may: BoolArray,
+        quotas: tuple[QuotaConfig, ...],
+        drawing: Drawing | None,
+    ) -> "Draft":
         """An empty list.
 
         Args:
             items: int32 (m,), item_idx by falling value.
+            value: float64 (m,).
             rules: what is obeyed.
             may: bool (m,), entries that may be taken.
             quotas: those of the rules, or none.
+            drawing: a policy and its randomness; None where the best is next.
         """
         return cls(
             rules=rules,
+            value=value,
+            drawing=drawing,
             open=may.copy(),
             over=np.zeros(len(items), np.uint64),
             groups=rules.groups[:, items],
@@ -70,30 +90,48 @@ class Draft:
                 self.over[full] |= np.uint64(self.rules.cap_bit(cap))
 
     def filled(self, n: int, pool: Pool) -> list[Pick]:
-        """Take n entries, or as many as may be taken, best first."""
+        """Take n entries, or as many as may be taken, best first or as they are drawn."""
         if not self.rules.chooses:
-            return [(int(entry), 0) for entry in np.flatnonzero(self.open)[:n]]
+            return self._in_order(n)
         picks: list[Pick] = []
         while len(picks) < n and self.open[first := int(self.open.argmax())]:
-            entry, bits = self._best(first, n - len(picks), pool)
+            entry, bits, chance = self._next(first, n - len(picks), pool)
             self.take(entry)
             pool.add(entry)
-            picks.append((entry, bits))
+            picks.append((entry, bits, chance))
         return picks
 
-    def _best(self, first: int, free: int, pool: Pool) -> Pick:
+    def _in_order(self, n: int) -> list[Pick]:
+        """Where no entry's place depends on those above it."""
+        entries = np.flatnonzero(self.open)
+        if self.drawing is None:
+            return [(entry, 0, 1.0) for entry in entries[:n].tolist()]
+        policy, source = self.drawing
+        places, chances = policy.order(self.value[entries], n, source)
+        left = np.ones(len(entries), np.bool_)
+        picks: list[Pick] = []
+        for place, chance in zip(places.tolist(), chances.tolist(), strict=True):
+            picks.append((int(entries[place]), EXPLORED if left.argmax() < place else 0, chance))
+            left[place] = False
+        return picks
+
+    def _next(self, first: int, free: int, pool: Pool) -> Pick:
         """The next entry where so many places are free; `first` is the open one of the highest value."""
         best = _best_of(self.open, first, pool)
         urgent = self._urgent(free)
-        if not urgent:
-            return best, DIVERSE if best != first else 0
-        allowed = self.open & self.asked[urgent].any(axis=0)
+        allowed = self.open & self.asked[urgent].any(axis=0) if urgent else self.open
         first = int(allowed.argmax())
         entry = _best_of(allowed, first, pool)
         bits = DIVERSE if entry != first else 0
         if entry != best:
             bits |= sum(self.rules.quota_bit(quota) for quota in urgent if self.asked[quota, entry])
-        return entry, bits
+        if self.drawing is None:
+            return entry, bits, 1.0
+        policy, source = self.drawing
+        entries, value = pool.choice(allowed, self.value)
+        place, chance = draw(policy, value, source)
+        drawn = int(entries[place])
+        return (entry, bits, chance) if drawn == entry else (drawn, EXPLORED, chance)
 
     def _urgent(self, free: int) -> list[int]:
         """The quotas still in need, where all together need every place left."""

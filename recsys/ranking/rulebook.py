@@ -15,8 +15,8 @@ from recsys.ranking.recommendations import FlagArray
 from recsys.ranking.state import ItemState
 from recsys.schema import BoolArray, DoubleArray, IntArray
 
-PINNED, DIVERSE, HELD_BACK = (1 << bit for bit in range(3))
-_COMMON = ("pinned", "diversity", "held back: in many lists")
+PINNED, DIVERSE, HELD_BACK, EXPLORED = (1 << bit for bit in range(4))
+_COMMON = ("pinned", "diversity", "held back: in many lists", "explored")
 _COLUMNS = {"category": "category", "brand": "brand", "tag": "tags"}
 
 

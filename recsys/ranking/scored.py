@@ -71,13 +71,16 @@ class Scored:
         """int64 (m,), the user row of each entry."""
         return np.repeat(np.arange(len(self)), np.diff(self.indptr))
 
-    def picked(self, entries: LongArray, rules: FlagArray, rule_names: tuple[str, ...]) -> Recommendations:
+    def picked(
+        self, entries: LongArray, rules: FlagArray, rule_names: tuple[str, ...], propensity: FloatArray | None = None
+    ) -> Recommendations:
         """Lists of chosen entries.
 
         Args:
             entries: int64 (l,), user by user, best first.
             rules: uint64 (l,), bit r is set where rule r moved the entry.
             rule_names: names of the bits.
+            propensity: float32 (l,), how likely each was at its place; 1 if None.
         """
         sizes = np.bincount(self.rows[entries], minlength=len(self))
         return Recommendations(
@@ -86,7 +89,7 @@ class Scored:
             score=self.score[entries],
             interest=self.interest[entries],
             probability=self.probability[entries],
-            propensity=np.ones(len(entries), np.float32),
+            propensity=np.ones(len(entries), np.float32) if propensity is None else propensity,
             sources=self.sources[entries],
             rules=rules,
             rule_names=rule_names,

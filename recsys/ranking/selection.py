@@ -13,14 +13,17 @@ import numpy as np
 
 from recsys.ranking.config import DiversityConfig
 from recsys.ranking.diversity import Pool
-from recsys.ranking.draft import Draft
+from recsys.ranking.draft import Draft, Drawing, Pick
+from recsys.ranking.policy import Exploration
 from recsys.ranking.recommendations import FlagArray, Recommendations
 from recsys.ranking.rulebook import PINNED, Rulebook
 from recsys.ranking.scored import Scored
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 
 
-def select(found: Scored, rules: Rulebook, vectors: FloatArray, *, k: int | None) -> Recommendations:
+def select(
+    found: Scored, rules: Rulebook, vectors: FloatArray, *, k: int | None, exploration: Exploration | None = None
+) -> Recommendations:
     """Each user's list.
 
     Args:
@@ -28,19 +31,24 @@ def select(found: Scored, rules: Rulebook, vectors: FloatArray, *, k: int | None
         rules: of the same catalogue.
         vectors: float32 (n_items, d), unit rows; items are alike as these are.
         k: length of a list; None orders all candidates: those over a cap come last, quotas ask for nothing.
+        exploration: draws in place of the best; None where the best is next.
     """
-    if rules.idle:
+    if rules.idle and exploration is None:
         place = np.arange(len(found.item_idx)) - found.indptr[found.rows]
         entries = np.arange(len(place)) if k is None else np.flatnonzero(place < k)
         return found.picked(entries, np.zeros(len(entries), np.uint64), ())
+    drawings: list[Drawing | None] = (
+        [None] * len(found) if exploration is None else [(exploration.policy, each) for each in exploration.sources]
+    )
     lists = [
-        _list(found, slice(int(start), int(end)), rules, vectors, k)
-        for start, end in zip(found.indptr[:-1], found.indptr[1:], strict=True)
+        _list(found, slice(int(start), int(end)), rules, vectors, k, drawing)
+        for start, end, drawing in zip(found.indptr[:-1], found.indptr[1:], drawings, strict=True)
     ]
     return found.picked(
-        np.concatenate([np.zeros(0, np.int64), *(entries for entries, _ in lists)]),
-        np.concatenate([np.zeros(0, np.uint64), *(flags for _, flags in lists)]),
+        np.concatenate([np.zeros(0, np.int64), *(entries for entries, _, _ in lists)]),
+        np.concatenate([np.zeros(0, np.uint64), *(flags for _, flags, _ in lists)]),
         rules.names,
+        np.concatenate([np.zeros(0, np.float32), *(chances for _, _, chances in lists)]),
     )
 
 
@@ -64,29 +72,35 @@ def relevance(score: FloatArray, yardstick: FloatArray, depth: int) -> DoubleArr
 
 
 def _list(
-    found: Scored, row: slice, rules: Rulebook, vectors: FloatArray, k: int | None
-) -> tuple[LongArray, FlagArray]:
-    """Entries of one user, best first, and what moved each."""
+    found: Scored, row: slice, rules: Rulebook, vectors: FloatArray, k: int | None, drawing: Drawing | None
+) -> tuple[LongArray, FlagArray, FloatArray]:
+    """Entries of one user, best first or as they were drawn, what moved each, and how likely each was."""
     diversity, score = rules.config.diversity, found.score[row]
     may = np.ones(len(score), np.bool_) if k is None else found.sources[row] > 0
     value = relevance(score, score[may], diversity.depth) + rules.lift(found.item_idx[row])
     order = np.argsort(-value, kind="stable")
     items, value = found.item_idx[row][order], value[order]
     pins = _pins(items, found.pinnable[row][order], rules, k)
-    draft = Draft.of(items, rules, may=may[order], quotas=() if k is None else rules.config.quotas)
+    quotas = () if k is None else rules.config.quotas
+    draft = Draft.of(items, value, rules, may=may[order], quotas=quotas, drawing=drawing)
     pool = _pool(items, value, list(pins.values()), diversity, vectors)
     for entry in pins.values():
         draft.take(entry)
         pool.add(entry)
     picks = draft.filled((len(items) if k is None else k) - len(pins), pool)
     for rank, entry in sorted(pins.items()):
-        picks.insert(rank - 1, (entry, PINNED))
+        picks.insert(rank - 1, (entry, PINNED, 1.0))
     if k is None:
-        last = np.setdiff1d(np.arange(len(items)), [entry for entry, _ in picks])
-        picks += [(int(entry), int(draft.over[entry])) for entry in last]
-    entries = np.array([entry for entry, _ in picks], np.int64)
-    flags = np.array([flag for _, flag in picks], np.uint64) | rules.flags(items[entries])
-    return row.start + order[entries], flags
+        last = np.setdiff1d(np.arange(len(items)), [entry for entry, _, _ in picks])
+        picks += [(int(entry), int(draft.over[entry]), 1.0) for entry in last]
+    return _columns(picks, row.start + order, rules.flags(items))
+
+
+def _columns(picks: list[Pick], entries: LongArray, flags: FlagArray) -> tuple[LongArray, FlagArray, FloatArray]:
+    """Of what was picked: entries of all users, all that moved each, and how likely each was."""
+    places = np.array([place for place, _, _ in picks], np.int64)
+    moved = np.array([bits for _, bits, _ in picks], np.uint64)
+    return entries[places], moved | flags[places], np.array([chance for _, _, chance in picks], np.float32)
 
 
 def _pins(items: IntArray, pinnable: BoolArray, rules: Rulebook, k: int | None) -> dict[int, int]:

@@ -45,6 +45,7 @@ def test_bits_have_names(rules):
         "pinned",
         "diversity",
         "held back: in many lists",
+        "explored",
         "boosted: category tea",
         "lowered: tag old",
         "quota: cold items",
@@ -52,11 +53,11 @@ def test_bits_have_names(rules):
         "over the cap: category",
         "over the cap: brand",
     )
-    assert [rules.quota_bit(0), rules.quota_bit(1)] == [1 << 5, 1 << 6]
-    assert [rules.cap_bit(0), rules.cap_bit(1)] == [1 << 7, 1 << 8]
-    assert rules.flags(np.array([3, 0, 1], np.int32)).tolist() == [0, 1 << 3 | 1 << 4, 1 << 4]
+    assert [rules.quota_bit(0), rules.quota_bit(1)] == [1 << 6, 1 << 7]
+    assert [rules.cap_bit(0), rules.cap_bit(1)] == [1 << 8, 1 << 9]
+    assert rules.flags(np.array([3, 0, 1], np.int32)).tolist() == [0, 1 << 4 | 1 << 5, 1 << 5]
     priced = rules.priced(Prices(per_item=np.array([0, 0, 0, 2.0]), reached=0.1))
-    assert priced.flags(np.array([3, 0], np.int32)).tolist() == [1 << 2, 1 << 3 | 1 << 4]
+    assert priced.flags(np.array([3, 0], np.int32)).tolist() == [1 << 2, 1 << 4 | 1 << 5]
     assert priced.lift(np.array([3, 0], np.int32)).tolist() == [-2, 0.25]
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.ranking.config import MAX_RULES
+from recsys.ranking.policy import EpsilonGreedy, Exploration, PlackettLuce, randomness
 from recsys.ranking.prices import Prices
 from recsys.ranking.selection import relevance, select
 from tests.ranking.stock import book, scored, unit
@@ -328,3 +329,96 @@ def test_a_list_does_not_depend_on_whose_else_is_made():
         part = slice(together.indptr[user], together.indptr[user + 1])
         assert alone.item_idx.tolist() == together.item_idx[part].tolist()
         assert alone.rules.tolist() == together.rules[part].tolist()
+
+
+LUCE = PlackettLuce(temperature=0.5)
+WORTH = {0: 1.0, 1: 0.75, 2: 0.625, 3: 0.5, 4: 0.0}
+"""Of the items of `FALLING`: scores from 9 to 1."""
+
+
+def explored(rules, *, k, policy=LUCE, name="r", rows=(FALLING,), vectors=FLAT, **more):
+    exploration = Exploration(policy=policy, sources=[randomness(0, name + str(n)) for n in range(len(rows))])
+    return select(scored(*rows, **more), book(rules, KINDS), vectors, k=k, exploration=exploration)
+
+
+def chance(item, allowed):
+    """By Luce's rule, of the items that may stand there."""
+    powers = {other: np.exp(WORTH[other] / 0.5) for other in allowed}
+    return powers[item] / sum(powers.values())
+
+
+@pytest.mark.parametrize("k", [3, None])
+def test_without_rules_any_order_may_come_and_says_how_likely_it_was(k):
+    seen = set()
+    for n in range(40):
+        found = explored({}, k=k, name=f"request {n}")
+        items, left = found.item_idx.tolist(), [0, 1, 2, 3, 4]
+        seen.add(tuple(items))
+        assert len(items) == (k or 5)
+        for item, told in zip(items, found.propensity.tolist(), strict=True):
+            assert told == pytest.approx(chance(item, left), rel=1e-6)
+            left.remove(item)
+        moved = [found.rule_names[3] == "explored" and int(bits) == 1 << 3 for bits in found.rules]
+        best = [item == min({0, 1, 2, 3, 4} - set(items[:rank])) for rank, item in enumerate(items)]
+        assert moved == [not first for first in best]
+    assert len(seen) > 20
+
+
+def test_rules_are_masks_inside_each_draw():
+    """One of each category at most, and at the end a cup if there is none yet."""
+    rules = {"caps": [{"by": "category", "most": 1}], "quotas": [{"by": "category", "value": CUP, "least": 1}]}
+    seen = set()
+    for n in range(60):
+        found = explored(rules, k=2, name=f"request {n}")
+        (first, second), told = found.item_idx.tolist(), found.propensity.tolist()
+        seen.add((first, second))
+        assert told[0] == pytest.approx(chance(first, [0, 1, 2, 3, 4]), rel=1e-6)
+        others = [0, 1, 3] if KINDS[first] == CUP else [2, 4]
+        assert told[1] == pytest.approx(chance(second, others), rel=1e-6)
+    assert len(seen) > 8
+
+
+def test_draws_among_what_is_left_are_as_frequent_as_they_say():
+    rules, n = {"caps": [{"by": "category", "most": 1}]}, 4000
+    lists = [tuple(explored(rules, k=2, name=f"request {i}").item_idx.tolist()) for i in range(n)]
+    for first in range(5):
+        for second in [0, 1, 3] if KINDS[first] == CUP else [2, 4]:
+            others = [0, 1, 3] if KINDS[first] == CUP else [2, 4]
+            p = chance(first, range(5)) * chance(second, others)
+            assert lists.count((first, second)) == pytest.approx(n * p, abs=4.5 * np.sqrt(n * p * (1 - p)))
+
+
+def test_what_is_pinned_is_certain_and_nobody_draws_it():
+    for n in range(20):
+        found = explored({"pins": [{"item_id": "i03", "rank": 2}]}, k=3, name=f"request {n}", pinnable=[3])
+        items, told = found.item_idx.tolist(), found.propensity.tolist()
+        assert (items[1], told[1]) == (3, 1)
+        assert told[0] == pytest.approx(chance(items[0], [0, 1, 2, 4]), rel=1e-6)
+
+
+def test_a_diverse_list_is_drawn_by_what_each_item_adds():
+    rng = np.random.default_rng(3)
+    vectors, rules = unit(rng, 5, 3), {"diversity": {"method": "mmr", "strength": 0.4, "depth": 4}}
+    for n in range(20):
+        found = explored(rules, k=5, name=f"request {n}", vectors=vectors)
+        items, left = found.item_idx.tolist(), [0, 1, 2, 3]
+        # scores are measured down to the one at depth: item 3 is worth 0
+        worth = {item: 0.6 * (9 - 8 * (1 - WORTH[item]) - 5) / 4 for item in left}
+        for rank, (item, told) in enumerate(zip(items[:4], found.propensity.tolist(), strict=False)):
+            near = [max((0.5 + 0.5 * float(vectors[i] @ vectors[j]) for j in items[:rank]), default=0) for i in left]
+            powers = np.exp([(worth[i] - 0.4 * close) / 0.5 for i, close in zip(left, near, strict=True)])
+            assert told == pytest.approx(powers[left.index(item)] / powers.sum(), rel=1e-5)
+            left.remove(item)
+        assert (items[4], found.propensity[4]) == (4, 1)
+
+
+def test_a_users_draw_does_not_depend_on_the_others():
+    rows = [FALLING, FALLING[1:], FALLING[2:]]
+    greedy = EpsilonGreedy(epsilon=0.5)
+    together = explored({}, k=3, rows=rows, policy=greedy)
+    for user, row in enumerate(rows):
+        part = slice(together.indptr[user], together.indptr[user + 1])
+        exploration = Exploration(policy=greedy, sources=[randomness(0, f"r{user}")])
+        alone = select(scored(row), book({}, KINDS), FLAT, k=3, exploration=exploration)
+        assert alone.item_idx.tolist() == together.item_idx[part].tolist()
+        assert alone.propensity.tolist() == together.propensity[part].tolist()
