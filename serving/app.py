@@ -16,35 +16,59 @@ import recsys
 from serving.clock import Clock, wall
 from serving.guard import Guard
 from serving.history import HistoryError
-from serving.problems import apologize, documented, refuse, refuse_history, refuse_invalid
-from serving.schemas import Answer, BundleInfo, Health, RankRequest, RecommendRequest
+from serving.problems import (
+    apologize,
+    documented,
+    refuse,
+    refuse_conflict,
+    refuse_for_now,
+    refuse_history,
+    refuse_invalid,
+)
+from serving.schemas import (
+    Answer,
+    BundleInfo,
+    Erased,
+    EventsRequest,
+    Health,
+    Id,
+    RankRequest,
+    Receipt,
+    RecommendRequest,
+    User,
+)
 from serving.service import Service
+from serving.store import ConflictError, Store, StoreError
 
 R = TypeVar("R")
 
 router = APIRouter()
 
 
-def create_app(bundle_root: Path, *, clock: Clock = wall) -> FastAPI:
+def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastAPI:
     """The service over the bundle that `bundle_root`/current points to, loaded and warmed up.
 
     Args:
         bundle_root: the folder of bundles.
+        store: what users did since; closed when the app ends.
         clock: gives the instant an answer is true for.
 
     Raises:
         ArtifactError: no bundle, or one that is not whole.
     """
-    service = Service.open(bundle_root, clock=clock)
+    service = Service.open(bundle_root, store=store, clock=clock)
     # One thread computes: a request is a few milliseconds of CPU, two at once would only slow each other down,
     # and the event loop stays free to tell health, and to turn requests away.
     lane = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=_one_thread)
     lane.submit(service.warm_up).result()
+    desk = ThreadPoolExecutor(1, thread_name_prefix="events")  # waits for the disk, so that no answer has to
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        desk.shutdown()
         lane.shutdown()
+        store.close()
 
     app = FastAPI(
         title="recsys",
@@ -54,10 +78,12 @@ def create_app(bundle_root: Path, *, clock: Clock = wall) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service, app.state.lane = service, lane
+    app.state.service, app.state.lane, app.state.desk = service, lane, desk
     app.add_middleware(Guard)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_exception_handler(HistoryError, refuse_history)
+    app.add_exception_handler(ConflictError, refuse_conflict)
+    app.add_exception_handler(StoreError, refuse_for_now)
     app.add_exception_handler(HTTPException, refuse)
     app.add_exception_handler(Exception, apologize)
     app.include_router(router)
@@ -72,6 +98,10 @@ def _one_thread() -> None:
 
 async def _in_lane(request: Request, work: Callable[[], R]) -> R:
     return await asyncio.get_running_loop().run_in_executor(request.app.state.lane, work)
+
+
+async def _at_desk(request: Request, work: Callable[[], R]) -> R:
+    return await asyncio.get_running_loop().run_in_executor(request.app.state.desk, work)
 
 
 def _service(request: Request) -> Service:
@@ -91,6 +121,30 @@ async def rank(query: RankRequest, request: Request) -> Answer:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     return await _in_lane(request, lambda: service.rank(query))
+
+
+@router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503))
+async def events(query: EventsRequest, request: Request) -> Receipt:
+    """Remember what users did; on disk before it is acknowledged."""
+    service = _service(request)
+    return await _at_desk(request, lambda: service.post(query))
+
+
+@router.get("/v1/users/{user_id:path}", responses=documented(404, 422, 503), response_model_exclude_none=True)
+async def user(user_id: Id, request: Request) -> User:
+    """What lists for this user are made from."""
+    service = _service(request)
+    found = await _at_desk(request, lambda: service.user(user_id))
+    if found is None:
+        raise HTTPException(404, f"Nothing is known of user {user_id!r}; lists for them are a newcomer's.")
+    return found
+
+
+@router.delete("/v1/users/{user_id:path}", responses=documented(422, 503))
+async def forget(user_id: Id, request: Request) -> Erased:
+    """Erase a user: what was posted is deleted, what the bundle knows is not used any more."""
+    service = _service(request)
+    return await _at_desk(request, lambda: service.forget(user_id))
 
 
 @router.get("/v1/bundle")

@@ -20,19 +20,20 @@ def wall(end: Instant) -> Instant:
     return max(time.time_ns() // 1000, end)
 
 
-def log(*, ticks: Callable[[], int] = time.monotonic_ns) -> Clock:
+def log(latest: Instant | None = None, *, ticks: Callable[[], int] = time.monotonic_ns) -> Clock:
     """A clock that stands at the end of the log when it is made, and runs on from there.
 
     Args:
+        latest: when the last event since happened: it goes on after that.
         ticks: nanoseconds since any fixed instant.
 
-    >>> now = iter([0, 7_000])
-    >>> log(ticks=lambda: next(now))(100)
-    107
+    >>> now = iter([0, 7_000, 0, 7_000])
+    >>> log(ticks=lambda: next(now))(100), log(200, ticks=lambda: next(now))(100)
+    (107, 208)
     """
-    started = ticks()
+    started, least = ticks(), 0 if latest is None else latest + 1
 
     def read(end: Instant) -> Instant:
-        return end + (ticks() - started) // 1000
+        return max(end, least) + (ticks() - started) // 1000
 
     return read

@@ -1,5 +1,6 @@
 """Errors as application/problem+json (RFC 9457): one sentence, never a stack trace."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,7 @@ from serving.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
 
+_LOG = logging.getLogger(__name__)
 _SHOWN = 80
 _NO_OBJECT = frozenset({"model_attributes_type", "model_type", "dict_type"})
 _KINDS = {type(None): "null", bool: "a boolean", str: "a string", list: "an array"}
@@ -63,14 +65,27 @@ async def refuse_history(_request: Request, error: Exception) -> Response:
     return problem(422, str(error))
 
 
+async def refuse_conflict(_request: Request, error: Exception) -> Response:
+    """409 for a name that stands for something else."""
+    return problem(409, str(error))
+
+
+async def refuse_for_now(_request: Request, error: Exception) -> Response:
+    """503 where the state cannot be used; where it lies is nobody's business."""
+    _LOG.error("%s", error)
+    return problem(503, "The state cannot be used right now, nothing was changed; try again.", {"Retry-After": "1"})
+
+
 async def refuse(request: Request, error: Exception) -> Response:
-    """What the router raises: no such path, wrong method."""
+    """What the router raises: no such path, wrong method; and what a handler does not find."""
     assert isinstance(error, HTTPException)
     sentences = {
         404: f"{request.url.path} is no path of this service; see /openapi.json.",
         405: f"{request.url.path} does not take {request.method}; see /openapi.json.",
     }
-    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)), error.headers)
+    routed = error.detail == HTTPStatus(error.status_code).phrase
+    sentence = sentences.get(error.status_code) if routed else None
+    return problem(error.status_code, sentence or str(error.detail), error.headers)
 
 
 async def apologize(request: Request, _error: Exception) -> Response:

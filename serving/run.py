@@ -15,32 +15,49 @@ import uvicorn
 from recsys.errors import UsageError
 from serving.app import create_app
 from serving.clock import log, wall
+from serving.sqlite import SqliteStore
 
+STATE = "state.sqlite"
 GRACE_SECONDS = 10
 """How long open requests may still take once the service was told to stop."""
 
 
-def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"]) -> None:
+def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"], state: Path | None = None) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
     Args:
         bundles_root: the folder of bundles.
         host: a loopback address or name.
         port: 0 takes a free one; the log says which.
-        clock: wall: answers are true for now; log: for the end of the bundle's log, running on from there.
+        clock: wall: answers are true for now; log: for the end of the bundle's log or the last event posted, running
+            on from there.
+        state: the file that remembers what users do; by default STATE in a folder beside `bundles_root`.
 
     Raises:
         UsageError: a host that others can reach, or an address that cannot be had.
         ArtifactError: no bundle, or one that is not whole.
+        StoreError: the state cannot be read or written.
     """
     check_host(host)
     with _bound(host, port) as listener, _sigterm_returns():
-        app = create_app(bundles_root, clock=log() if clock == "log" else wall)
+        store = SqliteStore(state or _beside(bundles_root))
+        app = create_app(bundles_root, store=store, clock=log(store.latest()) if clock == "log" else wall)
         config = uvicorn.Config(
             app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
         )
         logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _beside(bundles_root: Path) -> Path:
+    folder = bundles_root.absolute().parent / "serving"
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"Cannot keep the state in {folder}: {error.strerror}; name another file by --state."
+        ) from error
+    return folder / STATE
 
 
 def check_host(host: str) -> None:

@@ -24,6 +24,9 @@ ID_BYTES = 256
 MAX_ITEMS = 1000
 """Most items in one list of a request or an answer."""
 
+LATEST_EVENTS = 100
+"""Events told of a user."""
+
 MAX_CONTEXT = 64
 """Most entries of a request's context."""
 
@@ -60,6 +63,31 @@ class HistoryEvent(Config):
     event: Role
     timestamp: Time | None = Field(None, description="When, with a zone; without it: just now, in the given order.")
     value: FiniteFloat | None = Field(None, description="A rating's stars or a purchase's amount.")
+
+
+class PostedEvent(Config):
+    """Something a user did, to be remembered."""
+
+    event_id: Id = Field(description="A name of its own: posted twice, an event counts once.")
+    user_id: Id
+    item_id: Id
+    event: Role
+    timestamp: Time = Field(description="When, with a zone.")
+    value: FiniteFloat | None = Field(None, description="A rating's stars or a purchase's amount.")
+    request_id: Id | None = Field(None, description="The answer that led to it.")
+
+
+class EventsRequest(Config):
+    """POST /v1/events: what users did, all of it kept or nothing."""
+
+    events: Annotated[tuple[PostedEvent, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+
+
+class Receipt(Config):
+    """What became of posted events: they are on disk, and the next request of their users knows them."""
+
+    accepted: int = Field(description="Events that were new; the others had been posted before.")
+    unknown_items: list[str] = Field(description="Items that the catalogue does not know, or not yet; kept too.")
 
 
 class Facet(Config):
@@ -191,6 +219,30 @@ class Answer(Config):
     degraded: list[str] = Field(description="What could not be used for this answer; empty when all was well.")
     unknown_items: list[str] = Field(description="Items of the request that the catalogue does not know.")
     items: list[RankedItem]
+
+
+class UserEvent(Config):
+    """Something a user did, as it is remembered."""
+
+    item_id: str
+    event: str
+    timestamp: datetime
+    value: float | None = None
+
+
+class User(Config):
+    """GET /v1/users/{user_id}: what lists for this user are made from."""
+
+    user_id: str
+    events: int = Field(description="How many are remembered; purchases that came back are none.")
+    latest: list[UserEvent] = Field(description=f"The last {LATEST_EVENTS} of them, the last first.")
+
+
+class Erased(Config):
+    """DELETE /v1/users/{user_id}: from now on this is a newcomer."""
+
+    user_id: str
+    erased: int = Field(description="Posted events that were erased.")
 
 
 class BundleInfo(Config):

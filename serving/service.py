@@ -1,5 +1,6 @@
 """From a validated request to an answer, over one bundle."""
 
+import logging
 import math
 import uuid
 from collections.abc import Sequence
@@ -11,21 +12,33 @@ from recsys.data.interactions import Histories
 from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations
-from recsys.schema import Instant
+from recsys.schema import EVENTS, Instant
 from serving.clock import Clock
 from serving.filters import Shelves
-from serving.history import moment, told
+from serving.history import joined, moment, posted, told
 from serving.schemas import (
+    LATEST_EVENTS,
     Answer,
     Because,
     BundleInfo,
+    Erased,
+    EventsRequest,
     Explanation,
     Query,
     RankedItem,
     RankRequest,
     Reason,
+    Receipt,
     RecommendRequest,
+    User,
+    UserEvent,
 )
+from serving.store import Store, StoreError
+
+STATE = "state"
+"""What was posted could not be read: answers come from what the bundle knows."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +48,24 @@ class Service:
     Attributes:
         bundle: what answers come from.
         shelves: its catalogue, by what requests filter on.
+        store: what happened since its log ended.
         clock: gives the instant an answer is true for.
     """
 
     bundle: Bundle
     shelves: Shelves
+    store: Store
     clock: Clock
 
     @classmethod
-    def open(cls, bundle_root: Path, *, clock: Clock) -> "Service":
+    def open(cls, bundle_root: Path, *, store: Store, clock: Clock) -> "Service":
         """Load what `bundle_root`/current points to.
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
         """
         bundle = Bundle.load(bundle_root / CURRENT)
-        return cls(bundle=bundle, shelves=Shelves.of(bundle.catalog), clock=clock)
+        return cls(bundle=bundle, shelves=Shelves.of(bundle.catalog), store=store, clock=clock)
 
     def warm_up(self) -> None:
         """Answer once, so that no customer waits for pages to be read and caches to be filled."""
@@ -72,7 +87,7 @@ class Service:
         """The best items of the catalogue for a user."""
         recommender = self.bundle.recommender
         as_of = self.clock(self.bundle.end)
-        histories, unknown = self._histories(query, as_of)
+        histories, unknown, degraded = self._histories(query, as_of)
         allowed = self.shelves.allowed(query.filters)
         found = recommender.recommend(
             histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
@@ -82,13 +97,13 @@ class Service:
             why = recommender.explain(
                 histories, found.item_idx, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
             )
-        return self._answer(query, as_of, unknown, self._items(found, why))
+        return self._answer(query, as_of, unknown, degraded, self._items(found, why))
 
     def rank(self, query: RankRequest) -> Answer:
         """The given items, best first."""
         recommender, n_items = self.bundle.recommender, len(self.bundle.catalog)
         as_of = self.clock(self.bundle.end)
-        histories, unknown = self._histories(query, as_of)
+        histories, unknown, degraded = self._histories(query, as_of)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         unknown += [name for name, i in zip(ids, item_idx, strict=True) if i < 0]
@@ -99,22 +114,78 @@ class Service:
         why: Sequence[ranking.Explanation] = ()
         if query.explain and recommender.ranker is not None:
             why = recommender.explain(histories, found.item_idx, as_of=as_of)
-        return self._answer(query, as_of, unknown, self._items(found, why))
+        return self._answer(query, as_of, unknown, degraded, self._items(found, why))
 
-    def _histories(self, query: Query, as_of: Instant) -> tuple[Histories, list[str]]:
-        """One row of history, and the item ids in it that the catalogue does not know."""
-        if query.history is None:
-            return self.bundle.histories([query.user_id or ""]), []
-        return told(query.history, as_of=as_of, items=self.bundle.catalog.vocabulary, data=self.bundle.data)
+    def post(self, request: EventsRequest) -> Receipt:
+        """Remember what users did.
 
-    def _answer(self, query: Query, as_of: Instant, unknown: Sequence[str], items: list[RankedItem]) -> Answer:
+        Raises:
+            HistoryError: an event that lies further in the future than clocks differ.
+            ConflictError: an event_id that was used before for something else.
+            StoreError: the state cannot be written.
+        """
+        now, known = self.clock(self.bundle.end), self.bundle.catalog.vocabulary.index
+        accepted = self.store.post([posted(n, event, now) for n, event in enumerate(request.events)], now=now)
+        unknown = [event.item_id for event in request.events if event.item_id not in known]
+        return Receipt(accepted=accepted, unknown_items=list(dict.fromkeys(unknown)))
+
+    def user(self, user_id: str) -> User | None:
+        """What is known of a user; None if nothing is.
+
+        Raises:
+            StoreError: the state cannot be read.
+        """
+        row = self._known(user_id)
+        ids = self.bundle.catalog.vocabulary.ids
+        columns = (
+            column[: -LATEST_EVENTS - 1 : -1].tolist() for column in (row.item_idx, row.event, row.at, row.value)
+        )
+        latest = [
+            UserEvent(
+                item_id=ids[item], event=EVENTS[event], timestamp=moment(at), value=None if math.isnan(value) else value
+            )
+            for item, event, at, value in zip(*columns, strict=True)
+        ]
+        return User(user_id=user_id, events=len(row.item_idx), latest=latest) if latest else None
+
+    def forget(self, user_id: str) -> Erased:
+        """Erase a user: from now on a newcomer, also where the bundle knows better.
+
+        Raises:
+            StoreError: the state cannot be written.
+        """
+        return Erased(user_id=user_id, erased=self.store.forget(user_id, now=self.clock(self.bundle.end)))
+
+    def _histories(self, query: Query, as_of: Instant) -> tuple[Histories, list[str], list[str]]:
+        """One row of history, the item ids in it that the catalogue does not know, and what could not be used."""
+        if query.history is not None:
+            items = self.bundle.catalog.vocabulary
+            return *told(query.history, as_of=as_of, items=items, data=self.bundle.data), []
+        try:
+            return self._known(query.user_id or ""), [], []
+        except StoreError as error:
+            _LOG.warning("An answer without what was posted: %s", error)
+            return self.bundle.histories([query.user_id or ""]), [], [STATE]
+
+    def _known(self, user_id: str) -> Histories:
+        """One row: what the bundle knows of a user, and what was posted since."""
+        past, bundle = self.store.past(user_id, since=self.bundle.end), self.bundle
+        gone = past.forgotten is not None and past.forgotten >= bundle.end
+        row = Histories.empty(1) if gone else bundle.histories([user_id])
+        if not past.events:
+            return row
+        return joined(row, past.events, items=bundle.catalog.vocabulary, data=bundle.data)
+
+    def _answer(
+        self, query: Query, as_of: Instant, unknown: Sequence[str], degraded: list[str], items: list[RankedItem]
+    ) -> Answer:
         return Answer(
             request_id=query.request_id or str(uuid.uuid4()),
             as_of=moment(as_of),
             bundle=self.bundle.digest,
             arm="default",
             policy="deterministic",
-            degraded=[],
+            degraded=degraded,
             unknown_items=list(dict.fromkeys(unknown)),
             items=items,
         )

@@ -22,6 +22,7 @@ from recsys.evaluation.results import Evaluation
 from recsys.evaluation.segments import OVERALL
 from recsys.ranking.ranker import Ranker
 from serving.app import create_app
+from serving.sqlite import SqliteStore
 from tests.tiny import ASKING, write_base
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -253,7 +254,8 @@ def agree(root: Path, out: Path, *, users: int) -> None:
     bundle = Bundle.load(root / "current")
     some = bundle.users.ids[:users]
     assert len(some) == users
-    with TestClient(create_app(root, clock=lambda end: end)) as client:
+    store = SqliteStore(out.with_name(f"{out.name}-state"))
+    with TestClient(create_app(root, store=store, clock=lambda end: end)) as client:
         for user in some:
             batch = lists.filter(pl.col("user_id") == user)
             alone = bundle.recommender.recommend(bundle.histories([user]), k=10, as_of=bundle.end)

@@ -9,8 +9,13 @@ from fastapi.testclient import TestClient
 from recsys.bundle import CURRENT, Bundle
 from recsys.schema import DAY
 from serving.app import create_app
+from serving.sqlite import SqliteStore
 
 HOUR = DAY // 24
+
+
+def fresh_store(folders: pytest.TempPathFactory) -> SqliteStore:
+    return SqliteStore(folders.mktemp("state") / "state.sqlite")
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +24,10 @@ def bundle(bundle_root: Path) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def client(bundle_root: Path) -> Iterator[TestClient]:
+def client(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The app with a clock that stands an hour after the end of the log."""
-    with TestClient(create_app(bundle_root, clock=lambda end: end + HOUR), raise_server_exceptions=False) as client:
+    app = create_app(bundle_root, store=fresh_store(tmp_path_factory), clock=lambda end: end + HOUR)
+    with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
@@ -31,7 +37,8 @@ def ruled_bundle(ruled_root: Path) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def ruled_client(ruled_root: Path) -> Iterator[TestClient]:
+def ruled_client(ruled_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The same app over the bundle with rules."""
-    with TestClient(create_app(ruled_root, clock=lambda end: end + HOUR), raise_server_exceptions=False) as client:
+    app = create_app(ruled_root, store=fresh_store(tmp_path_factory), clock=lambda end: end + HOUR)
+    with TestClient(app, raise_server_exceptions=False) as client:
         yield client

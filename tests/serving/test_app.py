@@ -16,6 +16,7 @@ from recsys.recommender import Recommendations
 from serving.app import create_app
 from serving.schemas import Answer, RecommendRequest
 from serving.service import Service
+from serving.sqlite import SqliteStore
 
 HOUR = 3_600_000_000
 
@@ -72,8 +73,8 @@ def test_rank_batch_is_single_is_endpoint(request: pytest.FixtureRequest, kind: 
         assert sorted(i.item_id for i in got.items) == sorted(item_ids)
 
 
-def test_a_probability_that_was_never_fitted_is_left_out(bundle_root: Path, bundle: Bundle) -> None:
-    service = Service.open(bundle_root, clock=lambda end: end)
+def test_a_probability_that_was_never_fitted_is_left_out(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
+    service = Service.open(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
     ranker = replace(service.bundle.recommender.ranker, probability=None)
     recommender = replace(service.bundle.recommender, ranker=ranker)
     bare = replace(service, bundle=replace(service.bundle, recommender=recommender))
@@ -240,7 +241,10 @@ def test_bundle_and_health(client: TestClient, bundle: Bundle) -> None:
 
 def test_openapi_is_complete(client: TestClient) -> None:
     spec = client.get("/openapi.json").json()
-    assert set(spec["paths"]) == {"/v1/recommend", "/v1/rank", "/v1/bundle", "/health/live", "/health/ready"}
+    assert set(spec["paths"]) == {
+        *("/v1/recommend", "/v1/rank", "/v1/events", "/v1/users/{user_id}", "/v1/bundle"),
+        *("/health/live", "/health/ready"),
+    }
     for path, request in (("/v1/recommend", "RecommendRequest"), ("/v1/rank", "RankRequest")):
         post = spec["paths"][path]["post"]
         assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(request)
@@ -250,20 +254,21 @@ def test_openapi_is_complete(client: TestClient) -> None:
             assert set(post["responses"][status]["content"]) == {"application/problem+json"}
 
 
-def test_answers_are_computed_by_one_thread(bundle_root: Path) -> None:
+def test_answers_are_computed_by_one_thread(bundle_root: Path, tmp_path: Path) -> None:
     with threadpool_limits(2):
-        pools = create_app(bundle_root).state.lane.submit(threadpool_info).result()
+        app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"))
+        pools = app.state.lane.submit(threadpool_info).result()
     assert {pool["user_api"] for pool in pools} == {"blas", "openmp"}
     assert {pool["num_threads"] for pool in pools} == {1}
 
 
 def test_no_bundle_no_service(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"Expected a bundle at .*current, found no manifest\.json"):
-        create_app(tmp_path)
+        create_app(tmp_path, store=SqliteStore(tmp_path / "state"))
 
 
-def test_many_at_once_get_what_each_gets_alone(bundle_root: Path) -> None:
-    app = create_app(bundle_root, clock=lambda end: end)
+def test_many_at_once_get_what_each_gets_alone(bundle_root: Path, tmp_path: Path) -> None:
+    app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
     users = [f"u{n:05d}" for n in range(20)]
 
     async def ask(together: int) -> list[list[dict]]:

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from serving.app import create_app
+from serving.sqlite import SqliteStore
 
 USER = '"user_id": "u00001"'
 
@@ -107,8 +108,8 @@ def test_no_page_of_another_site_may_call(client: TestClient) -> None:
     assert "access-control-allow-origin" not in client.options("/v1/recommend", headers=asked).headers
 
 
-def test_a_failure_inside_shows_nothing_of_the_inside(bundle_root: Path) -> None:
-    app = create_app(bundle_root, clock=lambda end: end)
+def test_a_failure_inside_shows_nothing_of_the_inside(bundle_root: Path, tmp_path: Path) -> None:
+    app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
     app.state.lane.shutdown()
     with TestClient(app, raise_server_exceptions=False) as client:
         response = client.post("/v1/recommend", json={"user_id": "u00001"})

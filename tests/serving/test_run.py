@@ -39,13 +39,20 @@ def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
             run(tmp_path, "127.0.0.1", port, "wall")
 
 
-def test_no_training_library_is_loaded_to_answer(bundle_root: Path) -> None:
+def test_no_place_for_the_state_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "serving").write_text("in the way")
+    with pytest.raises(UsageError, match=r"Cannot keep the state in .*serving: File exists; name .* by --state\."):
+        run(tmp_path / "bundles", "127.0.0.1", 0, "wall")
+
+
+def test_no_training_library_is_loaded_to_answer(bundle_root: Path, tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
 from fastapi.testclient import TestClient
 from serving.app import create_app
-client = TestClient(create_app(Path({str(bundle_root)!r})))
+from serving.sqlite import SqliteStore
+client = TestClient(create_app(Path({str(bundle_root)!r}), store=SqliteStore(Path({str(tmp_path / "state")!r}))))
 assert client.post("/v1/recommend", json={{"user_id": "u00001"}}).json()["items"]
 assert client.post("/v1/rank", json={{"user_id": "u00001", "item_ids": ["i00001"]}}).json()["items"]
 print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "transformers", "ray"}}))
@@ -55,13 +62,14 @@ print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "tr
 
 
 @pytest.fixture(scope="module")
-def server(bundle_root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    state = tmp_path_factory.mktemp("state") / "state.sqlite"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     code = f"""
 from pathlib import Path
 from serving.run import run
-run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log")
+run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", Path({str(state)!r}))
 """
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"

@@ -1,0 +1,158 @@
+"""The store in one file: SQLite with a write-ahead log, fsync before an event is acknowledged."""
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from recsys.schema import Instant
+from serving.store import ConflictError, Event, Past, StoreError
+
+R = TypeVar("R")
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE events (
+    event_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, item_id TEXT NOT NULL, event TEXT NOT NULL,
+    at INTEGER NOT NULL, value REAL, request_id TEXT, counted_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX by_user ON events (user_id, counted_at);
+CREATE INDEX by_time ON events (counted_at);
+CREATE TABLE forgotten (user BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_INSERT = """
+INSERT INTO events (event_id, user_id, item_id, event, at, value, request_id, counted_at)
+SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM forgotten WHERE user = ? AND at > ?)
+ON CONFLICT DO NOTHING
+"""
+_KNOWN = "SELECT event_id, user_id, item_id, event, at, value, request_id FROM events WHERE event_id = ?"
+_PAST = """
+SELECT event_id, user_id, item_id, event, counted_at, value, request_id FROM events
+WHERE user_id = ? AND counted_at >= ? ORDER BY counted_at, event_id
+"""
+_WAIT_SECONDS = 5.0
+
+
+class SqliteStore:
+    """A file that all workers of one machine share; one connection writes, another reads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open, or make, the file.
+
+        Raises:
+            StoreError: no such folder, not writable, not a database, or of another version.
+        """
+        self._path = path
+        self._writing, self._reading = threading.Lock(), threading.Lock()
+        self._writer = self._told(lambda: _opened(path))
+        self._reader = self._told(lambda: _opened(path))
+
+    def post(self, events: Sequence[Event], *, now: Instant) -> int:
+        """As `Store.post` has it."""
+        return self._written(lambda: sum(self._keep(event, now) for event in events))
+
+    def _keep(self, event: Event, now: Instant) -> bool:
+        row = (event.event_id, event.user_id, event.item_id, event.event, event.at, event.value, event.request_id)
+        if self._writer.execute(_INSERT, (*row, min(event.at, now - 1), _hidden(event.user_id), event.at)).rowcount:
+            return True
+        known = self._writer.execute(_KNOWN, row[:1]).fetchone()
+        if known not in {None, row}:
+            raise ConflictError(
+                f"event_id {event.event_id!r} was posted before with another content; give every event a name of its "
+                "own. Nothing of this request was kept."
+            )
+        return False
+
+    def past(self, user_id: str, *, since: Instant) -> Past:
+        """As `Store.past` has it."""
+
+        def read() -> Past:
+            rows = self._reader.execute(_PAST, (user_id, since)).fetchall()
+            gone = self._reader.execute("SELECT at FROM forgotten WHERE user = ?", (_hidden(user_id),)).fetchone()
+            return Past(events=tuple(_event(row) for row in rows), forgotten=gone and gone[0])
+
+        with self._reading:
+            return self._told(read)
+
+    def forget(self, user_id: str, *, now: Instant) -> int:
+        """As `Store.forget` has it."""
+
+        def erase() -> int:
+            erased = self._writer.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
+            self._writer.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (_hidden(user_id), now))
+            return erased
+
+        erased = self._written(erase)
+        with self._writing:  # the pages as they were before lie in the log until it is emptied
+            self._told(lambda: self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        return erased
+
+    def latest(self) -> Instant | None:
+        """As `Store.latest` has it."""
+        with self._reading:
+            found: Instant | None = self._told(
+                lambda: self._reader.execute("SELECT max(counted_at) FROM events").fetchone()[0]
+            )
+        return found
+
+    def close(self) -> None:
+        """As `Store.close` has it."""
+        with self._writing, self._reading:
+            self._writer.close()
+            self._reader.close()
+
+    def _written(self, work: Callable[[], R]) -> R:
+        """In one transaction, on disk when this returns."""
+
+        def whole() -> R:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                done = work()
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            return done
+
+        with self._writing:
+            return self._told(whole)
+
+    def _told(self, work: Callable[[], R]) -> R:
+        try:
+            return work()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"Cannot use the state in {self._path}: {error}; nothing was changed.") from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        elif version != _VERSION:
+            raise sqlite3.DatabaseError(f"expected version {_VERSION} of its tables, got {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _hidden(user_id: str) -> bytes:
+    """A user's name, so that it can be found again but not read."""
+    return hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
+
+
+def _event(row: tuple[str, str, str, str, int, float | None, str | None]) -> Event:
+    names = ("event_id", "user_id", "item_id", "event", "at", "value", "request_id")
+    return Event(**dict(zip(names, row, strict=True)))  # type: ignore[arg-type]

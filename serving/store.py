@@ -1,0 +1,101 @@
+"""What the service remembers of its users between two bundles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from recsys.errors import RecsysError
+from recsys.schema import Instant
+
+
+class StoreError(RecsysError):
+    """A store that cannot be read or written."""
+
+
+class ConflictError(RecsysError):
+    """An event_id that was used for something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something a user did.
+
+    Attributes:
+        event_id: its name; posted twice it counts once.
+        user_id: who.
+        item_id: with what; the catalogue need not know it.
+        event: a role of `schema.EVENTS`.
+        at: when, by the client's clock, µs since the epoch.
+        value: a rating's stars or a purchase's amount.
+        request_id: the answer that led to it.
+    """
+
+    event_id: str
+    user_id: str
+    item_id: str
+    event: str
+    at: Instant
+    value: float | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A user as the store knows them.
+
+    Attributes:
+        events: oldest first; those of one instant by event_id, so that the order of arrival leaves no trace. None is
+            later than it arrived.
+        forgotten: when everything before was erased; None if never.
+    """
+
+    events: tuple[Event, ...]
+    forgotten: Instant | None
+
+
+class Store(Protocol):
+    """Events by user, durable once `post` returns. Safe to use from several threads and processes."""
+
+    def post(self, events: Sequence[Event], *, now: Instant) -> int:
+        """Keep events; how many were new.
+
+        Args:
+            events: all are kept, or none; but what a user did before they were forgotten is nobody's business.
+            now: they happened before it, whatever their clock said.
+
+        Raises:
+            ConflictError: an event_id that was posted before with another content.
+            StoreError: it cannot be written; nothing was kept.
+        """
+        ...
+
+    def past(self, user_id: str, *, since: Instant) -> Past:
+        """The user's events from an instant on.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def forget(self, user_id: str, *, now: Instant) -> int:
+        """Erase a user's events, and remember, without the name, that what others know from before `now` is void.
+
+        Returns:
+            How many events were erased.
+
+        Raises:
+            StoreError: it cannot be written; nothing was erased.
+        """
+        ...
+
+    def latest(self) -> Instant | None:
+        """When the last event happened; None without any.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,200 @@
+"""What every store promises."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from serving.sqlite import SqliteStore
+from serving.store import ConflictError, Event, Store, StoreError
+
+ROOT = Path(__file__).parents[2]
+NOW = 1_000
+EVENT = Event(event_id="e1", user_id="ann", item_id="mug", event="purchase", at=10, value=2.5, request_id="r1")
+
+
+def deed(n: int, *, at: int, user: str = "ann") -> Event:
+    return replace(EVENT, event_id=f"e{n}", at=at, user_id=user, value=None, request_id=None)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = SqliteStore(tmp_path / "state.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_an_event_is_kept_as_it_was_and_counts_once(store: Store) -> None:
+    assert store.post([EVENT], now=NOW) == 1
+    assert store.post([EVENT, EVENT], now=NOW + 5) == 0
+    assert store.past("ann", since=0).events == (EVENT,)
+    assert store.past("ann", since=0).forgotten is None
+    assert store.past("bob", since=0).events == ()
+
+
+def test_twice_in_one_post_counts_once(store: Store) -> None:
+    assert store.post([EVENT, deed(2, at=3), EVENT], now=NOW) == 2
+
+
+@pytest.mark.parametrize("change", [{"item_id": "pot"}, {"at": 11}, {"value": None}, {"user_id": "bob"}])
+def test_a_name_that_stands_for_something_else_is_refused_with_all_beside_it(store: Store, change: dict) -> None:
+    store.post([EVENT], now=NOW)
+    with pytest.raises(ConflictError, match="event_id 'e1' was posted before with another content; give every event a"):
+        store.post([deed(2, at=3), replace(EVENT, **change)], now=NOW)
+    assert store.past("ann", since=0).events == (EVENT,)
+
+
+def test_only_what_happened_since(store: Store) -> None:
+    store.post([deed(n, at=n) for n in range(5)], now=NOW)
+    assert [event.at for event in store.past("ann", since=3).events] == [3, 4]
+
+
+def test_a_clock_ahead_cannot_post_into_the_future(store: Store) -> None:
+    store.post([deed(1, at=NOW + 7), deed(2, at=5)], now=NOW)
+    assert [(event.event_id, event.at) for event in store.past("ann", since=0).events] == [("e2", 5), ("e1", NOW - 1)]
+    assert store.post([deed(1, at=NOW + 7)], now=NOW + 100) == 0
+    assert store.latest() == NOW - 1
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.permutations(range(7)), st.lists(st.integers(1, 6), max_size=3, unique=True))
+def test_the_order_of_arrival_leaves_no_trace(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], cuts: list[int]
+) -> None:
+    events = [deed(n, at=[5, 3, 5, 9, 1, 3, 5][n]) for n in range(7)]
+    store = SqliteStore(tmp_path_factory.mktemp("order") / "state")
+    arriving = [events[n] for n in order]
+    for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), 7], strict=True):
+        store.post(arriving[start:end], now=NOW)
+        store.post(arriving[:end], now=NOW + 1)  # and once more
+    assert store.past("ann", since=0).events == tuple(sorted(events, key=lambda event: (event.at, event.event_id)))
+    store.close()
+
+
+def test_who_is_forgotten_is_a_newcomer(store: Store) -> None:
+    store.post([deed(1, at=10), deed(2, at=20), deed(3, at=30, user="bob")], now=NOW)
+    assert store.forget("ann", now=500) == 2
+    assert store.forget("nobody", now=500) == 0
+    past = store.past("ann", since=0)
+    assert (past.events, past.forgotten) == ((), 500)
+    assert store.past("bob", since=0).forgotten is None
+    assert len(store.past("bob", since=0).events) == 1
+    assert store.post([deed(1, at=10), deed(4, at=600)], now=NOW) == 1  # a late copy of what was erased is void
+    assert [event.event_id for event in store.past("ann", since=0).events] == ["e4"]
+    assert store.forget("ann", now=700) == 1
+    assert store.past("ann", since=0).forgotten == 700
+
+
+def test_nothing_that_is_forgotten_can_be_read_in_the_files(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state")
+    store.post([replace(EVENT, user_id="very-private-ann", event_id="seldom-seen", item_id="odd-mug")], now=NOW)
+    assert any(b"very-private-ann" in path.read_bytes() for path in tmp_path.iterdir())
+    store.forget("very-private-ann", now=NOW)
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not [word for word in (b"very-private-ann", b"seldom-seen", b"odd-mug") if word in kept]
+    store.close()
+
+
+def test_what_was_posted_is_there_after_a_restart_and_for_others(tmp_path: Path) -> None:
+    first, second = SqliteStore(tmp_path / "state"), SqliteStore(tmp_path / "state")
+    first.post([EVENT], now=NOW)
+    assert second.past("ann", since=0).events == (EVENT,)
+    second.post([deed(2, at=20)], now=NOW)
+    first.close()
+    second.close()
+    again = SqliteStore(tmp_path / "state")
+    assert [event.event_id for event in again.past("ann", since=0).events] == ["e1", "e2"]
+    assert again.latest() == 20
+    again.close()
+
+
+def test_nothing_was_ever_posted(store: Store) -> None:
+    assert store.latest() is None
+    assert store.post([], now=NOW) == 0
+
+
+POSTER = """
+import sys
+from pathlib import Path
+from serving.sqlite import SqliteStore
+from serving.store import Event
+store = SqliteStore(Path(sys.argv[1]))
+n = int(sys.argv[2])
+while True:
+    store.post([Event(event_id=f"{n}-{k}", user_id="ann", item_id="mug", event="view", at=n) for k in "ab"], now=10**9)
+    print(n, flush=True)
+    n += 1
+"""
+
+
+def killed(state: Path, rounds: int, seed: int) -> int:
+    """Post from a process that is killed at random moments; how many posts were acknowledged, all of them kept."""
+    moments, acknowledged = random.Random(seed), set()
+    for number in range(rounds):
+        process = subprocess.Popen(
+            [sys.executable, "-c", POSTER, str(state), str(number * 10**6)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        for _ in range(moments.randint(1, 60)):
+            acknowledged.add(int(process.stdout.readline()))
+        os.kill(process.pid, signal.SIGKILL)
+        acknowledged |= {int(line) for line in process.communicate()[0].split()}
+        store = SqliteStore(state)
+        kept = [event.event_id for event in store.past("ann", since=0).events]
+        store.close()
+        assert {f"{n}-{k}" for n in acknowledged for k in "ab"} <= set(kept)
+        assert len(kept) % 2 == 0  # both events of a post, or none
+    return len(acknowledged)
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    assert killed(tmp_path / "state", rounds=3, seed=0) >= 3
+
+
+@pytest.mark.prove
+def test_what_was_acknowledged_survives_a_hundred_kill_9(tmp_path: Path) -> None:
+    print(killed(tmp_path / "state", rounds=100, seed=1), "posts acknowledged, none lost")
+
+
+def test_a_file_that_is_no_state_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "odd").write_text("no database at all " * 100)
+    with pytest.raises(
+        StoreError, match=r"Cannot use the state in .*odd: file is not a database; nothing was changed\."
+    ):
+        SqliteStore(tmp_path / "odd")
+    with pytest.raises(StoreError, match="unable to open database file"):
+        SqliteStore(tmp_path / "nowhere" / "state")
+
+
+def test_a_state_of_another_version_is_a_sentence(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "state")
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with pytest.raises(StoreError, match="expected version 1 of its tables, got 7"):
+        SqliteStore(tmp_path / "state")
+
+
+def test_a_full_disk_keeps_nothing_of_a_post(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state")
+    store.post([EVENT], now=NOW)
+    pages = store._writer.execute("PRAGMA page_count").fetchone()[0]
+    store._writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="database or disk is full; nothing was changed"):
+        store.post([replace(deed(n, at=n), item_id="x" * 2000) for n in range(2, 60)], now=NOW)
+    store._writer.execute("PRAGMA max_page_count = 100000")
+    assert store.past("ann", since=0).events == (EVENT,)
+    assert store.post([deed(2, at=20)], now=NOW) == 1
+    store.close()
