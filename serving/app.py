@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from threadpoolctl import threadpool_limits
 
 import recsys
+from recsys.errors import ArtifactError
 from serving.clock import Clock, wall
 from serving.guard import Guard
 from serving.history import HistoryError
@@ -24,6 +25,7 @@ from serving.problems import (
     refuse_for_now,
     refuse_history,
     refuse_invalid,
+    refuse_unknown,
 )
 from serving.schemas import (
     Answer,
@@ -35,12 +37,17 @@ from serving.schemas import (
     RankRequest,
     Receipt,
     RecommendRequest,
+    SwapRequest,
     User,
 )
 from serving.service import Service
 from serving.store import ConflictError, Store, StoreError
+from serving.switch import BusyError, Follower, Switch, UnknownBundleError, one_thread
 
 R = TypeVar("R")
+
+POLL_SECONDS = 0.25
+"""How long it takes at most until what another worker changed is looked for."""
 
 router = APIRouter()
 
@@ -56,16 +63,18 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
     Raises:
         ArtifactError: no bundle, or one that is not whole.
     """
-    service = Service.open(bundle_root, store=store, clock=clock)
+    switch = Switch(bundle_root, store=store, clock=clock)
     # One thread computes: a request is a few milliseconds of CPU, two at once would only slow each other down,
     # and the event loop stays free to tell health, and to turn requests away.
-    lane = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=_one_thread)
-    lane.submit(service.warm_up).result()
+    lane = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=one_thread)
     desk = ThreadPoolExecutor(1, thread_name_prefix="events")  # waits for the disk, so that no answer has to
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        follower = Follower(switch.follow, every=POLL_SECONDS)
         yield
+        follower.stop()
+        switch.close()
         desk.shutdown()
         lane.shutdown()
         store.close()
@@ -78,22 +87,18 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service, app.state.lane, app.state.desk = service, lane, desk
+    app.state.switch, app.state.lane, app.state.desk = switch, lane, desk
     app.add_middleware(Guard)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_exception_handler(HistoryError, refuse_history)
-    app.add_exception_handler(ConflictError, refuse_conflict)
+    for conflict in (ConflictError, BusyError, ArtifactError):
+        app.add_exception_handler(conflict, refuse_conflict)
+    app.add_exception_handler(UnknownBundleError, refuse_unknown)
     app.add_exception_handler(StoreError, refuse_for_now)
     app.add_exception_handler(HTTPException, refuse)
     app.add_exception_handler(Exception, apologize)
     app.include_router(router)
     return app
-
-
-def _one_thread() -> None:
-    # OpenMP keeps the number by calling thread, so it is set where the work is done; in calls this small, a second
-    # thread costs more than it saves
-    threadpool_limits(1)
 
 
 async def _in_lane(request: Request, work: Callable[[], R]) -> R:
@@ -105,14 +110,19 @@ async def _at_desk(request: Request, work: Callable[[], R]) -> R:
 
 
 def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
+    return _switch(request).service
+
+
+def _switch(request: Request) -> Switch:
+    switch: Switch = request.app.state.switch
+    return switch
 
 
 @router.post("/v1/recommend", responses=documented(400, 413, 415, 422), response_model_exclude_none=True)
 async def recommend(query: RecommendRequest, request: Request) -> Answer:
     """The best items of the catalogue for a user."""
     service = _service(request)
+    _switch(request).remember(query)
     return await _in_lane(request, lambda: service.recommend(query))
 
 
@@ -120,6 +130,7 @@ async def recommend(query: RecommendRequest, request: Request) -> Answer:
 async def rank(query: RankRequest, request: Request) -> Answer:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
+    _switch(request).remember(query)
     return await _in_lane(request, lambda: service.rank(query))
 
 
@@ -151,6 +162,12 @@ async def forget(user_id: Id, request: Request) -> Erased:
 async def bundle(request: Request) -> BundleInfo:
     """What is being served."""
     return _service(request).info()
+
+
+@router.post("/v1/bundle", responses=documented(400, 404, 409, 413, 415, 422, 503))
+async def swap(query: SwapRequest, request: Request) -> BundleInfo:
+    """Serve another bundle from the next request on; a bad one changes nothing, and going back is the same call."""
+    return await run_in_threadpool(_switch(request).to, query.name)
 
 
 @router.get("/health/live", response_model_exclude_none=True)

@@ -66,8 +66,13 @@ async def refuse_history(_request: Request, error: Exception) -> Response:
 
 
 async def refuse_conflict(_request: Request, error: Exception) -> Response:
-    """409 for a name that stands for something else."""
+    """409 for what cannot be as things are: a name in use, a bundle that is not whole."""
     return problem(409, str(error))
+
+
+async def refuse_unknown(_request: Request, error: Exception) -> Response:
+    """404 for a name that nothing has."""
+    return problem(404, str(error))
 
 
 async def refuse_for_now(_request: Request, error: Exception) -> Response:

@@ -256,6 +256,12 @@ class BundleInfo(Config):
     encoder: str = Field(description="Digest of the text encoder.")
 
 
+class SwapRequest(Config):
+    """POST /v1/bundle: what to serve from now on."""
+
+    name: Id = Field(description="The digest of a bundle beside the one served, or current: what the link points to.")
+
+
 class Health(Config):
     """Alive, or ready with a bundle."""
 

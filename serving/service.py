@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsys.bundle import CURRENT, Bundle
+from recsys.bundle import Bundle
 from recsys.data.interactions import Histories
 from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
@@ -58,19 +58,23 @@ class Service:
     clock: Clock
 
     @classmethod
-    def open(cls, bundle_root: Path, *, store: Store, clock: Clock) -> "Service":
-        """Load what `bundle_root`/current points to.
+    def open(cls, directory: Path, *, store: Store, clock: Clock) -> "Service":
+        """Load a bundle, or what a link to one points to.
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
         """
-        bundle = Bundle.load(bundle_root / CURRENT)
+        bundle = Bundle.load(directory)
         return cls(bundle=bundle, shelves=Shelves.of(bundle.catalog), store=store, clock=clock)
 
-    def warm_up(self) -> None:
-        """Answer once, so that no customer waits for pages to be read and caches to be filled."""
+    def warm_up(self, requests: Sequence[RecommendRequest | RankRequest] = ()) -> None:
+        """Answer some, and one more, so that no customer waits for pages to be read and caches to be filled."""
         user, *_ = (*self.bundle.users.ids[:1], "nobody")
-        self.recommend(RecommendRequest(user_id=user))
+        for request in (*requests, RecommendRequest(user_id=user)):
+            if isinstance(request, RankRequest):
+                self.rank(request)
+            else:
+                self.recommend(request)
 
     def info(self) -> BundleInfo:
         """What is being served."""

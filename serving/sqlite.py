@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from recsys.schema import Instant
-from serving.store import ConflictError, Event, Past, StoreError
+from serving.store import ConflictError, Event, Past, StoreError, Swap
 
 R = TypeVar("R")
 
 _VERSION = 1
 _SCHEMA = """
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS events (
     event_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, item_id TEXT NOT NULL, event TEXT NOT NULL,
     at INTEGER NOT NULL, value REAL, request_id TEXT, counted_at INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX by_user ON events (user_id, counted_at);
-CREATE INDEX by_time ON events (counted_at);
-CREATE TABLE forgotten (user BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_user ON events (user_id, counted_at);
+CREATE INDEX IF NOT EXISTS by_time ON events (counted_at);
+CREATE TABLE IF NOT EXISTS forgotten (user BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS swaps (number INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL);
 """
 _INSERT = """
 INSERT INTO events (event_id, user_id, item_id, event, at, value, request_id, counted_at)
@@ -97,6 +98,17 @@ class SqliteStore:
             )
         return found
 
+    def announce(self, digest: str) -> None:
+        """As `Store.announce` has it."""
+        self._written(lambda: self._writer.execute("INSERT INTO swaps (digest) VALUES (?)", (digest,)))
+
+    def swaps(self, *, after: int) -> list[Swap]:
+        """As `Store.swaps` has it."""
+        select = "SELECT number, digest FROM swaps WHERE number > ? ORDER BY number"
+        with self._reading:
+            rows = self._told(lambda: self._reader.execute(select, (after,)).fetchall())
+        return [Swap(number=number, digest=digest) for number, digest in rows]
+
     def close(self) -> None:
         """As `Store.close` has it."""
         with self._writing, self._reading:
@@ -135,12 +147,11 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
+        if version not in {0, _VERSION}:
             raise sqlite3.DatabaseError(f"expected version {_VERSION} of its tables, got {version}")
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         connection.close()

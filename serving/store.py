@@ -53,8 +53,21 @@ class Past:
     forgotten: Instant | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """A bundle that took the place of another.
+
+    Attributes:
+        number: from 1, each larger than the one before.
+        digest: of the bundle.
+    """
+
+    number: int
+    digest: str
+
+
 class Store(Protocol):
-    """Events by user, durable once `post` returns. Safe to use from several threads and processes."""
+    """Events by user, and swaps; durable once a method returns. Safe to use from several threads and processes."""
 
     def post(self, events: Sequence[Event], *, now: Instant) -> int:
         """Keep events; how many were new.
@@ -90,6 +103,22 @@ class Store(Protocol):
 
     def latest(self) -> Instant | None:
         """When the last event happened; None without any.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def announce(self, digest: str) -> None:
+        """Tell all who share this state that another bundle is to be used.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        ...
+
+    def swaps(self, *, after: int) -> list[Swap]:
+        """What was announced, of numbers above `after`, ascending.
 
         Raises:
             StoreError: it cannot be read.

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from recsys.bundle import Bundle
+from recsys.bundle import CURRENT, Bundle
 from recsys.errors import ArtifactError
 from recsys.recommender import Recommendations
 from serving.app import create_app
@@ -74,7 +74,7 @@ def test_rank_batch_is_single_is_endpoint(request: pytest.FixtureRequest, kind: 
 
 
 def test_a_probability_that_was_never_fitted_is_left_out(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
-    service = Service.open(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
+    service = Service.open(bundle_root / CURRENT, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
     ranker = replace(service.bundle.recommender.ranker, probability=None)
     recommender = replace(service.bundle.recommender, ranker=ranker)
     bare = replace(service, bundle=replace(service.bundle, recommender=recommender))

@@ -14,7 +14,7 @@ from recsys.schema import DAY, EVENT_CODES, Instant
 from serving.app import create_app
 from serving.history import joined, moment
 from serving.sqlite import SqliteStore
-from serving.store import Event, Past, StoreError
+from serving.store import Event, Past, StoreError, Swap
 
 HOUR = DAY // 24
 
@@ -178,6 +178,12 @@ class Broken:
 
     def latest(self) -> Instant | None:
         return None
+
+    def announce(self, digest: str) -> None:
+        raise StoreError("Cannot use the state in /secret/place: disk I/O error; nothing was changed.")
+
+    def swaps(self, *, after: int) -> list[Swap]:
+        return []
 
     def close(self) -> None:
         pass

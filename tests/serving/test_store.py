@@ -122,6 +122,19 @@ def test_nothing_was_ever_posted(store: Store) -> None:
     assert store.post([], now=NOW) == 0
 
 
+def test_swaps_are_told_in_order_to_all(store: Store, tmp_path: Path) -> None:
+    assert store.swaps(after=0) == []
+    other = SqliteStore(tmp_path / "state.sqlite")
+    store.announce("a" * 64)
+    other.announce("b" * 64)
+    store.announce("a" * 64)
+    first, second, third = other.swaps(after=0)
+    assert [swap.digest[0] for swap in (first, second, third)] == ["a", "b", "a"]
+    assert first.number < second.number < third.number
+    assert store.swaps(after=second.number) == [third]
+    other.close()
+
+
 POSTER = """
 import sys
 from pathlib import Path

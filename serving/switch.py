@@ -1,0 +1,162 @@
+"""The bundle in use, and how another takes its place between two requests."""
+
+import ctypes
+import gc
+import logging
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from recsys.artifacts import point_to
+from recsys.bundle import CURRENT
+from recsys.errors import ArtifactError, RecsysError
+from serving.clock import Clock
+from serving.schemas import BundleInfo, RankRequest, RecommendRequest
+from serving.service import Service
+from serving.store import Store, StoreError
+
+REMEMBERED = 20
+"""Requests that a new bundle answers before anybody waits for it."""
+
+_LOG = logging.getLogger(__name__)
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class UnknownBundleError(RecsysError):
+    """A name that no bundle has."""
+
+
+class BusyError(RecsysError):
+    """Another swap is under way."""
+
+
+class Switch:
+    """One service in use; whoever has begun to answer with it ends with it."""
+
+    def __init__(self, root: Path, *, store: Store, clock: Clock) -> None:
+        """Load what root/current points to, and answer once.
+
+        Raises:
+            ArtifactError: no bundle, or one that is not whole.
+            StoreError: the state cannot be read.
+        """
+        self._root, self._store, self._clock = root, store, clock
+        self._recent: deque[RecommendRequest | RankRequest] = deque(maxlen=REMEMBERED)
+        self._one_at_a_time = threading.Lock()
+        # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundles", initializer=one_thread)
+        self._seen = store.swaps(after=0)[-1:]
+        self.service = self._loader.submit(self._loaded, root / CURRENT).result()
+
+    def remember(self, request: RecommendRequest | RankRequest) -> None:
+        """A request that a new bundle can be tried on."""
+        self._recent.append(request)
+
+    def to(self, name: str) -> BundleInfo:
+        """Serve another bundle, here and wherever this state is shared; on any error nothing has changed.
+
+        Args:
+            name: a digest, or CURRENT for what root/current points to by now.
+
+        Raises:
+            UnknownBundleError: no such bundle.
+            BusyError: another swap is under way.
+            ArtifactError: it is not whole, cannot answer, or root/current cannot be moved.
+            StoreError: the others cannot be told.
+        """
+        directory = self._directory(name)
+        if not self._one_at_a_time.acquire(blocking=False):
+            raise BusyError("Another bundle is being loaded right now; try again when it is done.")
+        try:
+            fresh = self._loader.submit(self._loaded, directory).result()
+            before = (self._root / CURRENT).resolve()
+            point_to(self._root / CURRENT, directory)
+            try:
+                self._store.announce(fresh.bundle.digest)
+            except StoreError:
+                point_to(self._root / CURRENT, before)
+                raise
+            self._exchange(fresh)
+        finally:
+            self._one_at_a_time.release()
+        return fresh.info()
+
+    def follow(self) -> None:
+        """Take part in a swap that another process has made; one that fails is told in the log, and changes nothing."""
+        try:
+            news = self._store.swaps(after=self._seen[-1].number if self._seen else 0)
+        except StoreError as error:
+            _LOG.warning("Cannot learn of other bundles: %s", error)
+            return
+        if news and news[-1].digest != self.service.bundle.digest:
+            if not self._one_at_a_time.acquire(blocking=False):
+                return  # it may be the swap that is under way here
+            try:
+                self._exchange(self._loader.submit(self._loaded, self._directory(news[-1].digest)).result())
+            except RecsysError as error:
+                _LOG.error("Cannot follow to bundle %s…: %s", news[-1].digest[:12], error)
+            finally:
+                self._one_at_a_time.release()
+        self._seen = news[-1:] or self._seen
+
+    def close(self) -> None:
+        """Load no more."""
+        self._loader.shutdown()
+
+    def _directory(self, name: str) -> Path:
+        directory = (self._root / CURRENT).resolve() if name == CURRENT else self._root / name
+        inside = directory.parent == self._root.resolve() if name == CURRENT else bool(_NAME.fullmatch(name))
+        if not (inside and directory.is_dir()):
+            raise UnknownBundleError(f"No bundle is named {name[:80]!r}; expected {CURRENT!r} or the digest of one.")
+        return directory
+
+    def _loaded(self, directory: Path) -> Service:
+        service = Service.open(directory, store=self._store, clock=self._clock)
+        try:
+            service.warm_up(tuple(self._recent))
+        except Exception as error:
+            digest = service.bundle.digest
+            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({error}); release it again.") from error
+        return service
+
+    def _exchange(self, fresh: Service) -> None:
+        _LOG.info("Bundle %s… takes the place of %s…", fresh.bundle.digest[:12], self.service.bundle.digest[:12])
+        self.service = fresh
+        gc.collect()
+        _trim()
+
+
+class Follower:
+    """A thread that looks for the swaps of others, until it is told to stop."""
+
+    def __init__(self, work: Callable[[], None], *, every: float) -> None:
+        """Start; `work` is called each `every` seconds."""
+        self._work, self._every, self._ended = work, every, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._every):
+            self._work()
+
+    def stop(self) -> None:
+        """Return when the last call has ended."""
+        self._ended.set()
+        self._thread.join()
+
+
+def one_thread() -> None:
+    """Let BLAS and OpenMP of the calling thread use one: in calls this small, a second costs more than it saves."""
+    threadpool_limits(1)
+
+
+def _trim() -> None:
+    """Give the pages of what is gone back to the system, where the C library knows how."""
+    trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
