@@ -74,12 +74,14 @@ class Switch:
             raise BusyError("Another bundle is being loaded right now; try again when it is done.")
         try:
             fresh = self._loader.submit(self._loaded, directory).result()
-            before = (self._root / CURRENT).resolve()
-            point_to(self._root / CURRENT, directory)
+            link = self._root / CURRENT
+            before = link.resolve() if link.exists() else None
+            point_to(link, directory)
             try:
                 self._store.announce(fresh.bundle.digest)
             except StoreError:
-                point_to(self._root / CURRENT, before)
+                if before is not None:
+                    point_to(link, before)
                 raise
             self._exchange(fresh)
         finally:

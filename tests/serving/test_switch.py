@@ -82,6 +82,13 @@ def test_current_is_what_the_link_points_to_by_now(
     assert client.post("/v1/bundle", json={"name": CURRENT}).json()["bundle"] == with_rules
 
 
+def test_a_link_that_is_gone_is_made_again(client: TestClient, root: Path, with_rules: str) -> None:
+    (root / CURRENT).unlink()
+    assert client.post("/v1/bundle", json={"name": CURRENT}).status_code == 404
+    assert client.post("/v1/bundle", json={"name": with_rules}).status_code == 200
+    assert (root / CURRENT).resolve().name == with_rules
+
+
 def test_what_was_posted_stays(client: TestClient, with_rules: str) -> None:
     when = client.get("/v1/bundle").json()["end"]
     event = {"event_id": "e", "user_id": "ann", "item_id": "i00001", "event": "purchase", "timestamp": when}
