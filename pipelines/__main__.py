@@ -124,7 +124,9 @@ def serve(
     host: Annotated[str, typer.Option(help="Loopback only, for now.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     clock: Annotated[Literal["wall", "log"], typer.Option(help="log: start at the bundle's end.")] = "wall",
-    state: Annotated[Path | None, typer.Option(help="The file of posted events; else serving/ beside BUNDLES.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Where events are kept: a file, or redis://host:port/0; else beside BUNDLES.")
+    ] = None,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever

@@ -16,13 +16,14 @@ from recsys.errors import UsageError
 from serving.app import create_app
 from serving.clock import log, wall
 from serving.sqlite import SqliteStore
+from serving.store import Store
 
 STATE = "state.sqlite"
 GRACE_SECONDS = 10
 """How long open requests may still take once the service was told to stop."""
 
 
-def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"], state: Path | None = None) -> None:
+def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"], state: str | None = None) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
     Args:
@@ -31,7 +32,8 @@ def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"],
         port: 0 takes a free one; the log says which.
         clock: wall: answers are true for now; log: for the end of the bundle's log or the last event posted, running
             on from there.
-        state: the file that remembers what users do; by default STATE in a folder beside `bundles_root`.
+        state: what remembers what users do: a file, or the redis:// address of a server; by default the file STATE in
+            a folder beside `bundles_root`.
 
     Raises:
         UsageError: a host that others can reach, or an address that cannot be had.
@@ -40,13 +42,22 @@ def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"],
     """
     check_host(host)
     with _bound(host, port) as listener, _sigterm_returns():
-        store = SqliteStore(state or _beside(bundles_root))
+        store = opened(state, bundles_root)
         app = create_app(bundles_root, store=store, clock=log(store.latest()) if clock == "log" else wall)
         config = uvicorn.Config(
             app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
         )
         logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def opened(state: str | None, bundles_root: Path) -> Store:
+    """The store that is asked for; arguments and errors as for `run`."""
+    if state is None or "://" not in state:
+        return SqliteStore(_beside(bundles_root) if state is None else Path(state))
+    from serving.redis import RedisStore  # only who uses a server needs its client
+
+    return RedisStore(state)
 
 
 def _beside(bundles_root: Path) -> Path:

@@ -60,10 +60,7 @@ class SqliteStore:
             return True
         known = self._writer.execute(_KNOWN, row[:1]).fetchone()
         if known not in {None, row}:
-            raise ConflictError(
-                f"event_id {event.event_id!r} was posted before with another content; give every event a name of its "
-                "own. Nothing of this request was kept."
-            )
+            raise ConflictError.of(event.event_id)
         return False
 
     def past(self, user_id: str, *, since: Instant) -> Past:

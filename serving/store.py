@@ -15,6 +15,14 @@ class StoreError(RecsysError):
 class ConflictError(RecsysError):
     """An event_id that was used for something else."""
 
+    @classmethod
+    def of(cls, event_id: str) -> "ConflictError":
+        """About this one."""
+        return cls(
+            f"event_id {event_id!r} was posted before with another content; give every event a name of its own. "
+            "Nothing of this request was kept."
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

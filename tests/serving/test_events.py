@@ -13,8 +13,10 @@ from recsys.data.interactions import Histories
 from recsys.schema import DAY, EVENT_CODES, Instant
 from serving.app import create_app
 from serving.history import joined, moment
+from serving.run import opened
 from serving.sqlite import SqliteStore
 from serving.store import Event, Past, StoreError, Swap
+from tests.serving.server import RedisServer
 
 HOUR = DAY // 24
 
@@ -207,3 +209,23 @@ def test_without_the_state_lists_come_from_the_bundle_and_say_so(
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
             detail = answer.json()["detail"]
             assert detail == "The state cannot be used right now, nothing was changed; try again."
+
+
+def test_a_state_that_goes_and_comes_back_needs_no_restart(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    app = create_app(bundle_root, store=opened(server.url, bundle_root), clock=lambda end: end + HOUR)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        newcomer = items(client, user_id="ann")
+        item, other = bundle.catalog.vocabulary.ids[:2]
+        assert client.post("/v1/events", json={"events": [event(bundle, "e1", item)]}).json()["accepted"] == 1
+        whole = items(client, user_id="ann")
+        server.stop()
+        got = client.post("/v1/recommend", json={"user_id": "ann"})
+        assert (got.status_code, got.json()["degraded"]) == (200, ["state"])
+        assert [each["item_id"] for each in got.json()["items"]] == newcomer != whole
+        assert client.post("/v1/events", json={"events": [event(bundle, "e2", other)]}).status_code == 503
+        server.start()
+        assert items(client, user_id="ann") == whole
+        assert client.post("/v1/events", json={"events": [event(bundle, "e2", other)]}).json()["accepted"] == 1
+        assert client.get("/v1/users/ann").json()["events"] == 2
+    server.stop()

@@ -69,7 +69,7 @@ def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     code = f"""
 from pathlib import Path
 from serving.run import run
-run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", Path({str(state)!r}))
+run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r})
 """
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"

@@ -8,14 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.run import opened
 from serving.sqlite import SqliteStore
 from serving.store import ConflictError, Event, Store, StoreError
+from tests.serving.server import RedisServer
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_000
@@ -26,11 +29,22 @@ def deed(n: int, *, at: int, user: str = "ann") -> Event:
     return replace(EVENT, event_id=f"e{n}", at=at, user_id=user, value=None, request_id=None)
 
 
+@pytest.fixture(params=["sqlite", "redis"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where an empty state of each kind is."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "state.sqlite")
+        return
+    server = RedisServer(tmp_path)
+    yield server.url
+    server.stop()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = SqliteStore(tmp_path / "state.sqlite")
-    yield opened
-    opened.close()
+def store(address: str, tmp_path: Path) -> Iterator[Store]:
+    found = opened(address, tmp_path)
+    yield found
+    found.close()
 
 
 def test_an_event_is_kept_as_it_was_and_counts_once(store: Store) -> None:
@@ -65,19 +79,20 @@ def test_a_clock_ahead_cannot_post_into_the_future(store: Store) -> None:
     assert store.latest() == NOW - 1
 
 
+RUNS = count()
+
+
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(7)), st.lists(st.integers(1, 6), max_size=3, unique=True))
-def test_the_order_of_arrival_leaves_no_trace(
-    tmp_path_factory: pytest.TempPathFactory, order: list[int], cuts: list[int]
-) -> None:
-    events = [deed(n, at=[5, 3, 5, 9, 1, 3, 5][n]) for n in range(7)]
-    store = SqliteStore(tmp_path_factory.mktemp("order") / "state")
+def test_the_order_of_arrival_leaves_no_trace(store: Store, order: list[int], cuts: list[int]) -> None:
+    run = next(RUNS)
+    user, names = f"user {run}", [f"{run} a", f"{run} é", f"{run}", f"{run} b", f"{run} a1", f"{run} Z", f"{run} a 1"]
+    events = [replace(deed(n, at=[5, 3, 5, 9, 1, 3, 5][n], user=user), event_id=names[n]) for n in range(7)]
     arriving = [events[n] for n in order]
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), 7], strict=True):
         store.post(arriving[start:end], now=NOW)
         store.post(arriving[:end], now=NOW + 1)  # and once more
-    assert store.past("ann", since=0).events == tuple(sorted(events, key=lambda event: (event.at, event.event_id)))
-    store.close()
+    assert store.past(user, since=0).events == tuple(sorted(events, key=lambda event: (event.at, event.event_id)))
 
 
 def test_who_is_forgotten_is_a_newcomer(store: Store) -> None:
@@ -104,14 +119,14 @@ def test_nothing_that_is_forgotten_can_be_read_in_the_files(tmp_path: Path) -> N
     store.close()
 
 
-def test_what_was_posted_is_there_after_a_restart_and_for_others(tmp_path: Path) -> None:
-    first, second = SqliteStore(tmp_path / "state"), SqliteStore(tmp_path / "state")
+def test_what_was_posted_is_there_after_a_restart_and_for_others(address: str, tmp_path: Path) -> None:
+    first, second = opened(address, tmp_path), opened(address, tmp_path)
     first.post([EVENT], now=NOW)
     assert second.past("ann", since=0).events == (EVENT,)
     second.post([deed(2, at=20)], now=NOW)
     first.close()
     second.close()
-    again = SqliteStore(tmp_path / "state")
+    again = opened(address, tmp_path)
     assert [event.event_id for event in again.past("ann", since=0).events] == ["e1", "e2"]
     assert again.latest() == 20
     again.close()
@@ -122,9 +137,9 @@ def test_nothing_was_ever_posted(store: Store) -> None:
     assert store.post([], now=NOW) == 0
 
 
-def test_swaps_are_told_in_order_to_all(store: Store, tmp_path: Path) -> None:
+def test_swaps_are_told_in_order_to_all(store: Store, address: str, tmp_path: Path) -> None:
     assert store.swaps(after=0) == []
-    other = SqliteStore(tmp_path / "state.sqlite")
+    other = opened(address, tmp_path)
     store.announce("a" * 64)
     other.announce("b" * 64)
     store.announce("a" * 64)
@@ -211,3 +226,31 @@ def test_a_full_disk_keeps_nothing_of_a_post(tmp_path: Path) -> None:
     assert store.past("ann", since=0).events == (EVENT,)
     assert store.post([deed(2, at=20)], now=NOW) == 1
     store.close()
+
+
+def test_a_server_that_is_killed_has_what_it_acknowledged(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    store = opened(server.url, tmp_path)
+    store.post([EVENT, deed(2, at=20)], now=NOW)
+    store.announce("a" * 64)
+    server.stop()
+    with pytest.raises(StoreError, match="Cannot use the state in Redis: "):
+        store.post([deed(3, at=30)], now=NOW)
+    with pytest.raises(StoreError, match="Cannot use the state in Redis: "):
+        store.past("ann", since=0)
+    server.start()
+    assert [event.event_id for event in store.past("ann", since=0).events] == ["e1", "e2"]
+    assert len(store.swaps(after=0)) == 1
+    assert store.post([deed(2, at=20), deed(3, at=30)], now=NOW) == 1
+    store.close()
+    server.stop()
+
+
+def test_an_address_without_a_server_is_a_sentence_without_its_password(tmp_path: Path) -> None:
+    for address in ("redis://:s3cret@127.0.0.1:1/0", "http://:s3cret@127.0.0.1/"):
+        with pytest.raises(StoreError) as told:
+            opened(address, tmp_path)
+        assert "s3cret" not in str(told.value)
+        assert str(told.value).startswith(
+            ("Cannot use the state in Redis: ", "Expected the address of a state as redis:")
+        )

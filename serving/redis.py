@@ -1,0 +1,149 @@
+"""The store in a Redis server, for workers on several machines; as durable as the server's own log is.
+
+Start it with `--appendonly yes --appendfsync always`, or what it acknowledges may be lost with it. Every change is one
+script, which Redis runs whole or not at all.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import redis
+
+from recsys.schema import Instant
+from serving.store import ConflictError, Event, Past, StoreError, Swap
+
+R = TypeVar("R")
+
+_SECONDS = 1.0
+"""How long an answer of the server is waited for."""
+
+_FIELDS = ("event_id", "user_id", "item_id", "event", "at", "value", "request_id")
+
+# a user's events are members of a sorted set, by the instant they count at: the name, a zero byte, and the rest as
+# JSON, which holds no zero byte; of one instant, Redis puts them in the order of their names' bytes
+_POST = """
+local new, keep = 0, {}
+for i = 1, #ARGV, 6 do
+    local name, row, user, hidden, at = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+    local known = keep[name] or redis.call('GET', 'recsys:event:' .. name)
+    if known and known ~= row then return name end
+    local gone = redis.call('GET', 'recsys:forgotten:' .. hidden)
+    if not known and not (gone and tonumber(gone) > tonumber(at)) then keep[name] = row end
+end
+for i = 1, #ARGV, 6 do
+    local name, row, user, counted = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 5]
+    if keep[name] then
+        redis.call('SET', 'recsys:event:' .. name, row)
+        redis.call('ZADD', 'recsys:user:' .. user, counted, name .. '\\0' .. row)
+        redis.call('ZADD', 'recsys:latest', 'GT', counted, 'at')
+        keep[name] = nil
+        new = new + 1
+    end
+end
+return new
+"""
+_FORGET = """
+local members = redis.call('ZRANGE', 'recsys:user:' .. ARGV[1], 0, -1)
+for _, member in ipairs(members) do
+    redis.call('DEL', 'recsys:event:' .. string.match(member, '^(.*)%z'))
+end
+redis.call('DEL', 'recsys:user:' .. ARGV[1])
+redis.call('SET', 'recsys:forgotten:' .. ARGV[2], ARGV[3])
+return #members
+"""
+
+
+class RedisStore:
+    """A server that all workers share."""
+
+    def __init__(self, url: str) -> None:
+        """Connect.
+
+        Args:
+            url: redis://[[user]:password@]host:port/number, or rediss:// or unix://.
+
+        Raises:
+            StoreError: no such server, or it turns us away.
+        """
+        try:
+            self._redis = redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+        except ValueError as error:
+            raise StoreError(f"Expected the address of a state as redis://host:port/number: {error}.") from error
+        self._told(self._redis.ping)
+        self._post, self._forget = self._redis.register_script(_POST), self._redis.register_script(_FORGET)
+
+    def post(self, events: Sequence[Event], *, now: Instant) -> int:
+        """As `Store.post` has it."""
+        arguments: list[str | bytes | int] = []
+        for event in events:
+            arguments += (_bytes(event.event_id), _row(event), _bytes(event.user_id), _hidden(event.user_id))
+            arguments += (event.at, min(event.at, now - 1))
+        done = self._told(lambda: self._post(args=arguments))
+        if isinstance(done, bytes):
+            raise ConflictError.of(_text(done))
+        return cast("int", done)
+
+    def past(self, user_id: str, *, since: Instant) -> Past:
+        """As `Store.past` has it."""
+
+        def read() -> list[Any]:
+            with self._redis.pipeline(transaction=False) as asked:
+                asked.zrangebyscore(b"recsys:user:" + _bytes(user_id), since, "+inf", withscores=True)
+                asked.get("recsys:forgotten:" + _hidden(user_id))
+                return asked.execute()
+
+        members, gone = self._told(read)
+        events = tuple(_event(member, int(counted)) for member, counted in members)
+        return Past(events=events, forgotten=None if gone is None else int(gone))
+
+    def forget(self, user_id: str, *, now: Instant) -> int:
+        """As `Store.forget` has it."""
+        arguments: list[bytes | str | int] = [_bytes(user_id), _hidden(user_id), now]
+        return cast("int", self._told(lambda: self._forget(args=arguments)))
+
+    def latest(self) -> Instant | None:
+        """As `Store.latest` has it."""
+        found = self._told(lambda: self._redis.zscore("recsys:latest", "at"))
+        return None if found is None else int(found)
+
+    def announce(self, digest: str) -> None:
+        """As `Store.announce` has it."""
+        self._told(lambda: self._redis.rpush("recsys:swaps", digest))
+
+    def swaps(self, *, after: int) -> list[Swap]:
+        """As `Store.swaps` has it."""
+        found = cast("list[bytes]", self._told(lambda: self._redis.lrange("recsys:swaps", after, -1)))
+        return [Swap(number=number, digest=digest.decode()) for number, digest in enumerate(found, after + 1)]
+
+    def close(self) -> None:
+        """As `Store.close` has it."""
+        self._redis.close()
+
+    def _told(self, work: Callable[[], R]) -> R:
+        try:
+            return work()
+        except redis.RedisError as error:
+            raise StoreError(f"Cannot use the state in Redis: {error}.") from error
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
+
+
+def _hidden(user_id: str) -> str:
+    return hashlib.sha256(_bytes(user_id)).hexdigest()
+
+
+def _row(event: Event) -> str:
+    return json.dumps([getattr(event, field) for field in _FIELDS])
+
+
+def _event(member: bytes, counted_at: Instant) -> Event:
+    row = dict(zip(_FIELDS, json.loads(member.rpartition(b"\0")[2]), strict=True))
+    return Event(**(row | {"at": counted_at}))
