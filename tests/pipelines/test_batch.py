@@ -7,6 +7,7 @@ from recsys.artifacts import verify
 from recsys.bundle import Bundle
 from recsys.errors import ArtifactError, UsageError
 from serving.app import create_app
+from serving.sqlite import SqliteStore
 
 
 def test_every_known_user_gets_a_list_and_the_manifest_names_the_bundle(bundle_root, tmp_path):
@@ -36,7 +37,8 @@ def test_lists_with_rules_are_those_of_the_endpoint(ruled_root, tmp_path, monkey
     monkeypatch.setattr(batch, "BLOCK", 7)
     batch.recommend(bundle=ruled_root / "current", out=tmp_path / "lists", users=None, k=20)
     lists = pl.read_parquet(tmp_path / "lists" / "*.parquet")
-    with TestClient(create_app(ruled_root, clock=lambda end: end)) as client:
+    store = SqliteStore(tmp_path / "state")
+    with TestClient(create_app(ruled_root, store=store, clock=lambda end: end)) as client:
         for user in lists["user_id"].unique():
             own = lists.filter(pl.col("user_id") == user)
             items = client.post("/v1/recommend", json={"user_id": user}).json()["items"]
