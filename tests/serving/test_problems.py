@@ -83,7 +83,7 @@ USER = '"user_id": "u00001"'
         ),
         ("/v1/rank", json.dumps({"user_id": "u", "item_ids": ["a" * 250] * 1100}), 413, "at most 262144 bytes"),
         ("/v1/nothing", "{}", 404, "/v1/nothing is no path of this service"),
-        ("/v1/bundle", "{}", 405, "/v1/bundle does not take POST"),
+        ("/health/ready", "{}", 405, "/health/ready does not take POST"),
     ],
 )
 def test_bad_input_gets_a_sentence(client: TestClient, path: str, body: str, status: int, sentence: str) -> None:
