@@ -15,6 +15,7 @@ Pick = tuple[int, int, float]
 """An entry, the bits of the rules that moved it, and how likely it was at its place."""
 
 Drawing = tuple[Policy, np.random.Generator]
+"""Who draws, and with what randomness."""
 
 
 @dataclass(slots=True, kw_only=True)
