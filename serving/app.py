@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,6 +17,7 @@ from recsys.errors import ArtifactError
 from serving.clock import Clock, wall
 from serving.guard import Guard
 from serving.history import HistoryError
+from serving.item_schemas import Item, ItemReceipt, Similar
 from serving.problems import (
     apologize,
     documented,
@@ -28,6 +29,7 @@ from serving.problems import (
     refuse_unknown,
 )
 from serving.schemas import (
+    MAX_ITEMS,
     Answer,
     BundleInfo,
     Erased,
@@ -41,6 +43,7 @@ from serving.schemas import (
     User,
 )
 from serving.service import Service
+from serving.similar import similar
 from serving.store import ConflictError, Store, StoreError
 from serving.switch import BusyError, Follower, Switch, UnknownBundleError, one_thread
 
@@ -71,9 +74,10 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        follower = Follower(switch.follow, every=POLL_SECONDS)
+        followers = [Follower(work, every=POLL_SECONDS) for work in (switch.follow, switch.restock)]
         yield
-        follower.stop()
+        for follower in followers:
+            follower.stop()
         switch.close()
         desk.shutdown()
         lane.shutdown()
@@ -156,6 +160,38 @@ async def forget(user_id: Id, request: Request) -> Erased:
     """Erase a user: what was posted is deleted, what the bundle knows is not used any more."""
     service = _service(request)
     return await _at_desk(request, lambda: service.forget(user_id))
+
+
+@router.put("/v1/items/{item_id:path}", responses=documented(400, 413, 415, 422, 503))
+async def put_item(item_id: Id, item: Item, request: Request) -> ItemReceipt:
+    """Add an item to the catalogue, or replace it: kept, and in answers, before it is acknowledged."""
+    if item.item_id not in {None, item_id}:
+        raise HTTPException(422, f"item_id: expected {item_id!r}, as in the path, or none, got {item.item_id!r}.")
+    return await _change(item_id, item, request)
+
+
+@router.delete("/v1/items/{item_id:path}", responses=documented(422, 503), response_model_exclude_none=True)
+async def delete_item(item_id: Id, request: Request) -> ItemReceipt:
+    """Take an item away: no answer given from now on holds it, whatever bundle is served."""
+    return await _change(item_id, None, request)
+
+
+async def _change(item_id: str, item: Item | None, request: Request) -> ItemReceipt:
+    switch = _switch(request)
+    known = switch.service.has(item_id)
+    columns = None if item is None else item.model_dump_json(exclude_none=True)
+    await run_in_threadpool(switch.change, {item_id: columns})
+    return switch.service.item(item_id, known=known)
+
+
+@router.get("/v1/items/{item_id:path}/similar", responses=documented(404, 422))
+async def similar_items(item_id: Id, request: Request, k: Annotated[int, Query(ge=1, le=MAX_ITEMS)] = 20) -> Similar:
+    """Items that read like this one and can be recommended now, nearest first."""
+    service = _service(request)
+    found = await _in_lane(request, lambda: similar(service, item_id, k))
+    if found is None:
+        raise HTTPException(404, f"The catalogue has no item {item_id!r}; put it first.")
+    return found
 
 
 @router.get("/v1/bundle")

@@ -23,6 +23,8 @@ class Shelves:
         category, brand, tags: value → items.
         price: float64 (n_items,), NaN where unknown.
         vocabulary: item_id ↔ item_idx.
+        gone: items, by item_id, that were taken away.
+        there: bool (n_items,), the others.
     """
 
     category: Postings
@@ -30,24 +32,30 @@ class Shelves:
     tags: Postings
     price: DoubleArray
     vocabulary: Vocabulary
+    gone: frozenset[str]
+    there: BoolArray
 
     @classmethod
-    def of(cls, catalog: Catalog) -> "Shelves":
-        """Sort a catalogue into shelves."""
-        items = catalog.items
+    def of(cls, catalog: Catalog, gone: frozenset[str] = frozenset()) -> "Shelves":
+        """Sort a catalogue into shelves, without the items that are gone."""
+        items, there = catalog.items, np.ones(len(catalog), np.bool_)
+        left = catalog.vocabulary.encode(gone)
+        there[left[left >= 0]] = False
         return cls(
             category=_postings(items, "category"),
             brand=_postings(items, "brand"),
             tags=_postings(items.explode("tags"), "tags"),
             price=items["price"].fill_null(float("nan")).to_numpy(),
             vocabulary=catalog.vocabulary,
+            gone=gone,
+            there=there,
         )
 
     def allowed(self, filters: Filters | None) -> BoolArray | None:
-        """(n_items,) True where every condition is met; None where there is no condition."""
+        """(n_items,) True where every condition is met; None where there is no condition, and nothing is gone."""
         if filters is None:
-            return None
-        mask = np.ones(len(self.price), np.bool_)
+            return self.there if self.gone else None
+        mask = self.there.copy()
         for facet, postings in (
             (filters.category, self.category),
             (filters.brand, self.brand),

@@ -6,13 +6,13 @@ script, which Redis runs whole or not at all.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
 
 from recsys.schema import Instant
-from serving.store import ConflictError, Event, Past, StoreError, Swap
+from serving.store import ConflictError, Event, ItemChange, Past, StoreError, Swap
 
 R = TypeVar("R")
 
@@ -54,6 +54,22 @@ redis.call('SET', 'recsys:forgotten:' .. ARGV[2], ARGV[3])
 return #members
 """
 
+_GONE, _THERE = "-", "+"  # a hash cannot hold nothing: an item's columns come after a sign
+_CHANGE = """
+for i = 1, #ARGV, 2 do
+    redis.call('ZADD', 'recsys:items', redis.call('INCR', 'recsys:item-changes'), ARGV[i])
+    redis.call('HSET', 'recsys:item-columns', ARGV[i], ARGV[i + 1])
+end
+"""
+_CHANGES = """
+local found = redis.call('ZRANGEBYSCORE', 'recsys:items', '(' .. ARGV[1], '+inf', 'WITHSCORES')
+local rows = {}
+for i = 1, #found, 2 do
+    table.insert(rows, {found[i], found[i + 1], redis.call('HGET', 'recsys:item-columns', found[i])})
+end
+return rows
+"""
+
 
 class RedisStore:
     """A server that all workers share."""
@@ -73,6 +89,7 @@ class RedisStore:
             raise StoreError(f"Expected the address of a state as redis://host:port/number: {error}.") from error
         self._told(self._redis.ping)
         self._post, self._forget = self._redis.register_script(_POST), self._redis.register_script(_FORGET)
+        self._change, self._changes = self._redis.register_script(_CHANGE), self._redis.register_script(_CHANGES)
 
     def post(self, events: Sequence[Event], *, now: Instant) -> int:
         """As `Store.post` has it."""
@@ -107,6 +124,23 @@ class RedisStore:
         """As `Store.latest` has it."""
         found = self._told(lambda: self._redis.zscore("recsys:latest", "at"))
         return None if found is None else int(found)
+
+    def change_items(self, items: Mapping[str, str | None]) -> None:
+        """As `Store.change_items` has it."""
+        told = [(_bytes(item_id), _GONE if columns is None else _THERE + columns) for item_id, columns in items.items()]
+        self._told(lambda: self._change(args=[part for pair in told for part in pair]))
+
+    def item_changes(self, *, after: int) -> list[ItemChange]:
+        """As `Store.item_changes` has it."""
+        rows = cast("list[tuple[bytes, bytes, bytes]]", self._told(lambda: self._changes(args=[after])))
+        return [
+            ItemChange(
+                number=int(number),
+                item_id=_text(item_id),
+                columns=None if columns.decode() == _GONE else columns.decode().removeprefix(_THERE),
+            )
+            for item_id, number, columns in rows
+        ]
 
     def announce(self, digest: str) -> None:
         """As `Store.announce` has it."""

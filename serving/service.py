@@ -16,6 +16,7 @@ from recsys.schema import EVENTS, Instant
 from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
+from serving.item_schemas import ItemReceipt
 from serving.schemas import (
     LATEST_EVENTS,
     Answer,
@@ -38,6 +39,9 @@ from serving.store import Store, StoreError
 STATE = "state"
 """What was posted could not be read: answers come from what the bundle knows."""
 
+ENCODER = "encoder"
+"""The text of an item could not be encoded: words and behaviour alone find it."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -50,12 +54,16 @@ class Service:
         shelves: its catalogue, by what requests filter on.
         store: what happened since its log ended.
         clock: gives the instant an answer is true for.
+        stock: number of the last change of items that is known.
+        unread: items, by item_id, whose text could not be encoded; words and behaviour alone find them.
     """
 
     bundle: Bundle
     shelves: Shelves
     store: Store
     clock: Clock
+    stock: int = 0
+    unread: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, directory: Path, *, store: Store, clock: Clock) -> "Service":
@@ -75,6 +83,19 @@ class Service:
                 self.rank(request)
             else:
                 self.recommend(request)
+
+    def has(self, item_id: str) -> bool:
+        """Whether an item can be in an answer."""
+        return item_id in self.bundle.catalog.vocabulary.index and item_id not in self.shelves.gone
+
+    def item(self, item_id: str, *, known: bool) -> ItemReceipt:
+        """What an item is; `known`: whether it was there before."""
+        if not self.has(item_id):
+            return ItemReceipt(item_id=item_id, known=known)
+        text = self.bundle.catalog.items["text"][self.bundle.catalog.vocabulary.index[item_id]]
+        return ItemReceipt(
+            item_id=item_id, known=known, text=text, degraded=[ENCODER] if item_id in self.unread else []
+        )
 
     def info(self) -> BundleInfo:
         """What is being served."""
@@ -110,6 +131,7 @@ class Service:
         histories, unknown, degraded = self._histories(query, as_of)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
+        item_idx[~self.shelves.there[item_idx]] = -1
         unknown += [name for name, i in zip(ids, item_idx, strict=True) if i < 0]
         fresh = unseen(histories, n_items) if query.exclude_seen else None
         kept = permitted(1, n_items, [self.shelves.allowed(query.filters), fresh])[0]
@@ -224,5 +246,7 @@ class Service:
             base=explanation.base,
             contributions=dict(explanation.contributions),
             reasons=[Reason(group=r.group, text=r.text, share=r.share) for r in explanation.reasons],
-            because=None if item is None else Because(item_id=items["item_id"][item], title=items["title"][item]),
+            because=None
+            if item is None or not self.shelves.there[item]
+            else Because(item_id=items["item_id"][item], title=items["title"][item]),
         )

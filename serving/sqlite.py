@@ -3,12 +3,12 @@
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from recsys.schema import Instant
-from serving.store import ConflictError, Event, Past, StoreError, Swap
+from serving.store import ConflictError, Event, ItemChange, Past, StoreError, Swap
 
 R = TypeVar("R")
 
@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS by_user ON events (user_id, counted_at);
 CREATE INDEX IF NOT EXISTS by_time ON events (counted_at);
 CREATE TABLE IF NOT EXISTS forgotten (user BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS items (item_id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, columns TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS swaps (number INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL);
 """
 _INSERT = """
@@ -33,6 +34,9 @@ _PAST = """
 SELECT event_id, user_id, item_id, event, counted_at, value, request_id FROM events
 WHERE user_id = ? AND counted_at >= ? ORDER BY counted_at, event_id
 """
+# the highest number is never deleted, only replaced by a higher one
+_CHANGE = "INSERT OR REPLACE INTO items SELECT ?, (SELECT coalesce(max(number), 0) + 1 FROM items), ?"
+_CHANGES = "SELECT number, item_id, columns FROM items WHERE number > ? ORDER BY number"
 _WAIT_SECONDS = 5.0
 
 
@@ -94,6 +98,16 @@ class SqliteStore:
                 lambda: self._reader.execute("SELECT max(counted_at) FROM events").fetchone()[0]
             )
         return found
+
+    def change_items(self, items: Mapping[str, str | None]) -> None:
+        """As `Store.change_items` has it."""
+        self._written(lambda: self._writer.executemany(_CHANGE, items.items()))
+
+    def item_changes(self, *, after: int) -> list[ItemChange]:
+        """As `Store.item_changes` has it."""
+        with self._reading:
+            rows = self._told(lambda: self._reader.execute(_CHANGES, (after,)).fetchall())
+        return [ItemChange(number=number, item_id=item_id, columns=columns) for number, item_id, columns in rows]
 
     def announce(self, digest: str) -> None:
         """As `Store.announce` has it."""

@@ -1,6 +1,6 @@
 """What the service remembers of its users between two bundles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,8 +74,26 @@ class Swap:
     digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemChange:
+    """What an item is by now.
+
+    Attributes:
+        number: larger than that of every change before.
+        item_id: which.
+        columns: its columns as JSON; None where it was taken away.
+    """
+
+    number: int
+    item_id: str
+    columns: str | None
+
+
 class Store(Protocol):
-    """Events by user, and swaps; durable once a method returns. Safe to use from several threads and processes."""
+    """Events by user, changes of items, and swaps; durable once a method returns.
+
+    Safe to use from several threads and processes.
+    """
 
     def post(self, events: Sequence[Event], *, now: Instant) -> int:
         """Keep events; how many were new.
@@ -111,6 +129,25 @@ class Store(Protocol):
 
     def latest(self) -> Instant | None:
         """When the last event happened; None without any.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def change_items(self, items: Mapping[str, str | None]) -> None:
+        """Remember what items are by now, for all who share this state.
+
+        Args:
+            items: item_id → its columns as JSON, or None where it was taken away; all are kept, or none.
+
+        Raises:
+            StoreError: it cannot be written; nothing was kept.
+        """
+        ...
+
+    def item_changes(self, *, after: int) -> list[ItemChange]:
+        """The last change of each item, of numbers above `after`, ascending.
 
         Raises:
             StoreError: it cannot be read.

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -18,6 +18,7 @@ from recsys.errors import ArtifactError, RecsysError
 from serving.clock import Clock
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
+from serving.stock import stocked
 from serving.store import Store, StoreError
 
 REMEMBERED = 20
@@ -50,6 +51,9 @@ class Switch:
         self._one_at_a_time = threading.Lock()
         # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundles", initializer=one_thread)
+        # all that replaces the service, one after the other
+        self._clerk = ThreadPoolExecutor(1, thread_name_prefix="items", initializer=one_thread)
+        self._waiting: deque[tuple[dict[str, str | None], Future[None]]] = deque()
         self._seen = store.swaps(after=0)[-1:]
         self.service = self._loader.submit(self._loaded, root / CURRENT).result()
 
@@ -86,7 +90,48 @@ class Switch:
             self._exchange(fresh)
         finally:
             self._one_at_a_time.release()
-        return fresh.info()
+        return self.service.info()
+
+    def change(self, items: dict[str, str | None]) -> None:
+        """Change items: kept, and known to all answers of this process, before this returns; elsewhere soon.
+
+        Args:
+            items: item_id → its columns as JSON; None where it is taken away.
+
+        Raises:
+            StoreError: the state cannot be written; nothing has changed.
+        """
+        done: Future[None] = Future()
+        self._waiting.append((items, done))
+        self._clerk.submit(self._change)  # what comes while it waits is done with it
+        done.result()
+
+    def _change(self) -> None:
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not waiting:
+            return
+        try:
+            self._store.change_items({item_id: columns for items, _ in waiting for item_id, columns in items.items()})
+            self._restock()
+        except BaseException as error:
+            for _, done in waiting:
+                done.set_exception(error)
+        else:
+            for _, done in waiting:
+                done.set_result(None)
+
+    def restock(self) -> None:
+        """Take over the changes of items that other processes made."""
+        try:
+            self._clerk.submit(self._restock).result()
+        except StoreError as error:
+            _LOG.warning("Cannot learn of changed items: %s", error)
+
+    def _restock(self) -> None:
+        self.service = self._stocked(self.service)
+
+    def _stocked(self, service: Service) -> Service:
+        return stocked(service, self._store.item_changes(after=service.stock))
 
     def follow(self) -> None:
         """Take part in a swap that another process has made; one that fails is told in the log, and changes nothing."""
@@ -107,8 +152,9 @@ class Switch:
         self._seen = news[-1:] or self._seen
 
     def close(self) -> None:
-        """Load no more."""
+        """Load and change no more."""
         self._loader.shutdown()
+        self._clerk.shutdown()
 
     def _directory(self, name: str) -> Path:
         directory = (self._root / CURRENT).resolve() if name == CURRENT else self._root / name
@@ -118,7 +164,7 @@ class Switch:
         return directory
 
     def _loaded(self, directory: Path) -> Service:
-        service = Service.open(directory, store=self._store, clock=self._clock)
+        service = self._stocked(Service.open(directory, store=self._store, clock=self._clock))
         try:
             service.warm_up(tuple(self._recent))
         except Exception as error:
@@ -128,13 +174,16 @@ class Switch:
 
     def _exchange(self, fresh: Service) -> None:
         _LOG.info("Bundle %s… takes the place of %s…", fresh.bundle.digest[:12], self.service.bundle.digest[:12])
-        self.service = fresh
+        self._clerk.submit(self._take, fresh).result()
         gc.collect()
         _trim()
 
+    def _take(self, fresh: Service) -> None:
+        self.service = self._stocked(fresh)  # with what has changed since it was loaded
+
 
 class Follower:
-    """A thread that looks for the swaps of others, until it is told to stop."""
+    """A thread that looks for what others have done, until it is told to stop."""
 
     def __init__(self, work: Callable[[], None], *, every: float) -> None:
         """Start; `work` is called each `every` seconds."""

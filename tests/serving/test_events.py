@@ -1,7 +1,7 @@
 """What is posted counts at once: events, users, and what happens when the state cannot be used."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from serving.app import create_app
 from serving.history import joined, moment
 from serving.run import opened
 from serving.sqlite import SqliteStore
-from serving.store import Event, Past, StoreError, Swap
+from serving.store import Event, ItemChange, Past, StoreError, Swap
 from tests.serving.server import RedisServer
 
 HOUR = DAY // 24
@@ -180,6 +180,12 @@ class Broken:
 
     def latest(self) -> Instant | None:
         return None
+
+    def change_items(self, items: Mapping[str, str | None]) -> None:
+        raise StoreError("Cannot use the state in /secret/place: disk I/O error; nothing was changed.")
+
+    def item_changes(self, *, after: int) -> list[ItemChange]:
+        return []
 
     def announce(self, digest: str) -> None:
         raise StoreError("Cannot use the state in /secret/place: disk I/O error; nothing was changed.")

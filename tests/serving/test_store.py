@@ -150,6 +150,22 @@ def test_swaps_are_told_in_order_to_all(store: Store, address: str, tmp_path: Pa
     other.close()
 
 
+def test_changes_of_items_are_told_to_all_the_last_of_each_in_order(store: Store, address: str, tmp_path: Path) -> None:
+    assert store.item_changes(after=0) == []
+    other = opened(address, tmp_path)
+    store.change_items({"mug": '{"title": "a"}', "pot": None, "-": "-"})
+    other.change_items({"mug": '{"title": "é"}'})
+    store.change_items({})
+    changes = other.item_changes(after=0)
+    told = [("pot", None), ("-", "-"), ("mug", '{"title": "é"}')]
+    assert [(change.item_id, change.columns) for change in changes] == told
+    assert changes[0].number < changes[1].number < changes[2].number
+    assert store.item_changes(after=changes[1].number) == changes[2:]
+    other.change_items({"mug": None})
+    assert [change.columns for change in store.item_changes(after=changes[2].number)] == [None]
+    other.close()
+
+
 POSTER = """
 import sys
 from pathlib import Path

@@ -1,0 +1,79 @@
+"""The service with items that came, changed or went since its bundle was made."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from recsys.bundle import Bundle
+from recsys.data.catalog import Catalog, item_text
+from recsys.schema import ITEM_COLUMNS
+from serving.filters import Shelves
+from serving.item_schemas import Item
+from serving.service import Service
+from serving.store import ItemChange
+
+_LOG = logging.getLogger(__name__)
+
+
+def stocked(service: Service, changes: Sequence[ItemChange]) -> Service:
+    """The service that knows of changes of items: texts are encoded and found, what is gone is in no answer.
+
+    A change that cannot be made is told in the log and passed over: it must not keep the others from being made, nor
+    the service from starting.
+
+    Args:
+        service: one that knows of every earlier change.
+        changes: by number, ascending, each item once.
+    """
+    if not changes:
+        return service
+    try:
+        return _changed(service, changes)
+    except Exception as error:
+        if len(changes) == 1:
+            _LOG.error("An item cannot be changed, the others are: %s", type(error).__name__)
+            return replace(service, stock=changes[0].number)
+    for change in changes:
+        service = stocked(service, [change])
+    return service
+
+
+def _changed(service: Service, changes: Sequence[ItemChange]) -> Service:
+    there = [change for change in changes if change.columns is not None]
+    put, taken = ({change.item_id for change in some} for some in (there, [c for c in changes if c not in there]))
+    bundle, unread = _put(service.bundle, there)
+    return replace(
+        service,
+        bundle=bundle,
+        shelves=Shelves.of(bundle.catalog, gone=(service.shelves.gone - put) | taken),
+        stock=changes[-1].number,
+        unread=(service.unread - put - taken) | unread,
+    )
+
+
+def _put(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundle, frozenset[str]]:
+    """With the items that differ from what the bundle has, and those of them that could not be encoded."""
+    every = pl.DataFrame([_row(change) for change in changes], schema=dict(ITEM_COLUMNS))
+    items = every.filter([row != _known(bundle.catalog, row["item_id"]) for row in every.iter_rows(named=True)])
+    if items.is_empty():
+        return bundle, frozenset()
+    chars, unread = bundle.data.text_chars, frozenset[str]()
+    try:
+        vectors = bundle.encoder.encode([item_text(row, text_chars=chars) for row in items.iter_rows(named=True)])
+    except Exception as error:
+        _LOG.error("Items are put without a vector, the encoder fails: %s", type(error).__name__)
+        vectors, unread = np.zeros((len(items), bundle.encoder.dim), np.float32), frozenset(items["item_id"])
+    return replace(bundle, recommender=bundle.recommender.put(items, vectors, text_chars=chars)), unread
+
+
+def _row(change: ItemChange) -> dict[str, object]:
+    item = Item.model_validate_json(change.columns or "{}")
+    return item.model_dump() | {"item_id": change.item_id, "tags": None if item.tags is None else list(item.tags)}
+
+
+def _known(catalog: Catalog, item_id: str) -> dict[str, object] | None:
+    at = catalog.vocabulary.index.get(item_id)
+    return None if at is None else catalog.items.select(*ITEM_COLUMNS).row(at, named=True)
