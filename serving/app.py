@@ -1,8 +1,6 @@
 """The HTTP door: routes, their OpenAPI, and one lane of computation behind them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -14,10 +12,14 @@ from starlette.exceptions import HTTPException
 
 import recsys
 from recsys.errors import ArtifactError
+from serving.breaker import Breaker
 from serving.clock import Clock, wall
+from serving.gate import Gate
 from serving.guard import Guard
 from serving.history import HistoryError
 from serving.item_schemas import Item, ItemReceipt, Similar
+from serving.lane import Lane, LateError
+from serving.limits import USUAL, Limits
 from serving.problems import (
     apologize,
     documented,
@@ -26,6 +28,7 @@ from serving.problems import (
     refuse_for_now,
     refuse_history,
     refuse_invalid,
+    refuse_late,
     refuse_unknown,
 )
 from serving.schemas import (
@@ -55,32 +58,32 @@ POLL_SECONDS = 0.25
 router = APIRouter()
 
 
-def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastAPI:
+def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: Limits = USUAL) -> FastAPI:
     """The service over the bundle that `bundle_root`/current points to, loaded and warmed up.
 
     Args:
         bundle_root: the folder of bundles.
         store: what users did since; closed when the app ends.
         clock: gives the instant an answer is true for.
+        limits: how much may be asked at once, and how long it may take.
 
     Raises:
         ArtifactError: no bundle, or one that is not whole.
     """
-    switch = Switch(bundle_root, store=store, clock=clock)
-    # One thread computes: a request is a few milliseconds of CPU, two at once would only slow each other down,
-    # and the event loop stays free to tell health, and to turn requests away.
-    lane = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=one_thread)
-    desk = ThreadPoolExecutor(1, thread_name_prefix="events")  # waits for the disk, so that no answer has to
+    breaker = Breaker(store)
+    switch = Switch(bundle_root, store=store, breaker=breaker, clock=clock)
+    lane = Lane("answers", initializer=one_thread)
+    desk = Lane("events")  # waits for the disk, so that no answer has to
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        followers = [Follower(work, every=POLL_SECONDS) for work in (switch.follow, switch.restock)]
+        followers = [Follower(work, every=POLL_SECONDS) for work in (switch.follow, switch.restock, breaker.probe)]
         yield
         for follower in followers:
             follower.stop()
         switch.close()
-        desk.shutdown()
-        lane.shutdown()
+        desk.close()
+        lane.close()
         store.close()
 
     app = FastAPI(
@@ -91,26 +94,32 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
         docs_url=None,
         redoc_url=None,
     )
-    app.state.switch, app.state.lane, app.state.desk = switch, lane, desk
+    app.state.switch, app.state.lane, app.state.desk, app.state.limits = switch, lane, desk, limits
     app.add_middleware(Guard)
+    app.add_middleware(Gate, doors=limits.doors)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_exception_handler(HistoryError, refuse_history)
     for conflict in (ConflictError, BusyError, ArtifactError):
         app.add_exception_handler(conflict, refuse_conflict)
     app.add_exception_handler(UnknownBundleError, refuse_unknown)
     app.add_exception_handler(StoreError, refuse_for_now)
+    app.add_exception_handler(LateError, refuse_late)
     app.add_exception_handler(HTTPException, refuse)
     app.add_exception_handler(Exception, apologize)
     app.include_router(router)
     return app
 
 
-async def _in_lane(request: Request, work: Callable[[], R]) -> R:
-    return await asyncio.get_running_loop().run_in_executor(request.app.state.lane, work)
+async def _answered(request: Request, work: Callable[[float], R], *, deadline_ms: int | None = None) -> R:
+    lane: Lane = request.app.state.lane
+    limits: Limits = request.app.state.limits
+    return await lane.run(work, seconds=(limits.deadline_ms if deadline_ms is None else deadline_ms) / 1e3)
 
 
 async def _at_desk(request: Request, work: Callable[[], R]) -> R:
-    return await asyncio.get_running_loop().run_in_executor(request.app.state.desk, work)
+    desk: Lane = request.app.state.desk
+    limits: Limits = request.app.state.limits
+    return await desk.run(lambda _left: work(), seconds=limits.state_ms / 1e3)
 
 
 def _service(request: Request) -> Service:
@@ -122,20 +131,20 @@ def _switch(request: Request) -> Switch:
     return switch
 
 
-@router.post("/v1/recommend", responses=documented(400, 413, 415, 422), response_model_exclude_none=True)
+@router.post("/v1/recommend", responses=documented(400, 413, 415, 422, 503), response_model_exclude_none=True)
 async def recommend(query: RecommendRequest, request: Request) -> Answer:
     """The best items of the catalogue for a user."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _in_lane(request, lambda: service.recommend(query))
+    return await _answered(request, lambda left: service.recommend(query, seconds=left), deadline_ms=query.deadline_ms)
 
 
-@router.post("/v1/rank", responses=documented(400, 413, 415, 422), response_model_exclude_none=True)
+@router.post("/v1/rank", responses=documented(400, 413, 415, 422, 503), response_model_exclude_none=True)
 async def rank(query: RankRequest, request: Request) -> Answer:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _in_lane(request, lambda: service.rank(query))
+    return await _answered(request, lambda _left: service.rank(query), deadline_ms=query.deadline_ms)
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503))
@@ -184,11 +193,11 @@ async def _change(item_id: str, item: Item | None, request: Request) -> ItemRece
     return switch.service.item(item_id, known=known)
 
 
-@router.get("/v1/items/{item_id:path}/similar", responses=documented(404, 422))
+@router.get("/v1/items/{item_id:path}/similar", responses=documented(404, 422, 503))
 async def similar_items(item_id: Id, request: Request, k: Annotated[int, Query(ge=1, le=MAX_ITEMS)] = 20) -> Similar:
     """Items that read like this one and can be recommended now, nearest first."""
     service = _service(request)
-    found = await _in_lane(request, lambda: similar(service, item_id, k))
+    found = await _answered(request, lambda _left: similar(service, item_id, k))
     if found is None:
         raise HTTPException(404, f"The catalogue has no item {item_id!r}; put it first.")
     return found

@@ -81,6 +81,11 @@ async def refuse_for_now(_request: Request, error: Exception) -> Response:
     return problem(503, "The state cannot be used right now, nothing was changed; try again.", {"Retry-After": "1"})
 
 
+async def refuse_late(_request: Request, error: Exception) -> Response:
+    """503 for a request whose time was up before it was its turn."""
+    return problem(503, str(error), {"Retry-After": "1"})
+
+
 async def refuse(request: Request, error: Exception) -> Response:
     """What the router raises: no such path, wrong method; and what a handler does not find."""
     assert isinstance(error, HTTPException)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from recsys.schema import Instant
 from serving.store import ConflictError, Event, ItemChange, Past, StoreError, Swap
@@ -18,6 +20,9 @@ R = TypeVar("R")
 
 _SECONDS = 1.0
 """How long an answer of the server is waited for."""
+
+_SECONDS_OF_A_LIST = 0.25
+"""The same where a list waits for it."""
 
 _FIELDS = ("event_id", "user_id", "item_id", "event", "at", "value", "request_id")
 
@@ -84,7 +89,12 @@ class RedisStore:
             StoreError: no such server, or it turns us away.
         """
         try:
-            self._redis = redis.Redis.from_url(url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS)
+            # a connection that the server has closed is opened again; what hangs is not waited for twice
+            again = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+            self._redis, self._fast = (
+                redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds, retry=again)
+                for seconds in (_SECONDS, _SECONDS_OF_A_LIST)
+            )
         except ValueError as error:
             raise StoreError(f"Expected the address of a state as redis://host:port/number: {error}.") from error
         self._told(self._redis.ping)
@@ -106,7 +116,7 @@ class RedisStore:
         """As `Store.past` has it."""
 
         def read() -> list[Any]:
-            with self._redis.pipeline(transaction=False) as asked:
+            with self._fast.pipeline(transaction=False) as asked:
                 asked.zrangebyscore(b"recsys:user:" + _bytes(user_id), since, "+inf", withscores=True)
                 asked.get("recsys:forgotten:" + _hidden(user_id))
                 return asked.execute()
@@ -154,6 +164,7 @@ class RedisStore:
     def close(self) -> None:
         """As `Store.close` has it."""
         self._redis.close()
+        self._fast.close()
 
     def _told(self, work: Callable[[], R]) -> R:
         try:

@@ -27,6 +27,9 @@ MAX_ITEMS = 1000
 LATEST_EVENTS = 100
 """Events told of a user."""
 
+MAX_DEADLINE_MS = 60_000
+"""Longest time that a request may wait."""
+
 MAX_CONTEXT = 64
 """Most entries of a request's context."""
 
@@ -142,6 +145,12 @@ class Query(Config):
         None, description="What is known about the request, such as device or page."
     )
     explain: StrictBool = Field(False, description="Say why, in words and in each feature's contribution.")
+    deadline_ms: StrictInt | None = Field(
+        None,
+        ge=1,
+        le=MAX_DEADLINE_MS,
+        description="How long the answer may take; where the time for all candidates is not left, `degraded` says so.",
+    )
     request_id: Id | None = Field(None, description="Returned with the answer; made up where missing.")
 
     @model_validator(mode="after")

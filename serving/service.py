@@ -2,21 +2,27 @@
 
 import logging
 import math
+import statistics
+import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from recsys.bundle import Bundle
 from recsys.data.interactions import Histories
 from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
-from recsys.recommender import Recommendations
-from recsys.schema import EVENTS, Instant
+from recsys.recommender import Recommendations, Recommender
+from recsys.schema import EVENTS, Instant, IntArray
+from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
 from serving.item_schemas import ItemReceipt
+from serving.ladder import DEADLINE, ENCODER, climbed, hasty
 from serving.schemas import (
     LATEST_EVENTS,
     Answer,
@@ -39,8 +45,11 @@ from serving.store import Store, StoreError
 STATE = "state"
 """What was posted could not be read: answers come from what the bundle knows."""
 
-ENCODER = "encoder"
-"""The text of an item could not be encoded: words and behaviour alone find it."""
+_HASTE = 1.5
+"""Where less than so many times the pace is left, there is no time for everything."""
+
+_PACES = 5
+"""Answers that the pace is the median of."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,36 +62,50 @@ class Service:
         bundle: what answers come from.
         shelves: its catalogue, by what requests filter on.
         store: what happened since its log ended.
+        breaker: reads users from it.
         clock: gives the instant an answer is true for.
         stock: number of the last change of items that is known.
+        pace: seconds that an answer takes; 0 before `warm_up`.
         unread: items, by item_id, whose text could not be encoded; words and behaviour alone find them.
     """
 
     bundle: Bundle
     shelves: Shelves
     store: Store
+    breaker: Breaker
     clock: Clock
     stock: int = 0
+    pace: float = 0.0
     unread: frozenset[str] = frozenset()
 
     @classmethod
-    def open(cls, directory: Path, *, store: Store, clock: Clock) -> "Service":
+    def open(cls, directory: Path, *, store: Store, breaker: Breaker, clock: Clock) -> "Service":
         """Load a bundle, or what a link to one points to.
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
         """
         bundle = Bundle.load(directory)
-        return cls(bundle=bundle, shelves=Shelves.of(bundle.catalog), store=store, clock=clock)
+        return cls(bundle=bundle, shelves=Shelves.of(bundle.catalog), store=store, breaker=breaker, clock=clock)
 
-    def warm_up(self, requests: Sequence[RecommendRequest | RankRequest] = ()) -> None:
-        """Answer some, and one more, so that no customer waits for pages to be read and caches to be filled."""
+    def warm_up(self, requests: Sequence[RecommendRequest | RankRequest] = ()) -> "Service":
+        """Answer some, and more, so that no customer waits for pages to be read and caches to be filled.
+
+        Returns:
+            The same, with its pace.
+        """
         user, *_ = (*self.bundle.users.ids[:1], "nobody")
-        for request in (*requests, RecommendRequest(user_id=user)):
+        for request in requests:
             if isinstance(request, RankRequest):
                 self.rank(request)
             else:
                 self.recommend(request)
+        paces = []
+        for _ in range(_PACES):
+            start = time.perf_counter()
+            self.recommend(RecommendRequest(user_id=user))
+            paces.append(time.perf_counter() - start)
+        return replace(self, pace=statistics.median(paces))
 
     def has(self, item_id: str) -> bool:
         """Whether an item can be in an answer."""
@@ -108,39 +131,54 @@ class Service:
             encoder=self.bundle.encoder.digest,
         )
 
-    def recommend(self, query: RecommendRequest) -> Answer:
-        """The best items of the catalogue for a user."""
+    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf) -> Answer:
+        """The best items of the catalogue for a user, or of few candidates where `seconds` are too few for all."""
+        as_of, histories, unknown, degraded = self._asked(query)
+        allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
         recommender = self.bundle.recommender
-        as_of = self.clock(self.bundle.end)
-        histories, unknown, degraded = self._histories(query, as_of)
-        allowed = self.shelves.allowed(query.filters)
-        found = recommender.recommend(
-            histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
-        )
-        why: Sequence[ranking.Explanation] = ()
-        if query.explain and recommender.ranker is not None:
-            why = recommender.explain(
-                histories, found.item_idx, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
-            )
-        return self._answer(query, as_of, unknown, degraded, self._items(found, why))
+        if seconds < _HASTE * self.pace:
+            recommender, degraded = hasty(recommender), [*degraded, DEADLINE]
+
+        def ask(way: Recommender) -> Recommendations:
+            return way.recommend(histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+
+        def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
+            return way.explain(histories, items, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+
+        def among() -> IntArray:
+            may = recommender.snapshot.allowed(histories, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
+            return np.flatnonzero(may[0]).astype(np.int32)
+
+        found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
+        return self._answer(query, as_of, unknown, [*degraded, *found.without], self._items(found.items, found.why))
 
     def rank(self, query: RankRequest) -> Answer:
         """The given items, best first."""
-        recommender, n_items = self.bundle.recommender, len(self.bundle.catalog)
-        as_of = self.clock(self.bundle.end)
-        histories, unknown, degraded = self._histories(query, as_of)
+        as_of, histories, unknown, degraded = self._asked(query)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         item_idx[~self.shelves.there[item_idx]] = -1
-        unknown += [name for name, i in zip(ids, item_idx, strict=True) if i < 0]
+        unknown = [*unknown, *(name for name, i in zip(ids, item_idx, strict=True) if i < 0)]
+        n_items = len(self.bundle.catalog)
         fresh = unseen(histories, n_items) if query.exclude_seen else None
         kept = permitted(1, n_items, [self.shelves.allowed(query.filters), fresh])[0]
         item_idx = item_idx[item_idx >= 0]
-        found = recommender.rank(histories, [item_idx[kept[item_idx]]], as_of=as_of)
-        why: Sequence[ranking.Explanation] = ()
-        if query.explain and recommender.ranker is not None:
-            why = recommender.explain(histories, found.item_idx, as_of=as_of)
-        return self._answer(query, as_of, unknown, degraded, self._items(found, why))
+        item_idx = item_idx[kept[item_idx]]
+
+        def ask(way: Recommender) -> Recommendations:
+            return way.rank(histories, [item_idx], as_of=as_of)
+
+        def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
+            return way.explain(histories, items, as_of=as_of)
+
+        found = climbed(
+            self.bundle.recommender,
+            ask,
+            explain if query.explain else None,
+            among=lambda: item_idx,
+            k=len(item_idx),
+        )
+        return self._answer(query, as_of, unknown, [*degraded, *found.without], self._items(found.items, found.why))
 
     def post(self, request: EventsRequest) -> Receipt:
         """Remember what users did.
@@ -152,6 +190,7 @@ class Service:
         """
         now, known = self.clock(self.bundle.end), self.bundle.catalog.vocabulary.index
         accepted = self.store.post([posted(n, event, now) for n, event in enumerate(request.events)], now=now)
+        self.breaker.probe()  # the next answer must know of it
         unknown = [event.item_id for event in request.events if event.item_id not in known]
         return Receipt(accepted=accepted, unknown_items=list(dict.fromkeys(unknown)))
 
@@ -161,7 +200,7 @@ class Service:
         Raises:
             StoreError: the state cannot be read.
         """
-        row = self._known(user_id)
+        row = self._known(self.store, user_id)
         ids = self.bundle.catalog.vocabulary.ids
         columns = (
             column[: -LATEST_EVENTS - 1 : -1].tolist() for column in (row.item_idx, row.event, row.at, row.value)
@@ -182,20 +221,21 @@ class Service:
         """
         return Erased(user_id=user_id, erased=self.store.forget(user_id, now=self.clock(self.bundle.end)))
 
-    def _histories(self, query: Query, as_of: Instant) -> tuple[Histories, list[str], list[str]]:
-        """One row of history, the item ids in it that the catalogue does not know, and what could not be used."""
+    def _asked(self, query: Query) -> tuple[Instant, Histories, list[str], list[str]]:
+        """Now, one row of history, the item ids in it that the catalogue does not know, and what could not be used."""
+        as_of = self.clock(self.bundle.end)
         if query.history is not None:
             items = self.bundle.catalog.vocabulary
-            return *told(query.history, as_of=as_of, items=items, data=self.bundle.data), []
+            return as_of, *told(query.history, as_of=as_of, items=items, data=self.bundle.data), []
         try:
-            return self._known(query.user_id or ""), [], []
+            return as_of, self._known(self.breaker, query.user_id or ""), [], []
         except StoreError as error:
             _LOG.warning("An answer without what was posted: %s", error)
-            return self.bundle.histories([query.user_id or ""]), [], [STATE]
+            return as_of, self.bundle.histories([query.user_id or ""]), [], [STATE]
 
-    def _known(self, user_id: str) -> Histories:
+    def _known(self, state: Breaker | Store, user_id: str) -> Histories:
         """One row: what the bundle knows of a user, and what was posted since."""
-        past, bundle = self.store.past(user_id, since=self.bundle.end), self.bundle
+        past, bundle = state.past(user_id, since=self.bundle.end), self.bundle
         gone = past.forgotten is not None and past.forgotten >= bundle.end
         row = Histories.empty(1) if gone else bundle.histories([user_id])
         if not past.events:

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from recsys.artifacts import point_to
 from recsys.bundle import CURRENT
 from recsys.errors import ArtifactError, RecsysError
+from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
@@ -39,14 +40,14 @@ class BusyError(RecsysError):
 class Switch:
     """One service in use; whoever has begun to answer with it ends with it."""
 
-    def __init__(self, root: Path, *, store: Store, clock: Clock) -> None:
+    def __init__(self, root: Path, *, store: Store, breaker: Breaker, clock: Clock) -> None:
         """Load what root/current points to, and answer once.
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
             StoreError: the state cannot be read.
         """
-        self._root, self._store, self._clock = root, store, clock
+        self._root, self._store, self._breaker, self._clock = root, store, breaker, clock
         self._recent: deque[RecommendRequest | RankRequest] = deque(maxlen=REMEMBERED)
         self._one_at_a_time = threading.Lock()
         # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
@@ -164,13 +165,12 @@ class Switch:
         return directory
 
     def _loaded(self, directory: Path) -> Service:
-        service = self._stocked(Service.open(directory, store=self._store, clock=self._clock))
+        service = self._stocked(Service.open(directory, store=self._store, breaker=self._breaker, clock=self._clock))
         try:
-            service.warm_up(tuple(self._recent))
+            return service.warm_up(tuple(self._recent))
         except Exception as error:
             digest = service.bundle.digest
             raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({error}); release it again.") from error
-        return service
 
     def _exchange(self, fresh: Service) -> None:
         _LOG.info("Bundle %s… takes the place of %s…", fresh.bundle.digest[:12], self.service.bundle.digest[:12])

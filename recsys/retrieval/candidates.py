@@ -1,11 +1,11 @@
 """Pairs of user and item that sources propose, with each source's score for each of the pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recsys.retrieval.collaborative import NAMES
-from recsys.schema import FloatArray, IntArray, LongArray, WordArray
+from recsys.schema import BoolArray, FloatArray, IntArray, LongArray, WordArray
 
 DENSE = (*NAMES, "own", "text_neighbours", "lexical")
 SOURCES = (*DENSE, "text")
@@ -53,6 +53,29 @@ class Candidates:
         """float32 (m, n_sources): the scores beside each source's best for the user, 0 where it knows nothing."""
         best = self.best[:, :, 0]
         return self.scores * np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)[self.rows]
+
+    def leading(self, n: int, *, besides: BoolArray | None = None) -> "Candidates":
+        """Only the n of each user with the best `fused` place, of equal ones the first, and what is in `besides`.
+
+        Args:
+            n: from 1.
+            besides: bool (users, n_items), entries that stay in any case; none if None.
+        """
+        rows = self.rows
+        order = np.lexsort((-self.fused(), rows))  # stable: of equal ones the first
+        place = np.empty(len(rows), np.int64)
+        place[order] = np.arange(len(rows)) - self.indptr[rows]
+        stays = place < n
+        if besides is not None:
+            stays |= besides[rows, self.item_idx]
+        counts = np.bincount(rows[stays], minlength=len(self))
+        return replace(
+            self,
+            indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            item_idx=self.item_idx[stays],
+            sources=self.sources[stays],
+            scores=self.scores[stays],
+        )
 
     def fused(self) -> FloatArray:
         """float32 (m,): Σ 1 / (20 + place) over the sources that propose the item (reciprocal rank fusion)."""

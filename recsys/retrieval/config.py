@@ -107,6 +107,9 @@ class RetrievalConfig(Config):
     peers: int = Field(60, ge=0, description="Items that users with a similar history took.")
     popular: int = Field(60, ge=0, description="Items most taken of late.")
     own: int = Field(100, ge=0, description="Items the user took before, where the target allows them.")
+    most: int | None = Field(
+        None, ge=1, description="Candidates of a user that are scored, the best by the sources' places; all if not set."
+    )
     similar_items: int = Field(50, ge=1, description="Neighbours by text kept per item.")
     block_values: int = Field(1_000_000, ge=1, description="Users are scored in blocks of so many user × item values.")
     behaviour: BehaviourConfig = Field(default_factory=BehaviourConfig, description="The behavioural models.")

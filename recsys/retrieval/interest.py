@@ -93,6 +93,8 @@ class InterestModel:
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
             raise ShapeError(f"InterestModel: expected item vectors (n_items, {self.dim}), got {vectors.shape}.")
+        if self.history_items == 0:
+            return np.zeros((len(histories), self.dim), np.float32)
         known = histories.positives().last(self.history_items)
         weights = _softmax(self._logits(known, vectors, as_of), known.rows, known.indptr)
         pooled = product(csr(weights, known.item_idx, known.indptr, len(vectors)), vectors)
@@ -124,6 +126,10 @@ class InterestModel:
     def with_calibration(self, calibration: Calibration) -> "InterestModel":
         """The same vectors with another calibration of their scores."""
         return replace(self, calibration=calibration)
+
+    def muted(self) -> "InterestModel":
+        """The same without a word to say: nobody has a vector."""
+        return replace(self, history_items=0)
 
     def cut(self, dim: int) -> "InterestModel":
         """For the first `dim` numbers of the item vectors, at length 1; the calibration is to be fitted anew.

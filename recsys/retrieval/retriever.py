@@ -120,7 +120,8 @@ class Retriever:
         found = self._ask(histories, as_of, allowed)
         rows, columns = np.nonzero(found.proposed if besides is None else (found.proposed > 0) | besides)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))]).astype(np.int64)
-        return self._pairs(found, indptr, columns.astype(np.int32))
+        pairs = self._pairs(found, indptr, columns.astype(np.int32))
+        return pairs if self.config.most is None else pairs.leading(self.config.most, besides=besides)
 
     def score(
         self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant, allowed: BoolArray | None = None

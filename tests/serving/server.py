@@ -1,6 +1,7 @@
 """A real Redis server, for as long as a test needs it."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -38,3 +39,10 @@ class RedisServer:
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()
+
+    def pause(self) -> None:
+        """Let it hang."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)

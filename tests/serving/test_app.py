@@ -1,6 +1,9 @@
 """The door: the same lists as in batch, and a sentence for everything that is not a request."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +11,13 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from recsys.bundle import CURRENT, Bundle
 from recsys.errors import ArtifactError
 from recsys.recommender import Recommendations
 from serving.app import create_app
+from serving.breaker import Breaker
+from serving.limits import Limits
 from serving.schemas import Answer, RecommendRequest
 from serving.service import Service
 from serving.sqlite import SqliteStore
@@ -74,7 +78,8 @@ def test_rank_batch_is_single_is_endpoint(request: pytest.FixtureRequest, kind: 
 
 
 def test_a_probability_that_was_never_fitted_is_left_out(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
-    service = Service.open(bundle_root / CURRENT, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
+    store = SqliteStore(tmp_path / "state")
+    service = Service.open(bundle_root / CURRENT, store=store, breaker=Breaker(store), clock=lambda end: end)
     ranker = replace(service.bundle.recommender.ranker, probability=None)
     recommender = replace(service.bundle.recommender, ranker=ranker)
     bare = replace(service, bundle=replace(service.bundle, recommender=recommender))
@@ -250,17 +255,34 @@ def test_openapi_is_complete(client: TestClient) -> None:
         post = spec["paths"][path]["post"]
         assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(request)
         assert post["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("Answer")
-        assert set(post["responses"]) == {"200", "400", "413", "415", "422"}
-        for status in ("400", "413", "415", "422"):
+        assert set(post["responses"]) == {"200", "400", "413", "415", "422", "503"}
+        for status in ("400", "413", "415", "422", "503"):
             assert set(post["responses"][status]["content"]) == {"application/problem+json"}
 
 
+COUNT = """
+import asyncio, sys
+from pathlib import Path
+from threadpoolctl import threadpool_info
+from serving.app import create_app
+from serving.sqlite import SqliteStore
+app = create_app(Path(sys.argv[1]), store=SqliteStore(Path(sys.argv[2])))
+pools = asyncio.run(app.state.lane.run(lambda _left: threadpool_info(), seconds=60))
+print(*sorted({(pool["user_api"], pool["num_threads"]) for pool in pools}))
+"""
+
+
 def test_answers_are_computed_by_one_thread(bundle_root: Path, tmp_path: Path) -> None:
-    with threadpool_limits(2):
-        app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"))
-        pools = app.state.lane.submit(threadpool_info).result()
-    assert {pool["user_api"] for pool in pools} == {"blas", "openmp"}
-    assert {pool["num_threads"] for pool in pools} == {1}
+    # in a process of its own: whoever limits OpenBLAS first in a process has the last word
+    told = subprocess.run(
+        [sys.executable, "-c", COUNT, str(bundle_root), str(tmp_path / "state")],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split("\n")[0] == "('blas', 1) ('openmp', 1)"
 
 
 def test_no_bundle_no_service(tmp_path: Path) -> None:
@@ -269,7 +291,8 @@ def test_no_bundle_no_service(tmp_path: Path) -> None:
 
 
 def test_many_at_once_get_what_each_gets_alone(bundle_root: Path, tmp_path: Path) -> None:
-    app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
+    limits = Limits(answers=20, deadline_ms=60_000)
+    app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end, limits=limits)
     users = [f"u{n:05d}" for n in range(20)]
 
     async def ask(together: int) -> list[list[dict]]:

@@ -1,6 +1,7 @@
 """What is posted counts at once: events, users, and what happens when the state cannot be used."""
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -217,6 +218,30 @@ def test_without_the_state_lists_come_from_the_bundle_and_say_so(
             assert detail == "The state cannot be used right now, nothing was changed; try again."
 
 
+def test_a_state_that_hangs_is_done_without_until_it_answers(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    app = create_app(bundle_root, store=opened(server.url, bundle_root), clock=lambda end: end + HOUR)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        posted = {"events": [event(bundle, "e1", bundle.catalog.vocabulary.ids[0])]}
+        assert client.post("/v1/events", json=posted).json()["accepted"] == 1
+        whole = items(client, user_id="ann")
+        server.pause()
+        for _ in range(3):
+            assert client.post("/v1/recommend", json={"user_id": "ann"}).json()["degraded"] == ["state"]
+        server.go_on()
+        assert well(client)
+        assert items(client, user_id="ann") == whole
+    server.stop()
+
+
+def well(client: TestClient) -> bool:
+    """Whether answers are whole, soon."""
+    end = time.monotonic() + 20
+    while client.post("/v1/recommend", json={"user_id": "ann"}).json()["degraded"] and time.monotonic() < end:
+        time.sleep(0.05)
+    return not client.post("/v1/recommend", json={"user_id": "ann"}).json()["degraded"]
+
+
 def test_a_state_that_goes_and_comes_back_needs_no_restart(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
     server = RedisServer(tmp_path)
     app = create_app(bundle_root, store=opened(server.url, bundle_root), clock=lambda end: end + HOUR)
@@ -231,7 +256,12 @@ def test_a_state_that_goes_and_comes_back_needs_no_restart(bundle_root: Path, bu
         assert [each["item_id"] for each in got.json()["items"]] == newcomer != whole
         assert client.post("/v1/events", json={"events": [event(bundle, "e2", other)]}).status_code == 503
         server.start()
+        assert well(client)
         assert items(client, user_id="ann") == whole
+        server.stop()
+        assert client.post("/v1/recommend", json={"user_id": "ann"}).json()["degraded"] == ["state"]
+        server.start()
         assert client.post("/v1/events", json={"events": [event(bundle, "e2", other)]}).json()["accepted"] == 1
+        assert items(client, user_id="ann") != whole  # what was acknowledged is in the next answer
         assert client.get("/v1/users/ann").json()["events"] == 2
     server.stop()

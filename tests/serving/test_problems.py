@@ -110,7 +110,7 @@ def test_no_page_of_another_site_may_call(client: TestClient) -> None:
 
 def test_a_failure_inside_shows_nothing_of_the_inside(bundle_root: Path, tmp_path: Path) -> None:
     app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
-    app.state.lane.shutdown()
+    app.state.lane.close()
     with TestClient(app, raise_server_exceptions=False) as client:
         response = client.post("/v1/recommend", json={"user_id": "u00001"})
     assert response.status_code == 500

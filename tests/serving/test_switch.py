@@ -15,6 +15,7 @@ from recsys.artifacts import point_to
 from recsys.bundle import CURRENT
 from recsys.schema import DAY
 from serving.app import create_app
+from serving.breaker import Breaker
 from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import StoreError
@@ -185,7 +186,7 @@ def test_a_worker_that_cannot_follow_stays_where_it_is_and_says_so(
     root: Path, tmp_path: Path, without: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = SqliteStore(tmp_path / "state")
-    switch = Switch(root, store=store, clock=lambda end: end)
+    switch = Switch(root, store=store, breaker=Breaker(store), clock=lambda end: end)
     store.announce("f" * 64)
     switch.follow()
     switch.follow()
@@ -213,7 +214,7 @@ def test_where_the_others_cannot_be_told_nothing_is_swapped(
 
 def test_the_memory_of_the_old_one_is_let_go(root: Path, tmp_path: Path, with_rules: str) -> None:
     store = SqliteStore(tmp_path / "state")
-    switch = Switch(root, store=store, clock=lambda end: end)
+    switch = Switch(root, store=store, breaker=Breaker(store), clock=lambda end: end)
     old = weakref.ref(switch.service.bundle.recommender.snapshot.items.takes)
     switch.to(with_rules)
     assert old() is None

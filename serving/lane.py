@@ -1,0 +1,50 @@
+"""One thread that works, and the loop that waits for it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from recsys.errors import RecsysError
+
+R = TypeVar("R")
+
+
+class LateError(RecsysError):
+    """A request whose time was up before it was its turn."""
+
+
+class Lane:
+    """One thread, first come, first served.
+
+    A request is a few milliseconds of CPU: two at once would only slow each other down, and the event loop stays free
+    to tell health, and to turn requests away.
+    """
+
+    def __init__(self, name: str, *, initializer: Callable[[], None] | None = None) -> None:
+        """`initializer` is called once, in the thread."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=initializer)
+
+    async def run(self, work: Callable[[float], R], *, seconds: float) -> R:
+        """What `work` returns, given the seconds that are left of `seconds` when its turn comes.
+
+        Raises:
+            LateError: none are left.
+        """
+        end = time.monotonic() + seconds
+
+        def turn() -> R:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise LateError(
+                    f"The {seconds * 1e3:.0f} ms this answer could take were over before its turn came; ask again, "
+                    "or allow more by deadline_ms."
+                )
+            return work(left)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, turn)
+
+    def close(self) -> None:
+        """Return when what has begun has ended."""
+        self._thread.shutdown()

@@ -1,0 +1,36 @@
+"""Which candidates lead."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from recsys.retrieval.candidates import SOURCES, Candidates
+
+
+def test_the_leading_candidates_are_those_of_the_best_places_and_what_is_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    n, items = 3, 30
+    indptr = np.array([0, 12, 12, 20], np.int64)
+    item_idx = np.concatenate([np.sort(rng.choice(items, m, replace=False)) for m in (12, 8)]).astype(np.int32)
+    scores = rng.random((20, len(SOURCES))).astype(np.float32)
+    found = Candidates(
+        indptr=indptr,
+        item_idx=item_idx,
+        sources=rng.integers(1, 1 << len(SOURCES), 20).astype(np.uint16),
+        scores=scores,
+        best=-np.sort(-rng.random((n, len(SOURCES), 10)), axis=2).astype(np.float32),
+    )
+    besides = np.zeros((n, items), np.bool_)
+    besides[2, item_idx[12:]] = found.fused()[12:] == found.fused()[12:].min()
+    kept = found.leading(5, besides=besides)
+    assert np.diff(kept.indptr).tolist() == [5, 0, 6]
+    for user, (start, end) in enumerate(pairwise(indptr)):
+        fused = found.fused()[start:end]
+        best = np.sort(np.argsort(-fused, kind="stable")[:5])
+        extra = np.flatnonzero(besides[user, item_idx[start:end]])
+        entries = start + np.union1d(best, extra).astype(int)
+        rows = slice(kept.indptr[user], kept.indptr[user + 1])
+        assert kept.item_idx[rows].tolist() == item_idx[entries].tolist()
+        assert np.array_equal(kept.scores[rows], scores[entries])
+        assert np.array_equal(kept.sources[rows], found.sources[entries])
+    assert found.leading(50).item_idx.tolist() == item_idx.tolist()

@@ -1,0 +1,65 @@
+"""First come, first served, and nobody after their time."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from serving.lane import Lane, LateError
+
+
+def test_one_at_a_time_in_order() -> None:
+    done: list[int] = []
+    threads: set[str] = set()
+
+    async def play() -> list[int]:
+        lane = Lane("answers", initializer=lambda: done.append(-1))
+
+        def work(n: int) -> int:
+            threads.add(threading.current_thread().name)
+            done.append(n)
+            return n * n
+
+        found = await asyncio.gather(*(lane.run(lambda _left, n=n: work(n), seconds=60) for n in range(20)))
+        lane.close()
+        return found
+
+    assert asyncio.run(play()) == [n * n for n in range(20)]
+    assert done == [-1, *range(20)]
+    assert len(threads) == 1
+
+
+def test_whose_time_is_up_is_told_so_and_costs_no_work() -> None:
+    ran: list[float] = []
+
+    async def play() -> None:
+        lane = Lane("answers")
+        first = asyncio.create_task(lane.run(lambda _left: time.sleep(0.1), seconds=60))
+        await asyncio.sleep(0)
+        late = lane.run(ran.append, seconds=0.05)
+        with pytest.raises(LateError, match=r"The 50 ms this answer could take were over before its turn came; ask ag"):
+            await late
+        await first
+        await lane.run(ran.append, seconds=60)
+        lane.close()
+
+    asyncio.run(play())
+    (left,) = ran
+    assert 0 < left <= 60
+
+
+def test_what_fails_fails_alone() -> None:
+    async def play() -> int:
+        lane = Lane("answers")
+
+        def broken(_left: float) -> int:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await lane.run(broken, seconds=60)
+        found = await lane.run(lambda _left: 5, seconds=60)
+        lane.close()
+        return found
+
+    assert asyncio.run(play()) == 5
