@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from recsys.schema import Instant
-from serving.store import ConflictError, Event, ItemChange, Past, StoreError, Swap
+from serving.store import Arrival, ConflictError, Event, ItemChange, Past, StoreError, Swap
 
 R = TypeVar("R")
 
@@ -42,6 +42,7 @@ for i = 1, #ARGV, 6 do
     if keep[name] then
         redis.call('SET', 'recsys:event:' .. name, row)
         redis.call('ZADD', 'recsys:user:' .. user, counted, name .. '\\0' .. row)
+        redis.call('ZADD', 'recsys:arrivals', redis.call('INCR', 'recsys:arrived'), name)
         redis.call('ZADD', 'recsys:latest', 'GT', counted, 'at')
         keep[name] = nil
         new = new + 1
@@ -52,13 +53,33 @@ return new
 _FORGET = """
 local members = redis.call('ZRANGE', 'recsys:user:' .. ARGV[1], 0, -1)
 for _, member in ipairs(members) do
-    redis.call('DEL', 'recsys:event:' .. string.match(member, '^(.*)%z'))
+    local name = string.match(member, '^(.*)%z')
+    redis.call('DEL', 'recsys:event:' .. name)
+    redis.call('ZREM', 'recsys:arrivals', name)
 end
 redis.call('DEL', 'recsys:user:' .. ARGV[1])
 redis.call('SET', 'recsys:forgotten:' .. ARGV[2], ARGV[3])
 return #members
 """
 
+_ARRIVALS = """
+local found, rows = redis.call('ZRANGEBYSCORE', 'recsys:arrivals', '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2]), {}
+for i = 1, #found, 2 do
+    table.insert(rows, {found[i + 1], redis.call('GET', 'recsys:event:' .. found[i])})
+end
+return rows
+"""
+# a user's events with the number of arrival of each
+_ARRIVED = """
+local found, rows = redis.call('ZRANGEBYSCORE', 'recsys:user:' .. ARGV[1], ARGV[2], '+inf', 'WITHSCORES'), {}
+for i = 1, #found, 2 do
+    local number = redis.call('ZSCORE', 'recsys:arrivals', string.match(found[i], '^(.*)%z'))
+    if number and tonumber(number) <= tonumber(ARGV[3]) then
+        table.insert(rows, {found[i], found[i + 1]})
+    end
+end
+return {rows, redis.call('GET', 'recsys:forgotten:' .. ARGV[4])}
+"""
 _GONE, _THERE = "-", "+"  # a hash cannot hold nothing: an item's columns come after a sign
 _CHANGE = """
 for i = 1, #ARGV, 2 do
@@ -99,6 +120,7 @@ class RedisStore:
             raise StoreError(f"Expected the address of a state as redis://host:port/number: {error}.") from error
         self._told(self._redis.ping)
         self._post, self._forget = self._redis.register_script(_POST), self._redis.register_script(_FORGET)
+        self._arrivals, self._arrived = (self._redis.register_script(each) for each in (_ARRIVALS, _ARRIVED))
         self._change, self._changes = self._redis.register_script(_CHANGE), self._redis.register_script(_CHANGES)
 
     def post(self, events: Sequence[Event], *, now: Instant) -> int:
@@ -112,8 +134,11 @@ class RedisStore:
             raise ConflictError.of(_text(done))
         return cast("int", done)
 
-    def past(self, user_id: str, *, since: Instant) -> Past:
+    def past(self, user_id: str, *, since: Instant, arrived: int | None = None) -> Past:
         """As `Store.past` has it."""
+        if arrived is not None:
+            arguments: list[bytes | str | int] = [_bytes(user_id), since, arrived, _hidden(user_id)]
+            return _past(*cast("list[Any]", self._told(lambda: self._arrived(args=arguments))))
 
         def read() -> list[Any]:
             with self._fast.pipeline(transaction=False) as asked:
@@ -121,9 +146,13 @@ class RedisStore:
                 asked.get("recsys:forgotten:" + _hidden(user_id))
                 return asked.execute()
 
-        members, gone = self._told(read)
-        events = tuple(_event(member, int(counted)) for member, counted in members)
-        return Past(events=events, forgotten=None if gone is None else int(gone))
+        return _past(*self._told(read))
+
+    def arrivals(self, *, after: int, limit: int) -> list[Arrival]:
+        """As `Store.arrivals` has it."""
+        rows = cast("list[tuple[bytes, bytes]]", self._told(lambda: self._arrivals(args=[after, limit])))
+        users = [(int(number), json.loads(row)[_FIELDS.index("user_id")]) for number, row in rows]
+        return [Arrival(number=number, user_id=user_id) for number, user_id in users]
 
     def forget(self, user_id: str, *, now: Instant) -> int:
         """As `Store.forget` has it."""
@@ -187,6 +216,11 @@ def _hidden(user_id: str) -> str:
 
 def _row(event: Event) -> str:
     return json.dumps([getattr(event, field) for field in _FIELDS])
+
+
+def _past(members: Sequence[tuple[bytes, float | bytes]], gone: bytes | None) -> Past:
+    events = tuple(_event(member, int(float(counted))) for member, counted in members)
+    return Past(events=events, forgotten=None if gone is None else int(gone))
 
 
 def _event(member: bytes, counted_at: Instant) -> Event:

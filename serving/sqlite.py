@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from recsys.schema import Instant
-from serving.store import ConflictError, Event, ItemChange, Past, StoreError, Swap
+from serving.store import Arrival, ConflictError, Event, ItemChange, Past, StoreError, Swap
 
 R = TypeVar("R")
 
@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS events (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_user ON events (user_id, counted_at);
 CREATE INDEX IF NOT EXISTS by_time ON events (counted_at);
+CREATE TABLE IF NOT EXISTS arrivals (number INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS forgotten (user BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (item_id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, columns TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS swaps (number INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL);
@@ -34,6 +35,11 @@ _PAST = """
 SELECT event_id, user_id, item_id, event, counted_at, value, request_id FROM events
 WHERE user_id = ? AND counted_at >= ? ORDER BY counted_at, event_id
 """
+_ARRIVED = _PAST.replace("ORDER", "AND (SELECT number FROM arrivals a WHERE a.event_id = events.event_id) <= ? ORDER")
+_ARRIVALS = """
+SELECT number, user_id FROM arrivals JOIN events USING (event_id) WHERE number > ? ORDER BY number LIMIT ?
+"""
+_LEAVE = "DELETE FROM arrivals WHERE event_id IN (SELECT event_id FROM events WHERE user_id = ?)"
 # the highest number is never deleted, only replaced by a higher one
 _CHANGE = "INSERT OR REPLACE INTO items SELECT ?, (SELECT coalesce(max(number), 0) + 1 FROM items), ?"
 _CHANGES = "SELECT number, item_id, columns FROM items WHERE number > ? ORDER BY number"
@@ -61,27 +67,36 @@ class SqliteStore:
     def _keep(self, event: Event, now: Instant) -> bool:
         row = (event.event_id, event.user_id, event.item_id, event.event, event.at, event.value, event.request_id)
         if self._writer.execute(_INSERT, (*row, min(event.at, now - 1), _hidden(event.user_id), event.at)).rowcount:
+            self._writer.execute("INSERT INTO arrivals (event_id) VALUES (?)", row[:1])
             return True
         known = self._writer.execute(_KNOWN, row[:1]).fetchone()
         if known not in {None, row}:
             raise ConflictError.of(event.event_id)
         return False
 
-    def past(self, user_id: str, *, since: Instant) -> Past:
+    def past(self, user_id: str, *, since: Instant, arrived: int | None = None) -> Past:
         """As `Store.past` has it."""
+        asked = (_PAST, (user_id, since)) if arrived is None else (_ARRIVED, (user_id, since, arrived))
 
         def read() -> Past:
-            rows = self._reader.execute(_PAST, (user_id, since)).fetchall()
+            rows = self._reader.execute(*asked).fetchall()
             gone = self._reader.execute("SELECT at FROM forgotten WHERE user = ?", (_hidden(user_id),)).fetchone()
             return Past(events=tuple(_event(row) for row in rows), forgotten=gone and gone[0])
 
         with self._reading:
             return self._told(read)
 
+    def arrivals(self, *, after: int, limit: int) -> list[Arrival]:
+        """As `Store.arrivals` has it."""
+        with self._reading:
+            rows = self._told(lambda: self._reader.execute(_ARRIVALS, (after, limit)).fetchall())
+        return [Arrival(number=number, user_id=user_id) for number, user_id in rows]
+
     def forget(self, user_id: str, *, now: Instant) -> int:
         """As `Store.forget` has it."""
 
         def erase() -> int:
+            self._writer.execute(_LEAVE, (user_id,))
             erased = self._writer.execute("DELETE FROM events WHERE user_id = ?", (user_id,)).rowcount
             self._writer.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?)", (_hidden(user_id), now))
             return erased

@@ -62,6 +62,19 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event, by when it was posted.
+
+    Attributes:
+        number: larger than that of every event posted before.
+        user_id: whose it is.
+    """
+
+    number: int
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Swap:
     """A bundle that took the place of another.
 
@@ -108,8 +121,21 @@ class Store(Protocol):
         """
         ...
 
-    def past(self, user_id: str, *, since: Instant) -> Past:
+    def past(self, user_id: str, *, since: Instant, arrived: int | None = None) -> Past:
         """The user's events from an instant on.
+
+        Args:
+            user_id: who.
+            since: the instant.
+            arrived: only events of this number of arrival or a lower one; all if None.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def arrivals(self, *, after: int, limit: int) -> list[Arrival]:
+        """The first events whose number is above `after`, ascending, at most `limit`; erased ones are left out.
 
         Raises:
             StoreError: it cannot be read.

@@ -97,6 +97,16 @@ class Snapshot:
         items = self.items.advance(self.catalog, interactions, as_of=as_of)
         return replace(self, items=items, rules=self.rules.renewed(catalog=self.catalog, items=items))
 
+    def moved(self, before: Histories, after: Histories, *, as_of: Instant) -> "Snapshot":
+        """The same with counters and popularity at a later instant; what is fitted stays as it was.
+
+        Args: as for `ItemState.moved`.
+        """
+        items = self.items.moved(self.catalog, before, after, as_of=as_of)
+        retriever = replace(self.retriever, behaviour=self.retriever.behaviour.moved(before, after))
+        rules = self.rules.renewed(catalog=self.catalog, items=items)
+        return replace(self, retriever=retriever, items=items, rules=rules)
+
     def without(self, items: IntArray) -> "Snapshot":
         """As if some items had just come and nobody had met them; histories that hold them are read as before."""
         retriever = replace(self.retriever, behaviour=self.retriever.behaviour.without(items))

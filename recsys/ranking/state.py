@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from recsys.data.catalog import Catalog
-from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ArtifactError
-from recsys.ranking.counters import Counters, decay
+from recsys.ranking.counters import decay
+from recsys.ranking.part import Part
 from recsys.schema import BoolArray, DoubleArray, Instant, IntArray, LongArray
 
 NEVER = -1
@@ -110,20 +110,42 @@ class ItemState:
         """
         news = interactions.events.filter(pl.col("at").is_between(self.as_of, as_of, closed="left"))
         users = news["user_idx"].unique().sort().to_numpy()
-        before, after = (
-            _Part.of(interactions.histories(users, as_of=at), len(self), as_of, self.day, self.half_lives)
-            for at in (self.as_of, as_of)
+        before, after = (interactions.histories(users, as_of=at) for at in (self.as_of, as_of))
+        moved = self.moved(catalog, before, after, as_of=as_of)
+        return replace(
+            moved,  # and what was cancelled since has happened all the same
+            born=_earlier(moved.born, _extreme(news, len(self), "min")),
+            last=np.maximum(moved.last, _extreme(news.filter(pl.col("weight") > 0), len(self), "max")),
+            known=moved.known | _seen(news, len(self)),
         )
+
+    def moved(self, catalog: Catalog, before: Histories, after: Histories, *, as_of: Instant) -> "ItemState":
+        """The state at a later instant, by when the histories of some users have changed; in any order of users.
+
+        Args:
+            catalog: the items.
+            before: the users' events that are counted already.
+            after: all of their events by now, of the same users in the same order.
+            as_of: the instant, not before `self.as_of`.
+        """
+        then, now = (Part.of(part, len(self), as_of, self.day, self.half_lives) for part in (before, after))
         faded = self.fading(as_of)[:, None]
+        first = np.full(len(self), NEVER, np.int64)
+        order = np.argsort(after.at)[::-1]  # of an item's events the first is written last
+        first[after.item_idx[order]] = after.at[order]
+        last, taken = self.last.copy(), after.positives()
+        np.maximum.at(last, taken.item_idx, taken.at)
+        seen = np.zeros(len(self), np.bool_)
+        seen[after.item_idx] = True
         return replace(
             self,
             as_of=as_of,
-            decayed=self.decayed * faded + (after.decayed - before.decayed),
-            firsts=self.firsts * faded + (after.firsts - before.firsts),
-            **{name: getattr(self, name) + (getattr(after, name) - getattr(before, name)) for name in _COUNTS},
-            born=_earlier(self.born, _earlier(_extreme(news, len(self), "min"), _created(catalog, as_of))),
-            last=np.maximum(self.last, _extreme(news.filter(pl.col("weight") > 0), len(self), "max")),
-            known=self.known | catalog.known_before(as_of, _seen(news, len(self))),
+            decayed=self.decayed * faded + (now.decayed - then.decayed),
+            firsts=self.firsts * faded + (now.firsts - then.firsts),
+            **{name: getattr(self, name) + (getattr(now, name) - getattr(then, name)) for name in _COUNTS},
+            born=_earlier(self.born, _earlier(first, _created(catalog, as_of))),
+            last=last,
+            known=self.known | catalog.known_before(as_of, seen),
         )
 
     def __len__(self) -> int:
@@ -181,46 +203,6 @@ class ItemState:
         if len({a.shape[-1] for a in arrays.values()}) != 1:
             raise ArtifactError(f"The item counters in {directory} are of different lengths; make them again.")
         return cls(as_of=facts["as_of"], day=facts["day"], half_lives=tuple(facts["half_lives"]), **arrays)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """What some users add to the counters of `ItemState`."""
-
-    decayed: DoubleArray
-    firsts: DoubleArray
-    takes: DoubleArray
-    takers: DoubleArray
-    repeaters: DoubleArray
-    met: DoubleArray
-    spans: DoubleArray
-    gaps: DoubleArray
-
-    @classmethod
-    def of(cls, histories: Histories, n: int, as_of: Instant, day: Instant, half_lives: tuple[float, ...]) -> "_Part":
-        met, taken = contacts(histories), histories.positives()
-        weight = taken.weight.astype(np.float64)
-        pairs = Counters.of(taken.rows * n + taken.item_idx, taken.at, weight, as_of=as_of, half_lives=(), day=day)
-        item = pairs.keys % n
-
-        def decayed(items: LongArray | IntArray, at: LongArray, weights: DoubleArray | float) -> DoubleArray:
-            fresh = [decay(at, as_of=as_of, half_life=h, day=day) * weights for h in half_lives]
-            return np.array([_count(items, n, w) for w in fresh]).reshape(len(half_lives), n)
-
-        return cls(
-            decayed=decayed(taken.item_idx, taken.at, weight),
-            firsts=decayed(item, pairs.first, 1.0),
-            takes=_count(taken.item_idx, n),
-            takers=_count(item, n),
-            repeaters=_count(item[pairs.visits > 1], n),
-            met=_count(met.item_idx, n),
-            spans=_count(item, n, (pairs.last - pairs.first) / day),
-            gaps=_count(item, n, pairs.visits - 1),
-        )
-
-
-def _count(items: LongArray | IntArray, n: int, weights: DoubleArray | None = None) -> DoubleArray:
-    return np.bincount(items, weights, minlength=n).astype(np.float64)
 
 
 def _extreme(events: pl.DataFrame, n: int, which: Literal["min", "max"]) -> LongArray:

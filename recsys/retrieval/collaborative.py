@@ -105,6 +105,23 @@ class Behaviour:
             popularity=np.pad(self.popularity, (0, more)),
         )
 
+    def moved(self, before: Histories, after: Histories) -> "Behaviour":
+        """With the popularity that items have by now; nothing else is fitted anew.
+
+        Args:
+            before: some users' events that popularity knows already.
+            after: all of their events by now.
+        """
+        per_item = self.popularity.copy()
+        for sign, part in ((-1, before), (1, after)):
+            taken = part.positives()
+            age = (
+                self.as_of - taken.at
+            ) / self.day  # below 0 since: popularity stands at as_of, later events weigh more
+            weight = sign * taken.weight * np.exp2(-age / self.config.popularity_half_life)
+            per_item += np.bincount(taken.item_idx, weight, minlength=self.n_items)
+        return replace(self, popularity=np.maximum(per_item, 0))
+
     def without(self, items: IntArray) -> "Behaviour":
         """As if nobody had met some items: nothing is said of them, but they still speak for others in a history."""
         return replace(self, silent=items)
