@@ -16,6 +16,7 @@ from recsys.artifacts import point_to
 from recsys.bundle import CURRENT
 from recsys.errors import ArtifactError, RecsysError
 from serving.clock import Clock
+from serving.failures import places
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
 from serving.stock import stocked
@@ -168,8 +169,10 @@ class Switch:
         try:
             service.warm_up(tuple(self._recent))
         except Exception as error:
-            digest = service.bundle.digest
-            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({error}); release it again.") from error
+            digest, kind = service.bundle.digest, type(error).__name__
+            # the message may hold what a user has sent: it was tried on their requests
+            _LOG.error("Bundle %s… cannot answer: %s", digest[:12], places(error))
+            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({kind}); release it again.") from error
         return service
 
     def _exchange(self, fresh: Service) -> None:

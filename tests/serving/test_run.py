@@ -11,9 +11,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import uvicorn
+from fastapi.testclient import TestClient
 
 from recsys.bundle import CURRENT, Bundle
 from recsys.errors import UsageError
+from serving.keys import add
 from serving.run import check_host, run
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +33,21 @@ def test_loopback_is_allowed(host: str) -> None:
 def test_what_others_can_reach_is_refused(host: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Expected a loopback host such as 127\.0\.0\.1, got"):
         run(tmp_path, host, 0, "wall")
+
+
+def test_with_keys_others_may_reach_it(bundle_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path / "keys", name="shop", role="read")
+    served = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config.app))
+    run(bundle_root, "0.0.0.0", 0, "wall", str(tmp_path / "state"), tmp_path / "keys")
+    with TestClient(served[0]) as client:
+        assert client.get("/v1/bundle").status_code == 401
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_keys_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Cannot read the keys in .*none: No such file or directory; make one"):
+        run(tmp_path, "0.0.0.0", 0, "wall", None, tmp_path / "none")
 
 
 def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
@@ -68,6 +86,7 @@ def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         port = free.getsockname()[1]
     code = f"""
 from pathlib import Path
+from serving.keys import add
 from serving.run import run
 run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r})
 """
