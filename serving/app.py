@@ -37,6 +37,7 @@ from serving.problems import (
     refuse_unknown,
 )
 from serving.rates import Rates
+from serving.routes import Routes
 from serving.schemas import (
     MAX_ITEMS,
     Answer,
@@ -96,9 +97,10 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, keys: Ke
 
     app = door(lifespan)
     app.state.switch, app.state.lane, app.state.desk = switch, lane, desk
-    app.add_middleware(Guard)
+    routes: Routes = app.state.routes
+    app.add_middleware(Guard, takes=routes.take)
     if keys is not None:
-        app.add_middleware(Auth, keys=keys, rates=Rates())
+        app.add_middleware(Auth, routes=routes, keys=keys, rates=Rates())
     app.add_middleware(Failures)
     app.add_middleware(Headers)  # the outermost
     return app
@@ -122,6 +124,7 @@ def door(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(StoreError, refuse_for_now)
     app.add_exception_handler(HTTPException, refuse)
     app.include_router(router)
+    app.state.routes = Routes(app)
     app.openapi = functools.cache(lambda: describe(app))  # type: ignore[method-assign]
     return app
 

@@ -1,19 +1,15 @@
 """Who may ask what: a key with every request but health's, and the role that its route needs."""
 
 import math
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from fastapi.routing import iter_route_contexts
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.keys import KeyRing, Role
 from serving.problems import documented, no_path, problem
 from serving.rates import Rates
+from serving.routes import NEED, Routes
 
 ANYONE: Literal["anyone"] = "anyone"
 """What a route that needs no key says instead of a role."""
@@ -23,50 +19,23 @@ Need: TypeAlias = Role | Literal["anyone"]
 SCHEME = {"key": {"type": "http", "scheme": "bearer", "description": "Where the service was started with --keys."}}
 """The OpenAPI entry of how a key is presented."""
 
-_DECLARED = "x-role"
 _RANK = {role: rank for rank, role in enumerate(get_args(Role))}
 
 
 def needs(role: Need) -> dict[str, Any]:
     """The OpenAPI entries of a route, its `openapi_extra`, that keys of this role and higher ones may ask."""
     if role == ANYONE:
-        return {_DECLARED: role}
+        return {NEED: role}
     refusals = {str(status): entry for status, entry in documented(401, 403, 429).items()}
-    return {_DECLARED: role, "security": [{"key": []}], "responses": refusals}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """A route, and what it needs.
-
-    Attributes:
-        path: with the names of what it holds.
-        pattern: what paths it takes.
-        methods: what methods; None takes all.
-        role: what it says that it needs; None if it says nothing.
-    """
-
-    path: str
-    pattern: re.Pattern[str]
-    methods: frozenset[str] | None
-    role: Need | None
-
-
-def declared(routes: Sequence[BaseRoute]) -> Iterator[Access]:
-    """What the routes of an app need, in the order in which they are tried."""
-    for route in iter_route_contexts(routes):
-        extra = getattr(route.original_route, "openapi_extra", None) or {}
-        methods = None if route.methods is None else frozenset(route.methods)
-        yield Access(path=route.path_format or "", pattern=route.path_regex, methods=methods, role=extra.get(_DECLARED))
+    return {NEED: role, "security": [{"key": []}], "responses": refusals}
 
 
 class Auth:
     """ASGI middleware: lets pass who has the key for it; a route that says nothing needs the highest role."""
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing, rates: Rates) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Routes, keys: KeyRing, rates: Rates) -> None:
         self.app = app
-        self._keys, self._rates = keys, rates
-        self._accesses: tuple[Access, ...] | None = None
+        self._routes, self._keys, self._rates = routes, keys, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on who may ask; answer the others with a problem."""
@@ -74,11 +43,9 @@ class Auth:
         await (refusal or self.app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        if self._accesses is None:  # all routes are there only when the first request comes
-            self._accesses = tuple(declared(scope["app"].routes))
         path, method = scope["path"], scope["method"]
-        met = [access for access in self._accesses if access.pattern.match(path)]
-        access = next((each for each in met if each.methods is None or method in each.methods), None)
+        met = self._routes.met(path)
+        access = next((each for each in met if each.takes(method)), None)
         if access is not None and access.role == ANYONE:
             return None
         presented = _presented(scope)

@@ -95,4 +95,8 @@ async def refuse(request: Request, error: Exception) -> Response:
     }
     routed = error.detail == HTTPStatus(error.status_code).phrase
     sentence = sentences.get(error.status_code) if routed else None
-    return problem(error.status_code, sentence or str(error.detail), error.headers)
+    # the router names the methods of the first route only that a path has
+    headers = (
+        {"Allow": request.app.state.routes.allowed(request.url.path)} if error.status_code == 405 else error.headers
+    )
+    return problem(error.status_code, sentence or str(error.detail), headers)

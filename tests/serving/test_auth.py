@@ -8,8 +8,9 @@ from fastapi import APIRouter
 from fastapi.testclient import TestClient
 
 from serving.app import create_app, door
-from serving.auth import ANYONE, declared
+from serving.auth import ANYONE
 from serving.keys import KeyRing, add
+from serving.routes import declared
 from serving.sqlite import SqliteStore
 
 ROLES = ("read", "write", "admin")
