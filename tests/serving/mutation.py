@@ -63,6 +63,8 @@ def _example(schema: dict[str, Any], document: dict[str, Any], words: dict[str, 
         return _example(schema["anyOf"][0], document, words)
     if "enum" in schema:
         return schema["enum"][0]
+    if schema.get("format") == "date-time":
+        return words["timestamp"]
     if schema.get("type") == "object":
         fields = schema.get("properties", {})
         made = {name: words.get(name) or _example(field, document, words) for name, field in fields.items()}

@@ -9,7 +9,11 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
+    positive_data_acceptance,
+    unsupported_method,
+)
 
 from serving.app import create_app
 from serving.keys import KeyRing, add
@@ -23,6 +27,8 @@ UNSAID = (
     "bytes of UTF-8, got",
     "expected min at most max, got",
     "expected an instant before",
+    ", as in the path, or none, got",
+    "expected a year from 2 to 9998",
 )
 """Refusals for what a JSON schema has no words for."""
 
@@ -53,11 +59,14 @@ def address(bundle_root: Path, bearer: tuple[dict, Path], tmp_path_factory: pyte
 
 def keeps_its_word(case: schemathesis.Case, address: str, headers: dict[str, str]) -> None:
     answer = case.call(base_url=address, headers=headers)
+    beyond = [positive_data_acceptance] if any(word in answer.text for word in UNSAID) else []
+    if case.operation.path.endswith("}/similar"):
+        beyond += [unsupported_method, allow_header_conformance]  # PUT …/a/similar is of an item named a/similar
     case.validate_response(
         answer,
         headers=headers,
         transport_kwargs={"base_url": address, "headers": headers},
-        excluded_checks=[positive_data_acceptance] if any(word in answer.text for word in UNSAID) else [],
+        excluded_checks=beyond,
     )
 
 

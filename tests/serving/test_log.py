@@ -20,11 +20,17 @@ import logging, sqlite3, sys
 from pathlib import Path
 from serving.run import run
 from serving.service import Service
+from recsys.retrieval.onnx import OnnxEncoder
 from serving.sqlite import SqliteStore
 from serving.store import StoreError
 
 logging.basicConfig(level=logging.DEBUG)
-recommend, past, warm_up = Service.recommend, SqliteStore.past, Service.warm_up
+recommend, past, warm_up, encode = Service.recommend, SqliteStore.past, Service.warm_up, OnnxEncoder.encode
+
+def reads(encoder, texts, **how):
+    if any("unreadable" in text for text in texts):
+        raise ValueError(f"cannot read {texts!r}")
+    return encode(encoder, texts, **how)
 
 def fails(service, query):
     if query.user_id and "fail" in query.user_id:
@@ -44,7 +50,7 @@ def repeats(service, requests=()):
     if requests:
         raise ValueError(f"cannot answer {requests!r}")
 
-Service.recommend, SqliteStore.past, Service.warm_up = fails, is_down, repeats
+Service.recommend, SqliteStore.past, Service.warm_up, OnnxEncoder.encode = fails, is_down, repeats, reads
 run(Path(sys.argv[1]), "127.0.0.1", 0, "log", sys.argv[2])
 """
 
@@ -95,6 +101,14 @@ def requests() -> Iterator[tuple[str, str, object]]:
     yield "GET", f"/v1/users/{mark('user')}", None
     yield "GET", f"/v1/users/{mark('down')}", None  # 503
     yield "DELETE", f"/v1/users/{mark('user')}", None
+    yield (
+        "PUT",
+        f"/v1/items/{mark('item')}",
+        {"title": mark("title"), "tags": [mark("tag")], "brand": mark("unreadable")},
+    )
+    yield "PUT", f"/v1/items/{mark('item')}", {"title": mark("title"), "price": mark("price")}  # 422
+    yield "GET", f"/v1/items/{mark('item')}/similar", None
+    yield "DELETE", f"/v1/items/{mark('item')}", None
     yield "GET", f"/v1/{mark('path')}?{mark('query')}=1", None
     yield mark("METHOD").upper(), "/v1/rank", None
     yield "POST", "/v1/bundle", {"name": mark("bundle")}
@@ -129,6 +143,7 @@ def test_nothing_of_a_request_is_in_the_log(server: tuple[str, Path]) -> None:
         "Cannot use the state: disk I/O error",
         "An answer without what was posted",
         "cannot answer: ValueError at ",
+        "Items are put without a vector, the encoder fails: ValueError",
     ):
         assert expected in said, "this much the log has to tell"
     assert MARK not in said.lower()

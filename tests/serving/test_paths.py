@@ -26,3 +26,12 @@ def test_forgetting_one_user_erases_no_other(client: TestClient, bundle: Bundle,
     assert client.delete(path).json() == {"user_id": odd, "erased": 1}
     assert client.get(path).status_code == 404
     assert client.get(f"/v1/users/{quote(plain)}").json()["events"] == 1
+
+
+@pytest.mark.parametrize("odd", ["i00002\n", "a/b", "i00002/similar", "i00002/"], ids=ascii)
+def test_an_item_is_changed_by_its_own_name_only(client: TestClient, odd: str) -> None:
+    path = "/v1/items/" + quote(odd, safe="")
+    assert client.put(path, json={"title": "red mug", "item_id": odd}).json()["item_id"] == odd
+    assert client.get(path + "/similar").json()["item_id"] == odd
+    assert client.delete(path).json() == {"item_id": odd, "known": True, "degraded": []}
+    assert client.get("/v1/items/i00002/similar").status_code == 200

@@ -122,6 +122,7 @@ def test_the_value_of_an_event_is_a_number(client: TestClient, value: object) ->
     assert client.post("/v1/recommend", json={"history": [event]}).status_code == 422
     event |= {"event_id": "e", "user_id": "u", "timestamp": "2020-01-01T00:00:00Z"}
     assert client.post("/v1/events", json={"events": [event]}).status_code == 422
+    assert client.put("/v1/items/a", json={"price": value}).status_code == 422
 
 
 def test_a_whole_number_may_be_written_with_a_point(client: TestClient) -> None:
