@@ -119,6 +119,12 @@ def test_over_a_socket_the_answer_can_be_computed_again(
             np.testing.assert_allclose([i["score"] for i in got["items"]], again.score, atol=1e-5, rtol=0)
 
 
+def test_the_process_does_not_say_what_it_is(server: tuple[str, subprocess.Popen[str]]) -> None:
+    answer = httpx.get(f"{server[0]}/health/live")
+    assert "server" not in answer.headers
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_body_without_end_is_cut_off(server: tuple[str, subprocess.Popen[str]]) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(1000):
