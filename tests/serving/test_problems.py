@@ -116,6 +116,27 @@ def test_another_type_is_refused(client: TestClient) -> None:
     assert response.json()["detail"] == "Expected Content-Type application/json, got text/plain."
 
 
+EVENT = {"event_id": "e", "user_id": "u", "item_id": "i", "event": "click", "timestamp": "2020-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "body"),
+    [
+        ("recommend", "filters.category.any", {"user_id": "u", "filters": {"category": {"any": ["a"] * 1001}}}),
+        ("recommend", "filters.item_ids.deny", {"user_id": "u", "filters": {"item_ids": {"deny": ["a"] * 1001}}}),
+        ("recommend", "history", {"history": [{"item_id": "a", "event": "click"}] * 1001}),
+        ("recommend", "context", {"user_id": "u", "context": {f"k{n}": n for n in range(65)}}),
+        ("rank", "item_ids", {"user_id": "u", "item_ids": ["a"] * 1001}),
+        ("events", "events", {"events": [EVENT] * 1001}),
+    ],
+)
+def test_no_list_is_longer_than_a_thousand(client: TestClient, path: str, field: str, body: dict) -> None:
+    answer = client.post(f"/v1/{path}", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{field}: ")
+    assert "should have at most" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("value", [True, "5", [1]])
 def test_the_value_of_an_event_is_a_number(client: TestClient, value: object) -> None:
     event = {"item_id": "a", "event": "click", "value": value}
