@@ -1,5 +1,6 @@
 """The HTTP door: routes, their OpenAPI, and one lane of computation behind them."""
 
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,19 +10,26 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import Lifespan
 
 import recsys
 from recsys.errors import ArtifactError
+from serving.auth import Auth, needs
 from serving.breaker import Breaker
 from serving.clock import Clock, wall
+from serving.failures import Failures
 from serving.gate import Gate
 from serving.guard import Guard
+from serving.headers import Headers
 from serving.history import HistoryError
 from serving.item_schemas import Item, ItemReceipt, Similar
+from serving.keys import KeyRing
 from serving.lane import Lane, LateError
 from serving.limits import USUAL, Limits
+from serving.openapi import describe
+from serving.paths import take_ids
 from serving.problems import (
-    apologize,
     documented,
     refuse,
     refuse_conflict,
@@ -31,6 +39,8 @@ from serving.problems import (
     refuse_late,
     refuse_unknown,
 )
+from serving.rates import Rates
+from serving.routes import Routes
 from serving.schemas import (
     MAX_ITEMS,
     Answer,
@@ -55,10 +65,13 @@ R = TypeVar("R")
 POLL_SECONDS = 0.25
 """How long it takes at most until what another worker changed is looked for."""
 
+take_ids()
 router = APIRouter()
 
 
-def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: Limits = USUAL) -> FastAPI:
+def create_app(
+    bundle_root: Path, *, store: Store, clock: Clock = wall, limits: Limits = USUAL, keys: KeyRing | None = None
+) -> FastAPI:
     """The service over the bundle that `bundle_root`/current points to, loaded and warmed up.
 
     Args:
@@ -66,6 +79,7 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: 
         store: what users did since; closed when the app ends.
         clock: gives the instant an answer is true for.
         limits: how much may be asked at once, and how long it may take.
+        keys: who may ask; None asks nobody for a key.
 
     Raises:
         ArtifactError: no bundle, or one that is not whole.
@@ -86,17 +100,28 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: 
         lane.close()
         store.close()
 
+    app = door(lifespan)
+    app.state.switch, app.state.lane, app.state.desk, app.state.limits = switch, lane, desk, limits
+    routes: Routes = app.state.routes
+    app.add_middleware(Guard, takes=routes.take)
+    app.add_middleware(Gate, doors=limits.doors)
+    if keys is not None:
+        app.add_middleware(Auth, routes=routes, keys=keys, rates=Rates())
+    app.add_middleware(Failures)
+    app.add_middleware(Headers)  # the outermost
+    return app
+
+
+def door(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The routes and the answers to what is wrong with a request, with nothing behind them yet."""
     app = FastAPI(
         title="recsys",
         version=recsys.__version__,
         summary="Ranked lists from one bundle.",
         lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # it is a route of ours, or it would need no key
+        redirect_slashes=False,  # where to is made from the Host that a client names
     )
-    app.state.switch, app.state.lane, app.state.desk, app.state.limits = switch, lane, desk, limits
-    app.add_middleware(Guard)
-    app.add_middleware(Gate, doors=limits.doors)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_exception_handler(HistoryError, refuse_history)
     for conflict in (ConflictError, BusyError, ArtifactError):
@@ -105,8 +130,9 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: 
     app.add_exception_handler(StoreError, refuse_for_now)
     app.add_exception_handler(LateError, refuse_late)
     app.add_exception_handler(HTTPException, refuse)
-    app.add_exception_handler(Exception, apologize)
     app.include_router(router)
+    app.state.routes = Routes(app)
+    app.openapi = functools.cache(lambda: describe(app))  # type: ignore[method-assign]
     return app
 
 
@@ -131,7 +157,12 @@ def _switch(request: Request) -> Switch:
     return switch
 
 
-@router.post("/v1/recommend", responses=documented(400, 413, 415, 422, 503), response_model_exclude_none=True)
+@router.post(
+    "/v1/recommend",
+    responses=documented(400, 413, 415, 422, 503),
+    response_model_exclude_none=True,
+    openapi_extra=needs("read"),
+)
 async def recommend(query: RecommendRequest, request: Request) -> Answer:
     """The best items of the catalogue for a user."""
     service = _service(request)
@@ -139,7 +170,12 @@ async def recommend(query: RecommendRequest, request: Request) -> Answer:
     return await _answered(request, lambda left: service.recommend(query, seconds=left), deadline_ms=query.deadline_ms)
 
 
-@router.post("/v1/rank", responses=documented(400, 413, 415, 422, 503), response_model_exclude_none=True)
+@router.post(
+    "/v1/rank",
+    responses=documented(400, 413, 415, 422, 503),
+    response_model_exclude_none=True,
+    openapi_extra=needs("read"),
+)
 async def rank(query: RankRequest, request: Request) -> Answer:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
@@ -147,14 +183,19 @@ async def rank(query: RankRequest, request: Request) -> Answer:
     return await _answered(request, lambda _left: service.rank(query), deadline_ms=query.deadline_ms)
 
 
-@router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503))
+@router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503), openapi_extra=needs("write"))
 async def events(query: EventsRequest, request: Request) -> Receipt:
     """Remember what users did; on disk before it is acknowledged."""
     service = _service(request)
     return await _at_desk(request, lambda: service.post(query))
 
 
-@router.get("/v1/users/{user_id:path}", responses=documented(404, 422, 503), response_model_exclude_none=True)
+@router.get(
+    "/v1/users/{user_id:id}",
+    responses=documented(404, 422, 503),
+    response_model_exclude_none=True,
+    openapi_extra=needs("read"),
+)
 async def user(user_id: Id, request: Request) -> User:
     """What lists for this user are made from."""
     service = _service(request)
@@ -164,14 +205,14 @@ async def user(user_id: Id, request: Request) -> User:
     return found
 
 
-@router.delete("/v1/users/{user_id:path}", responses=documented(422, 503))
+@router.delete("/v1/users/{user_id:id}", responses=documented(422, 503), openapi_extra=needs("write"))
 async def forget(user_id: Id, request: Request) -> Erased:
     """Erase a user: what was posted is deleted, what the bundle knows is not used any more."""
     service = _service(request)
     return await _at_desk(request, lambda: service.forget(user_id))
 
 
-@router.put("/v1/items/{item_id:path}", responses=documented(400, 413, 415, 422, 503))
+@router.put("/v1/items/{item_id:id}", responses=documented(400, 413, 415, 422, 503), openapi_extra=needs("write"))
 async def put_item(item_id: Id, item: Item, request: Request) -> ItemReceipt:
     """Add an item to the catalogue, or replace it: kept, and in answers, before it is acknowledged."""
     if item.item_id not in {None, item_id}:
@@ -179,7 +220,12 @@ async def put_item(item_id: Id, item: Item, request: Request) -> ItemReceipt:
     return await _change(item_id, item, request)
 
 
-@router.delete("/v1/items/{item_id:path}", responses=documented(422, 503), response_model_exclude_none=True)
+@router.delete(
+    "/v1/items/{item_id:id}",
+    responses=documented(422, 503),
+    response_model_exclude_none=True,
+    openapi_extra=needs("write"),
+)
 async def delete_item(item_id: Id, request: Request) -> ItemReceipt:
     """Take an item away: no answer given from now on holds it, whatever bundle is served."""
     return await _change(item_id, None, request)
@@ -193,7 +239,7 @@ async def _change(item_id: str, item: Item | None, request: Request) -> ItemRece
     return switch.service.item(item_id, known=known)
 
 
-@router.get("/v1/items/{item_id:path}/similar", responses=documented(404, 422, 503))
+@router.get("/v1/items/{item_id:id}/similar", responses=documented(404, 422, 503), openapi_extra=needs("read"))
 async def similar_items(item_id: Id, request: Request, k: Annotated[int, Query(ge=1, le=MAX_ITEMS)] = 20) -> Similar:
     """Items that read like this one and can be recommended now, nearest first."""
     service = _service(request)
@@ -203,25 +249,31 @@ async def similar_items(item_id: Id, request: Request, k: Annotated[int, Query(g
     return found
 
 
-@router.get("/v1/bundle")
+@router.get("/v1/bundle", openapi_extra=needs("read"))
 async def bundle(request: Request) -> BundleInfo:
     """What is being served."""
     return _service(request).info()
 
 
-@router.post("/v1/bundle", responses=documented(400, 404, 409, 413, 415, 422, 503))
+@router.post("/v1/bundle", responses=documented(400, 404, 409, 413, 415, 422, 503), openapi_extra=needs("admin"))
 async def swap(query: SwapRequest, request: Request) -> BundleInfo:
     """Serve another bundle from the next request on; a bad one changes nothing, and going back is the same call."""
     return await run_in_threadpool(_switch(request).to, query.name)
 
 
-@router.get("/health/live", response_model_exclude_none=True)
+@router.get("/health/live", response_model_exclude_none=True, openapi_extra=needs("anyone"))
 async def live() -> Health:
     """The process answers."""
     return Health(status="live")
 
 
-@router.get("/health/ready", response_model_exclude_none=True)
+@router.get("/health/ready", response_model_exclude_none=True, openapi_extra=needs("anyone"))
 async def ready(request: Request) -> Health:
     """A bundle is loaded and has answered once."""
     return Health(status="ready", bundle=_service(request).bundle.digest)
+
+
+@router.get("/openapi.json", include_in_schema=False, openapi_extra=needs("read"))
+async def openapi(request: Request) -> JSONResponse:
+    """What this service takes and gives."""
+    return JSONResponse(request.app.openapi())

@@ -15,6 +15,7 @@ import uvicorn
 from recsys.errors import UsageError
 from serving.app import create_app
 from serving.clock import log, wall
+from serving.keys import KeyRing
 from serving.sqlite import SqliteStore
 from serving.store import Store
 
@@ -23,27 +24,39 @@ GRACE_SECONDS = 10
 """How long open requests may still take once the service was told to stop."""
 
 
-def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"], state: str | None = None) -> None:
+def run(
+    bundles_root: Path,
+    host: str,
+    port: int,
+    clock: Literal["wall", "log"],
+    state: str | None = None,
+    keys: Path | None = None,
+) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
     Args:
         bundles_root: the folder of bundles.
-        host: a loopback address or name.
+        host: a loopback address or name; with keys, any.
         port: 0 takes a free one; the log says which.
         clock: wall: answers are true for now; log: for the end of the bundle's log or the last event posted, running
             on from there.
         state: what remembers what users do: a file, or the redis:// address of a server; by default the file STATE in
             a folder beside `bundles_root`.
+        keys: the file of those who may ask; without it everybody on this machine may.
 
     Raises:
-        UsageError: a host that others can reach, or an address that cannot be had.
+        UsageError: a host that others can reach and no keys, keys that cannot be read, or an address that cannot be
+            had.
         ArtifactError: no bundle, or one that is not whole.
         StoreError: the state cannot be read or written.
     """
-    check_host(host)
+    ring = None if keys is None else KeyRing(keys)
+    if ring is None:
+        check_host(host)
     with _bound(host, port) as listener, _sigterm_returns():
         store = opened(state, bundles_root)
-        app = create_app(bundles_root, store=store, clock=log(store.latest()) if clock == "log" else wall)
+        ticking = log(store.latest()) if clock == "log" else wall
+        app = create_app(bundles_root, store=store, clock=ticking, keys=ring)
         config = uvicorn.Config(
             app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
         )
@@ -72,7 +85,7 @@ def _beside(bundles_root: Path) -> Path:
 
 
 def check_host(host: str) -> None:
-    """Refuse an address that other machines can reach: the service asks nobody for a key.
+    """Refuse an address that other machines can reach, for a service that asks nobody for a key.
 
     Raises:
         UsageError: not a loopback address.
@@ -89,7 +102,7 @@ def check_host(host: str) -> None:
     if not loopback:
         raise UsageError(
             f"Expected a loopback host such as 127.0.0.1, got {host!r}; anybody there could ask without a key. "
-            "Put a proxy that checks keys before the service."
+            "Make one by `recsys key`, and name its file by --keys."
         )
 
 

@@ -17,6 +17,7 @@ from recsys.bundle import CURRENT
 from recsys.errors import ArtifactError, RecsysError
 from serving.breaker import Breaker
 from serving.clock import Clock
+from serving.failures import places
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
 from serving.stock import stocked
@@ -169,8 +170,10 @@ class Switch:
         try:
             return service.warm_up(tuple(self._recent))
         except Exception as error:
-            digest = service.bundle.digest
-            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({error}); release it again.") from error
+            digest, kind = service.bundle.digest, type(error).__name__
+            # the message may hold what a user has sent: it was tried on their requests
+            _LOG.error("Bundle %s… cannot answer: %s", digest[:12], places(error))
+            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({kind}); release it again.") from error
 
     def _exchange(self, fresh: Service) -> None:
         _LOG.info("Bundle %s… takes the place of %s…", fresh.bundle.digest[:12], self.service.bundle.digest[:12])

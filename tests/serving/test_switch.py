@@ -124,7 +124,7 @@ def test_a_bundle_that_cannot_answer_changes_nothing(
     refused = client.post("/v1/bundle", json={"name": with_rules})
     assert (refused.status_code, refused.json()["detail"]) == (
         409,
-        f"Bundle {with_rules[:12]}… cannot answer (inside); release it again.",
+        f"Bundle {with_rules[:12]}… cannot answer (ZeroDivisionError); release it again.",
     )
     assert [request.user_id for request in tried] == ["u00003"]
     assert answered(client) == before
