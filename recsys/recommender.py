@@ -229,8 +229,9 @@ class Recommender:
     def _checked(self, histories: Histories, items: Sequence[IntArray], as_of: Instant) -> Histories:
         if len(items) != len(histories):
             raise ShapeError(f"Expected one list of items per user, got {len(items)} for {len(histories)} users.")
-        odd = [int(i) for given in items for i in given if not 0 <= i < len(self.snapshot.items)]
-        if odd:
+        given = np.concatenate([np.zeros(0, np.int32), *items])
+        odd = given[(given < 0) | (given >= len(self.snapshot.items))]
+        if len(odd):
             raise ShapeError(
                 f"Expected item_idx from 0 to {len(self.snapshot.items) - 1}, got {odd[0]}; leave unknown items out."
             )

@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from recsys.data.contacts import is_contact
 from recsys.data.interactions import Histories
-from recsys.ranking.counters import Counters
+from recsys.ranking import kernels
+from recsys.ranking.counters import Counters, decay
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.traits import Trait
 from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
+
+_COUNTED = ("keys", "count", "visits", "decayed", "first", "last")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,24 +47,14 @@ class Tally:
             items: says how events are forgotten.
             as_of: the instant they are counted at.
         """
-        span = len(taken) * len(items)
-        kind, event = np.nonzero(of_event >= 0)
-        counters = Counters.of(
-            of_event[kind, event] + kind * span,
-            taken.at[event],
-            taken.weight[event].astype(np.float64),
-            as_of=as_of,
-            half_lives=items.half_lives,
-            day=items.day,
-        )
-        starts = np.arange(len(of_pair) + 1) * span
-        at, found = counters.find(of_pair + starts[:-1, None])
-        found &= of_pair >= 0
-        edges = np.searchsorted(counters.keys, starts)
-        places = np.where(found, at - edges[:-1, None], 0)
+        lives = np.array(items.half_lives, np.float64)[:, None]
+        fresh = decay(taken.at, as_of=as_of, half_life=lives, day=items.day)
+        weights = taken.weight.astype(np.float64) * fresh
+        edges, *columns, places, found = kernels.tally(of_event, of_pair, taken.at, weights, len(taken) * len(items))
+        kinds = (slice(start, end) for start, end in pairwise(edges.tolist()))
         return [
-            cls(counters=counters.part(first, last, less=start), at=place, found=there)
-            for start, first, last, place, there in zip(starts[:-1], edges[:-1], edges[1:], places, found, strict=True)
+            cls(counters=Counters(**{n: c[..., own] for n, c in zip(_COUNTED, columns, strict=True)}), at=at, found=there)
+            for own, at, there in zip(kinds, places, found, strict=True)
         ]
 
     def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:

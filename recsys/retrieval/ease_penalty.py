@@ -18,7 +18,7 @@ from recsys.data.storage import read_json, write_json
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
-from recsys.retrieval.kernels import highest
+from recsys.retrieval.tops import highest
 from recsys.retrieval.taken import decayed, distinct
 from recsys.schema import BoolArray, FloatArray, Instant, LongArray
 

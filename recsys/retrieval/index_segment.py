@@ -144,8 +144,9 @@ class Segment:
         return self.live & (allowed[: len(self.rows)] if dense else allowed[self.rows])
 
     def _look_at_all(self, queries: FloatArray, k: int, permitted: BoolArray) -> tuple[FloatArray, LongArray]:
-        bits = np.packbits(permitted, bitorder="little")
-        chosen = {} if permitted.all() else {"sel": faiss.IDSelectorBitmap(bits)}
+        whole = permitted.all()
+        bits = np.zeros(0, np.uint8) if whole else np.packbits(permitted, bitorder="little")
+        chosen = {} if whole else {"sel": faiss.IDSelectorBitmap(bits)}
         if isinstance(self._faiss, faiss.IndexIVF):
             parameters = faiss.SearchParametersIVF(nprobe=self._faiss.nlist, **chosen)
         else:
