@@ -239,15 +239,14 @@ class Recommender:
 
     def _scored(self, histories: Histories, candidates: Candidates, as_of: Instant, pinned: BoolArray | None) -> Scored:
         """The candidates of a block by score."""
+        interest = self.snapshot.interest(candidates)
         if self.ranker is None:
             score = candidates.fused()
             chance = np.full(len(score), np.nan, np.float32)
         else:
-            score = self.ranker.score(
-                self.snapshot.features(histories, candidates, as_of=as_of).select(self.ranker.features)
-            )
+            table = self.snapshot.features(histories, candidates, as_of=as_of, interest=interest)
+            score = self.ranker.score(table.select(self.ranker.features))
             chance = self.ranker.chance(score)
-        interest = self.retriever.interest.interest(candidates.scores[:, -1])
         return Scored.of(candidates, score=score, interest=interest, probability=chance, pinned=pinned)
 
     def save(self, directory: Path) -> None:

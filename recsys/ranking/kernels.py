@@ -59,3 +59,44 @@ def tally(
                 where[kind, pair], found[kind, pair] = place[key] - start, True
     k = edges[-1]
     return edges, keys[:k], count[:k], visits[:k], decayed[:, :k], first[:k], last[:k], where, found
+
+
+@compiled
+def share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
+    """float64 (m,): part / whole, NaN where there is nothing."""
+    out = np.full(len(part), np.nan)
+    for at in range(len(part)):
+        if whole[at] > 0:
+            out[at] = part[at] / whole[at]
+    return out
+
+
+@compiled
+def age(at: LongArray | DoubleArray, as_of: int, day: int) -> DoubleArray:
+    """float64 (m,): days from instants to `as_of`, at least 0; NaN where there is no instant (< 0)."""
+    out = np.full(len(at), np.nan)
+    for place in range(len(at)):
+        if not at[place] < 0:
+            passed = as_of - at[place]
+            out[place] = 0 if passed < 0 else passed / day
+    return out
+
+
+@compiled
+def interval(first: LongArray, last: LongArray, visits: DoubleArray, day: int) -> DoubleArray:
+    """float64 (k,): mean days between two visits; NaN before the second."""
+    out = np.full(len(first), np.nan)
+    for key in range(len(first)):
+        if visits[key] > 1:
+            out[key] = (last[key] - first[key]) / day / (visits[key] - 1)
+    return out
+
+
+@compiled
+def look_up(values: DoubleArray | LongArray, at: LongArray, found: BoolArray, missing: float) -> DoubleArray:
+    """float64 (m,): values[at] where found."""
+    out = np.full(len(at), missing)
+    for place in range(len(at)):
+        if found[place]:
+            out[place] = values[at[place]]
+    return out

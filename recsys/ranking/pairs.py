@@ -59,9 +59,7 @@ class Tally:
 
     def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:
         """float64 (m,): the pairs' entries of an array over keys."""
-        if not len(values):
-            return np.full(len(self.at), missing)
-        return np.where(self.found, values[self.at], missing)
+        return kernels.look_up(values, self.at, self.found, missing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,15 +185,14 @@ class Pairs:
         return filled
 
     def _interval(self, counters: Counters) -> DoubleArray:
-        again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
-        return (counters.last - counters.first) / self.items.day / again
+        return kernels.interval(counters.first, counters.last, counters.visits, self.items.day)
 
     def _fresh(self, counter: DoubleArray) -> DoubleArray:
         return np.log(counter[:, self.candidates.item_idx] * self.fading[:, None] + 0.01)
 
     def age(self, at: LongArray | DoubleArray) -> DoubleArray:
         """Days from instants to `as_of`; NaN where there is no instant (< 0)."""
-        return np.where(at < 0, np.nan, np.maximum(self.as_of - at, 0) / self.items.day)
+        return kernels.age(at, self.as_of, self.items.day)
 
 
 LATEST = 5
