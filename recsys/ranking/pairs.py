@@ -16,8 +16,6 @@ from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.traits import Trait
 from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
 
-_COUNTED = ("keys", "count", "visits", "decayed", "first", "last")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
@@ -50,10 +48,23 @@ class Tally:
         lives = np.array(items.half_lives, np.float64)[:, None]
         fresh = decay(taken.at, as_of=as_of, half_life=lives, day=items.day)
         weights = taken.weight.astype(np.float64) * fresh
-        edges, *columns, places, found = kernels.tally(of_event, of_pair, taken.at, weights, len(taken) * len(items))
+        edges, keys, count, visits, decayed, first, last, places, found = kernels.tally(
+            of_event, of_pair, taken.at, weights, len(taken) * len(items)
+        )
         kinds = (slice(start, end) for start, end in pairwise(edges.tolist()))
         return [
-            cls(counters=Counters(**{n: c[..., own] for n, c in zip(_COUNTED, columns, strict=True)}), at=at, found=there)
+            cls(
+                counters=Counters(
+                    keys=keys[own],
+                    count=count[own],
+                    visits=visits[own],
+                    decayed=decayed[:, own],
+                    first=first[own],
+                    last=last[own],
+                ),
+                at=at,
+                found=there,
+            )
             for own, at, there in zip(kinds, places, found, strict=True)
         ]
 

@@ -93,7 +93,10 @@ def read(
     """Weights over items of the histories of n users; what for, `reading.Reading` says.
 
     Args:
-        starts, items, at, weights: of `Histories`.
+        starts: int64 (n + 1,), `Histories.indptr`.
+        items: int32 (m,), `Histories.item_idx`.
+        at: int64 (m,), µs.
+        weights: float32 (m,), 0 where the event is no positive.
         met: bool (m,), events that take an item or turn it down; every positive one does.
         fresh: float64 (m,), what is left of each event's weight.
         near: float64, what a user's last, last but one, … event of those in `met` counts.

@@ -43,7 +43,7 @@ class Reading:
             histories.weight,
             is_contact(histories),
             np.exp2(-age),
-            config.near_decay ** np.arange(config.near_history),
+            np.power(config.near_decay, np.arange(config.near_history)).astype(np.float64),
             day // 2,
             n_items,
         )

@@ -70,9 +70,7 @@ def entries(matrix: csr_array, rows: IntArray | LongArray) -> tuple[LongArray, L
     return place, np.arange(len(place)) + (starts - ends + sizes)[place]
 
 
-def product(
-    weights: csr_array | Weights, matrix: csr_array | FloatArray, out: FloatArray | None = None
-) -> FloatArray:
+def product(weights: csr_array | Weights, matrix: csr_array | FloatArray, out: FloatArray | None = None) -> FloatArray:
     """float32 (n, n_columns), dense: float32 CSR (n, m) times float32 (m, n_columns), CSR or dense.
 
     A row's entries are added one after the other: unlike BLAS, no block of rows changes the rounding. It is added to

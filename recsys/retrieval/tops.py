@@ -35,7 +35,7 @@ def _nth(values: BitsArray, n: int) -> int:
             low = left
         else:
             break
-    return values[n - 1]
+    return int(values[n - 1])
 
 
 @compiled
@@ -90,9 +90,7 @@ def highest(scores: FloatArray | DoubleArray, size: int) -> LongArray:
     return _first(_bits(scores), size)
 
 
-def propose(
-    scores: FloatArray, allowed: BoolArray, sizes: LongArray, proposed: WordArray, best: FloatArray
-) -> None:
+def propose(scores: FloatArray, allowed: BoolArray, sizes: LongArray, proposed: WordArray, best: FloatArray) -> None:
     """What each source proposes to users: the `highest` of its scores.
 
     Args:
@@ -107,7 +105,7 @@ def propose(
 
 
 def _bits(scores: FloatArray | DoubleArray) -> BitsArray:
-    return scores.view(np.int32 if scores.dtype == np.float32 else np.int64)
+    return scores.view(np.int32) if scores.dtype == np.float32 else scores.view(np.int64)
 
 
 @compiled
