@@ -81,7 +81,7 @@ class Reply:
                 if rules:
                     place["rules"] = _named(rules, rule_names)
         for place, explanation in zip(places, self.why, strict=False):
-            place["explanation"] = explanation.model_dump(exclude_none=True)
+            place["explanation"] = explanation.model_dump(exclude={"because"} if explanation.because is None else None)
         return places
 
 
