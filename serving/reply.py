@@ -1,11 +1,11 @@
 """An answer on its way out: written as it is, where models would check two thousand values that were never in doubt."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import orjson
 
 from recsys.ranking.recommendations import Recommendations
@@ -60,7 +60,7 @@ class Reply:
         """The fields of each `RankedItem`."""
         found, ids = self.found, self.ids
         names, rule_names = found.source_names, found.rule_names
-        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources)
+        columns = (found.item_idx, found.score, found.interest, found.probability, found.propensity, found.sources)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         places: list[dict[str, Any]] = [
             {
@@ -68,14 +68,14 @@ class Reply:
                 "rank": rank,
                 "score": score,
                 "interest": interest,
+                "probability": chance,
                 "propensity": propensity,
                 "sources": _named(sources, names),
             }
-            for rank, (item, score, interest, propensity, sources) in enumerate(rows, 1)
+            for rank, (item, score, interest, chance, propensity, sources) in enumerate(rows, 1)
         ]
-        for place, chance in zip(places, found.probability.tolist(), strict=True):
-            if not math.isnan(chance):
-                place["probability"] = chance
+        for unfitted in np.flatnonzero(np.isnan(found.probability)).tolist():
+            del places[unfitted]["probability"]
         if found.rules.any():
             for place, rules in zip(places, found.rules.tolist(), strict=True):
                 if rules:
