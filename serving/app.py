@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ import recsys
 from recsys.errors import ArtifactError
 from serving.breaker import Breaker
 from serving.clock import Clock, wall
+from serving.direct import DirectRoute
 from serving.gate import Gate
 from serving.guard import Guard
 from serving.history import HistoryError
@@ -56,6 +57,7 @@ POLL_SECONDS = 0.25
 """How long it takes at most until what another worker changed is looked for."""
 
 router = APIRouter()
+lists = APIRouter(route_class=DirectRoute)
 
 
 def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: Limits = USUAL) -> FastAPI:
@@ -106,6 +108,7 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall, limits: 
     app.add_exception_handler(LateError, refuse_late)
     app.add_exception_handler(HTTPException, refuse)
     app.add_exception_handler(Exception, apologize)
+    app.include_router(lists)
     app.include_router(router)
     return app
 
@@ -122,6 +125,10 @@ async def _at_desk(request: Request, work: Callable[[], R]) -> R:
     return await desk.run(lambda _left: work(), seconds=limits.state_ms / 1e3)
 
 
+def _written(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
 def _service(request: Request) -> Service:
     return _switch(request).service
 
@@ -131,20 +138,24 @@ def _switch(request: Request) -> Switch:
     return switch
 
 
-@router.post("/v1/recommend", responses=documented(400, 413, 415, 422, 503), response_model_exclude_none=True)
-async def recommend(query: RecommendRequest, request: Request) -> Answer:
+@lists.post("/v1/recommend", response_model=Answer, responses=documented(400, 413, 415, 422, 503))
+async def recommend(query: RecommendRequest, request: Request) -> Response:
     """The best items of the catalogue for a user."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _answered(request, lambda left: service.recommend(query, seconds=left), deadline_ms=query.deadline_ms)
+    return _written(
+        await _answered(
+            request, lambda left: service.recommend(query, seconds=left).json(), deadline_ms=query.deadline_ms
+        )
+    )
 
 
-@router.post("/v1/rank", responses=documented(400, 413, 415, 422, 503), response_model_exclude_none=True)
-async def rank(query: RankRequest, request: Request) -> Answer:
+@lists.post("/v1/rank", response_model=Answer, responses=documented(400, 413, 415, 422, 503))
+async def rank(query: RankRequest, request: Request) -> Response:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _answered(request, lambda _left: service.rank(query), deadline_ms=query.deadline_ms)
+    return _written(await _answered(request, lambda _left: service.rank(query).json(), deadline_ms=query.deadline_ms))
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503))
