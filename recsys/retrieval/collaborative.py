@@ -117,27 +117,24 @@ class Behaviour:
         """Size of the catalogue."""
         return len(self.popularity)
 
-    def scores(self, histories: Histories, *, as_of: Instant) -> dict[str, FloatArray]:
+    def scores(
+        self, histories: Histories, *, as_of: Instant, read: Reading | None = None, out: FloatArray | None = None
+    ) -> dict[str, FloatArray]:
         """Scores of all items for each user, by name of `NAMES`; a user's do not depend on the other users.
 
         Args:
             histories: events before `as_of`.
             as_of: the instant ages are measured at, not before `self.as_of`.
+            read: the histories as `read` gives them, where they were read already.
+            out: zeros, float32 (len(NAMES), n, n_items), that the scores are put into; made if None.
 
         Returns:
             float32 (n, n_items) each; 0 where a model knows nothing.
         """
-        scores = np.zeros((len(NAMES), len(histories), self.n_items), np.float32)
-        self.fill(scores, self.read(histories, as_of=as_of))
-        return dict(zip(NAMES, scores, strict=True))
-
-    def read(self, histories: Histories, *, as_of: Instant) -> Reading:
-        """Histories as `fill` takes them."""
-        return Reading.of(histories, self.n_items, as_of=as_of, day=self.day, config=self.config)
-
-    def fill(self, scores: FloatArray, asked: Reading) -> None:
-        """Put what `scores` has, in the order of `NAMES`, into zeros, float32 (len(NAMES), n, n_items)."""
-        of = dict(zip(NAMES, scores, strict=True))
+        asked = self.read(histories, as_of=as_of) if read is None else read
+        if out is None:
+            out = np.zeros((len(NAMES), len(histories), self.n_items), np.float32)
+        of = dict(zip(NAMES, out, strict=True))
         self.together.scores(asked.recent, of["cosine"])
         self.together_fresh.scores(asked.recent, of["cosine_fresh"])
         self.together.scores(asked.basket, of["basket"])
@@ -151,7 +148,12 @@ class Behaviour:
         # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
         of["popular"][:] = np.log1p(self.popularity)
         if len(self.silent):
-            scores[:, :, self.silent] = 0
+            out[:, :, self.silent] = 0
+        return of
+
+    def read(self, histories: Histories, *, as_of: Instant) -> Reading:
+        """Histories as the models take them."""
+        return Reading.of(histories, self.n_items, as_of=as_of, day=self.day, config=self.config)
 
     def recent(self, histories: Histories, *, as_of: Instant) -> csr_array:
         """float32 CSR (n, n_items): decayed weights of what each user took."""

@@ -162,7 +162,7 @@ class Retriever:
         asked = self.behaviour.read(histories, as_of=as_of)
         dense = np.zeros((len(DENSE), len(histories), len(self.vectors)), np.float32)
         *_, own, similar, lexical = dense
-        self.behaviour.fill(dense[: len(NAMES)], asked)
+        self.behaviour.scores(histories, as_of=as_of, read=asked, out=dense[: len(NAMES)])
         lay(asked.recent.indptr, asked.recent.indices, asked.recent.data, own)
         self.similar.scores(asked.recent, similar)
         self.lexicon.scores(histories, lexical)
