@@ -229,8 +229,9 @@ class Recommender:
     def _checked(self, histories: Histories, items: Sequence[IntArray], as_of: Instant) -> Histories:
         if len(items) != len(histories):
             raise ShapeError(f"Expected one list of items per user, got {len(items)} for {len(histories)} users.")
-        odd = [int(i) for given in items for i in given if not 0 <= i < len(self.snapshot.items)]
-        if odd:
+        given = np.concatenate([np.zeros(0, np.int32), *items])
+        odd = given[(given < 0) | (given >= len(self.snapshot.items))]
+        if len(odd):
             raise ShapeError(
                 f"Expected item_idx from 0 to {len(self.snapshot.items) - 1}, got {odd[0]}; leave unknown items out."
             )
@@ -238,15 +239,14 @@ class Recommender:
 
     def _scored(self, histories: Histories, candidates: Candidates, as_of: Instant, pinned: BoolArray | None) -> Scored:
         """The candidates of a block by score."""
+        interest = self.snapshot.interest(candidates)
         if self.ranker is None:
             score = candidates.fused()
             chance = np.full(len(score), np.nan, np.float32)
         else:
-            score = self.ranker.score(
-                self.snapshot.features(histories, candidates, as_of=as_of).select(self.ranker.features)
-            )
+            table = self.snapshot.features(histories, candidates, as_of=as_of, interest=interest)
+            score = self.ranker.score(table.select(self.ranker.features))
             chance = self.ranker.chance(score)
-        interest = self.retriever.interest.interest(candidates.scores[:, -1])
         return Scored.of(candidates, score=score, interest=interest, probability=chance, pinned=pinned)
 
     def save(self, directory: Path) -> None:

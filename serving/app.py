@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,6 +18,7 @@ from recsys.errors import ArtifactError
 from serving.auth import Auth, needs
 from serving.breaker import Breaker
 from serving.clock import Clock, wall
+from serving.direct import DirectRoute
 from serving.failures import Failures
 from serving.gate import Gate
 from serving.guard import Guard
@@ -67,6 +68,7 @@ POLL_SECONDS = 0.25
 
 take_ids()
 router = APIRouter()
+lists = APIRouter(route_class=DirectRoute)
 
 
 def create_app(
@@ -130,6 +132,7 @@ def door(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(StoreError, refuse_for_now)
     app.add_exception_handler(LateError, refuse_late)
     app.add_exception_handler(HTTPException, refuse)
+    app.include_router(lists)
     app.include_router(router)
     app.state.routes = Routes(app)
     app.openapi = functools.cache(lambda: describe(app))  # type: ignore[method-assign]
@@ -148,6 +151,10 @@ async def _at_desk(request: Request, work: Callable[[], R]) -> R:
     return await desk.run(lambda _left: work(), seconds=limits.state_ms / 1e3)
 
 
+def _written(body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
 def _service(request: Request) -> Service:
     return _switch(request).service
 
@@ -157,30 +164,31 @@ def _switch(request: Request) -> Switch:
     return switch
 
 
-@router.post(
+@lists.post(
     "/v1/recommend",
+    response_model=Answer,
     responses=documented(400, 413, 415, 422, 503),
-    response_model_exclude_none=True,
     openapi_extra=needs("read"),
 )
-async def recommend(query: RecommendRequest, request: Request) -> Answer:
+async def recommend(query: RecommendRequest, request: Request) -> Response:
     """The best items of the catalogue for a user."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _answered(request, lambda left: service.recommend(query, seconds=left), deadline_ms=query.deadline_ms)
+    return _written(
+        await _answered(
+            request, lambda left: service.recommend(query, seconds=left).json(), deadline_ms=query.deadline_ms
+        )
+    )
 
 
-@router.post(
-    "/v1/rank",
-    responses=documented(400, 413, 415, 422, 503),
-    response_model_exclude_none=True,
-    openapi_extra=needs("read"),
+@lists.post(
+    "/v1/rank", response_model=Answer, responses=documented(400, 413, 415, 422, 503), openapi_extra=needs("read")
 )
-async def rank(query: RankRequest, request: Request) -> Answer:
+async def rank(query: RankRequest, request: Request) -> Response:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _answered(request, lambda _left: service.rank(query), deadline_ms=query.deadline_ms)
+    return _written(await _answered(request, lambda _left: service.rank(query).json(), deadline_ms=query.deadline_ms))
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503), openapi_extra=needs("write"))

@@ -22,17 +22,16 @@ from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
 from serving.item_schemas import ItemReceipt
-from serving.ladder import DEADLINE, ENCODER, climbed, hasty
+from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty
+from serving.reply import Reply
 from serving.schemas import (
     LATEST_EVENTS,
-    Answer,
     Because,
     BundleInfo,
     Erased,
     EventsRequest,
     Explanation,
     Query,
-    RankedItem,
     RankRequest,
     Reason,
     Receipt,
@@ -131,7 +130,7 @@ class Service:
             encoder=self.bundle.encoder.digest,
         )
 
-    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf) -> Answer:
+    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf) -> Reply:
         """The best items of the catalogue for a user, or of few candidates where `seconds` are too few for all."""
         as_of, histories, unknown, degraded = self._asked(query)
         allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
@@ -150,9 +149,9 @@ class Service:
             return np.flatnonzero(may[0]).astype(np.int32)
 
         found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
-        return self._answer(query, as_of, unknown, [*degraded, *found.without], self._items(found.items, found.why))
+        return self._answer(query, as_of, unknown, degraded, found)
 
-    def rank(self, query: RankRequest) -> Answer:
+    def rank(self, query: RankRequest) -> Reply:
         """The given items, best first."""
         as_of, histories, unknown, degraded = self._asked(query)
         ids = tuple(dict.fromkeys(query.item_ids))
@@ -178,7 +177,7 @@ class Service:
             among=lambda: item_idx,
             k=len(item_idx),
         )
-        return self._answer(query, as_of, unknown, [*degraded, *found.without], self._items(found.items, found.why))
+        return self._answer(query, as_of, unknown, degraded, found)
 
     def post(self, request: EventsRequest) -> Receipt:
         """Remember what users did.
@@ -242,42 +241,19 @@ class Service:
             return row
         return joined(row, past.events, items=bundle.catalog.vocabulary, data=bundle.data)
 
-    def _answer(
-        self, query: Query, as_of: Instant, unknown: Sequence[str], degraded: list[str], items: list[RankedItem]
-    ) -> Answer:
-        return Answer(
+    def _answer(self, query: Query, as_of: Instant, unknown: Sequence[str], degraded: list[str], found: Found) -> Reply:
+        return Reply(
             request_id=query.request_id or str(uuid.uuid4()),
-            as_of=moment(as_of),
+            as_of=as_of,
             bundle=self.bundle.digest,
             arm="default",
             policy="deterministic",
-            degraded=degraded,
+            degraded=[*degraded, *found.without],
             unknown_items=list(dict.fromkeys(unknown)),
-            items=items,
+            ids=self.bundle.catalog.vocabulary.ids,
+            found=found.items,
+            why=[self._why(each) for each in found.why],
         )
-
-    def _items(self, found: Recommendations, why: Sequence[ranking.Explanation]) -> list[RankedItem]:
-        """One list; `why` is of each item, or empty."""
-        ids = self.bundle.catalog.vocabulary.ids
-        names, rule_names = list(enumerate(found.source_names)), list(enumerate(found.rule_names))
-        chances = [None if math.isnan(chance) else chance for chance in found.probability.tolist()]
-        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources, found.rules)
-        explained: Sequence[Explanation | None] = [self._why(each) for each in why] or [None] * len(found.item_idx)
-        rows = zip(*(column.tolist() for column in columns), chances, explained, strict=True)
-        return [
-            RankedItem(
-                item_id=ids[item],
-                rank=rank,
-                score=score,
-                interest=interest,
-                probability=chance,
-                propensity=propensity,
-                sources=[name for bit, name in names if sources >> bit & 1],
-                rules=[name for bit, name in rule_names if rules >> bit & 1] or None,
-                explanation=explanation,
-            )
-            for rank, (item, score, interest, propensity, sources, rules, chance, explanation) in enumerate(rows, 1)
-        ]
 
     def _why(self, explanation: ranking.Explanation) -> Explanation:
         """The same in the shape that crosses the door."""
