@@ -26,8 +26,8 @@ from serving.headers import Headers
 from serving.history import HistoryError
 from serving.item_schemas import Item, ItemReceipt, Similar
 from serving.keys import KeyRing
-from serving.lane import Lane, LateError
-from serving.limits import USUAL, Limits
+from serving.lane import Lane
+from serving.limits import USUAL, LateError, Limits
 from serving.openapi import describe
 from serving.paths import take_ids
 from serving.problems import (
@@ -148,7 +148,15 @@ async def _answered(request: Request, work: Callable[[float], R], *, deadline_ms
 async def _at_desk(request: Request, work: Callable[[], R]) -> R:
     desk: Lane = request.app.state.desk
     limits: Limits = request.app.state.limits
-    return await desk.run(lambda _left: work(), seconds=limits.state_ms / 1e3)
+
+    def in_time(left: float) -> R:
+        if left <= 0:
+            raise LateError(
+                f"It was not this request's turn within {limits.state_ms} ms, nothing was changed; try again."
+            )
+        return work()
+
+    return await desk.run(in_time, seconds=limits.state_ms / 1e3)
 
 
 def _written(body: bytes) -> Response:
@@ -188,7 +196,9 @@ async def rank(query: RankRequest, request: Request) -> Response:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     _switch(request).remember(query)
-    return _written(await _answered(request, lambda _left: service.rank(query).json(), deadline_ms=query.deadline_ms))
+    return _written(
+        await _answered(request, lambda left: service.rank(query, seconds=left).json(), deadline_ms=query.deadline_ms)
+    )
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503), openapi_extra=needs("write"))

@@ -3,7 +3,13 @@
 from pydantic import Field
 
 from recsys.data.config import Config
+from recsys.errors import RecsysError
 from serving.gate import Door
+
+
+class LateError(RecsysError):
+    """A request whose turn did not come in time."""
+
 
 _ANSWERS = ("/v1/recommend", "/v1/rank")
 _STATE = ("/v1/events", "/v1/users", "/v1/items")

@@ -22,7 +22,7 @@ from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
 from serving.item_schemas import ItemReceipt
-from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty
+from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
 from serving.reply import Reply
 from serving.schemas import (
     LATEST_EVENTS,
@@ -131,7 +131,12 @@ class Service:
         )
 
     def recommend(self, query: RecommendRequest, *, seconds: float = math.inf) -> Reply:
-        """The best items of the catalogue for a user, or of few candidates where `seconds` are too few for all."""
+        """The best items of the catalogue for a user.
+
+        Args:
+            query: what is asked for.
+            seconds: how long the answer may take: of few candidates where that is short, what is popular if none is.
+        """
         as_of, histories, unknown, degraded = self._asked(query)
         allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
         recommender = self.bundle.recommender
@@ -148,11 +153,14 @@ class Service:
             may = recommender.snapshot.allowed(histories, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
             return np.flatnonzero(may[0]).astype(np.int32)
 
-        found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
+        if seconds <= 0:
+            found = popular(recommender, among(), k=query.k)
+        else:
+            found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
         return self._answer(query, as_of, unknown, degraded, found)
 
-    def rank(self, query: RankRequest) -> Reply:
-        """The given items, best first."""
+    def rank(self, query: RankRequest, *, seconds: float = math.inf) -> Reply:
+        """The given items, best first; the most popular first if no `seconds` are left."""
         as_of, histories, unknown, degraded = self._asked(query)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
@@ -164,19 +172,18 @@ class Service:
         item_idx = item_idx[item_idx >= 0]
         item_idx = item_idx[kept[item_idx]]
 
+        if seconds <= 0:
+            found = popular(self.bundle.recommender, item_idx, k=len(item_idx))
+            return self._answer(query, as_of, unknown, [*degraded, DEADLINE], found)
+
         def ask(way: Recommender) -> Recommendations:
             return way.rank(histories, [item_idx], as_of=as_of)
 
         def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
             return way.explain(histories, items, as_of=as_of)
 
-        found = climbed(
-            self.bundle.recommender,
-            ask,
-            explain if query.explain else None,
-            among=lambda: item_idx,
-            k=len(item_idx),
-        )
+        explained = explain if query.explain else None
+        found = climbed(self.bundle.recommender, ask, explained, among=lambda: item_idx, k=len(item_idx))
         return self._answer(query, as_of, unknown, degraded, found)
 
     def post(self, request: EventsRequest) -> Receipt:
