@@ -127,11 +127,12 @@ def serve(
     state: Annotated[
         str | None, typer.Option(help="Where events are kept: a file, or redis://host:port/0; else beside BUNDLES.")
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer, on one port.")] = 1,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever
 
-    serve_forever(bundles, host=host, port=port, clock=clock, state=state)
+    serve_forever(bundles, host=host, port=port, clock=clock, state=state, workers=workers)
 
 
 @data_app.command("list")
