@@ -52,7 +52,7 @@ def run(
     """
     check_host(host)
     with _bound(host, port) as listener:
-        time = wall
+        time: Clock = wall
         if clock == "log":
             store = opened(state, bundles_root)
             time = log(store.latest())
