@@ -23,7 +23,10 @@ def fresh_store(folders: pytest.TempPathFactory) -> SqliteStore:
 @pytest.fixture
 def root(bundle_root: Path, ruled_root: Path, tmp_path: Path) -> Path:
     """Both bundles in one folder; current is the one without rules."""
-    folder = tmp_path / "bundles"
+    return both_in(tmp_path / "bundles", bundle_root, ruled_root)
+
+
+def both_in(folder: Path, bundle_root: Path, ruled_root: Path) -> Path:
     for source in (ruled_root, bundle_root):
         real = (source / CURRENT).resolve()
         shutil.copytree(real, folder / real.name)

@@ -1,8 +1,8 @@
 """The endpoint under load: python -m tests.bench.load --run RUN.
 
-An open loop: requests leave at times fixed beforehand (Poisson, seeded), and latency counts from those times. The client
-has the first core to itself, the server the others. First the highest rate that is sustained, then latency at half of
-it, then five times as much for `--overload` seconds. Times are milliseconds.
+An open loop: requests leave at times fixed beforehand (Poisson, seeded), and latency counts from those times. The
+client has the first core to itself, the server the others. First the highest rate that is sustained, then latency at
+half of it, then five times as much for `--overload` seconds. Times are milliseconds.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def show_load(name: str, load: Load) -> None:
     for word, q in QUANTILES.items():
         show(f"{name}_{word}", load.quantile(q))
     print(
-        f"{f'{name}_status':40s} {shares(load)}; the client was late by {np.quantile(load.late, 0.99) * 1e3:.2f} ms at p99"
+        f"{f'{name}_status':40s} {shares(load)}; the client late by {np.quantile(load.late, 0.99) * 1e3:.2f} ms at p99"
     )
 
 
