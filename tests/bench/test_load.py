@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import uvicorn
 
+from tests.bench.load.catalogue import EVENTS_A_USER, around_tastes, items, log
 from tests.bench.load.client import BROKEN, NO_ANSWER, Client, message, poisson
 from tests.bench.load.measure import saturation, shares
 
@@ -97,3 +98,15 @@ def test_the_good_ones_give_the_quantiles(client: Client) -> None:
     load = client.load(np.arange(10) * 0.02, [message("/busy", b"")])
     assert np.isnan(load.quantile(0.5))
     assert len(load.part(0.05, 0.11).at) == 3
+
+
+def test_a_made_up_catalogue_has_tastes_that_vectors_and_users_keep_to() -> None:
+    rng = np.random.default_rng(0)
+    tastes = rng.integers(6, size=600)
+    catalog, events, vectors = items(tastes, rng), log(tastes, 30, rng).events, around_tastes(tastes, 64, rng)
+    assert catalog["item_id"].n_unique() == 600
+    assert len(events) == 30 * EVENTS_A_USER
+    assert (tastes[events["item_idx"]] == events["user_idx"].to_numpy() % 6).all()
+    alike, close = tastes[:, None] == tastes, vectors @ vectors.T
+    np.testing.assert_allclose(np.diag(close), 1, atol=1e-5)
+    assert close[alike].mean() > 0.4 > 0.2 > abs(close[~alike].mean())

@@ -15,7 +15,7 @@ from tests.bench.__main__ import inside
 from tests.bench.load import questions
 from tests.bench.load.client import Client, Load, poisson
 from tests.bench.load.measure import overload, saturation, settled, shares
-from tests.bench.load.server import Server, served
+from tests.bench.load.server import Server, by_ray, served
 from tests.bench.load.soak import soak
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="a trial of the search for saturation takes")
     parser.add_argument("--overload", type=float, default=10, help="seconds of five times saturation; 0 leaves it out")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--ray", action="store_true", help="afterwards the same at the same rates through Ray Serve")
     parser.add_argument("--soak", type=float, default=0, help="minutes of a steady load, in place of all else")
     asked = parser.parse_args()
     bundles = asked.bundles or asked.run / "bundles"
@@ -46,17 +47,21 @@ def main() -> None:
     with served(bundles, workers=asked.workers, cores=server_cores or [client_core]) as server:
         if asked.soak:
             raise SystemExit(soak(server, bundle, minutes=asked.soak))
-        report(server, bundle, asked, primitives)
+        rates = report(server, bundle, asked, primitives)
+    if asked.ray:
+        with served(bundles, cores=server_cores or [client_core], command=by_ray) as server:
+            beside(server, bundle, asked, rates)
 
 
-def report(server: Server, bundle, asked: argparse.Namespace, primitives: float) -> None:
-    """Print all figures of one server; `primitives` are the milliseconds of trees and JSON."""
+def report(server: Server, bundle, asked: argparse.Namespace, primitives: float) -> dict[str, float]:
+    """Print all figures of one server and give the rates of saturation; `primitives` are ms of trees and JSON."""
+    rates = {}
     client, kinds = (
         Client(server.port),
         {"rank_200": questions.rank(bundle), "recommend_20": questions.recommend(bundle)},
     )
     for name, messages in kinds.items():
-        rate = saturation(client, messages, seconds=asked.seconds)
+        rate = rates[name] = saturation(client, messages, seconds=asked.seconds)
         show(f"{name}_saturation_per_second", rate)
         before = server.worked()
         quiet = at_rate(client, rate / 2, messages, asked.requests)
@@ -77,6 +82,20 @@ def report(server: Server, bundle, asked: argparse.Namespace, primitives: float)
     show("others_on_this_machine", os.getloadavg()[0])
     for number, (rss, pss) in enumerate(server.memory().values()):
         print(f"{f'process_{number}_mib':40s} {rss:10.1f} resident {pss:10.1f} proportional")
+    return rates
+
+
+def beside(server: Server, bundle, asked: argparse.Namespace, rates: dict[str, float]) -> None:
+    """What Ray Serve's proxy adds: the same requests at half of uvicorn's saturation, and its empty request."""
+    client = Client(server.port)
+    settled(client, questions.rank(bundle))
+    kinds = {"empty": questions.EMPTY, "rank_200": questions.rank(bundle), "recommend_20": questions.recommend(bundle)}
+    for name, messages in kinds.items():
+        before, rate = server.worked(), rates.get(name, min(rates.values())) / 2
+        show_load(f"ray_{name}", at_rate(client, rate, messages, asked.requests))
+        show(f"ray_{name}_cpu_ms_a_request", (server.worked() - before) / (1.1 * asked.requests) * 1e3)
+    rss, pss = (sum(column) for column in zip(*server.memory().values(), strict=True))
+    print(f"{'ray_all_processes_mib':40s} {rss:10.1f} resident {pss:10.1f} proportional")
 
 
 def at_rate(client: Client, rate: float, messages: list[bytes], n: int) -> Load:

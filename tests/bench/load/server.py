@@ -2,11 +2,12 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,15 +65,40 @@ def _family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in _family(child))]
 
 
+def by_uvicorn(bundles: Path, state: Path, workers: int) -> list[str]:
+    """`recsys serve` on a free port."""
+    where = ["--bundles", str(bundles), "--port", "0", "--state", str(state), "--workers", str(workers)]
+    return [sys.executable, "-m", "pipelines", "serve", *where, "--clock", "log"]
+
+
+def by_ray(bundles: Path, state: Path, _workers: int) -> list[str]:
+    """`serving/ray_serve.yaml` with one replica."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return [sys.executable, "-m", "tests.ray_cluster", str(bundles), str(state), str(port)]
+
+
 @contextmanager
-def served(bundles: Path, *, workers: int = 1, cores: Sequence[int]) -> Iterator[Server]:
-    """`recsys serve` on a free port, on these cores only, its state in a folder that is deleted afterwards."""
+def served(
+    bundles: Path,
+    *,
+    cores: Sequence[int],
+    workers: int = 1,
+    command: Callable[[Path, Path, int], list[str]] = by_uvicorn,
+) -> Iterator[Server]:
+    """Started on these cores only, its state in a folder that is deleted afterwards.
+
+    Args:
+        bundles: the folder with `current` in it.
+        cores: of this machine.
+        workers: how many processes answer.
+        command: that starts it, from the folder, the file of the state and the number of workers.
+    """
     with tempfile.TemporaryDirectory() as name, (Path(name) / "log").open("w+") as log:
         folder = Path(name) / "state"
         folder.mkdir()
-        where = ["--bundles", str(bundles), "--port", "0", "--state", str(folder / "state.sqlite")]
-        command = [sys.executable, "-m", "pipelines", "serve", *where, "--clock", "log", "--workers", str(workers)]
-        process = subprocess.Popen(command, stderr=log, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        started = command(bundles, folder / "state.sqlite", workers)
+        process = subprocess.Popen(started, stdout=log, stderr=log, preexec_fn=lambda: os.sched_setaffinity(0, cores))
         try:
             yield _started(process, Path(name) / "log", folder)
         finally:
