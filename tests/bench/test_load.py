@@ -88,6 +88,12 @@ def test_a_closed_connection_is_told() -> None:
     listener.close()
 
 
+def test_nobody_there_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert Client(port).load(np.array([0.0, 0.01]), [message("/", b"")]).status.tolist() == [BROKEN, BROKEN]
+
+
 @pytest.mark.slow
 def test_saturation_is_what_the_server_can_do(client: Client) -> None:
     found = saturation(client, [message("/slow", b"")], seconds=1)  # 20 ms each, one after the other: at most 50

@@ -137,7 +137,7 @@ class Client:
 
     def _flush(self, wire: _Wire) -> None:
         # not connected yet, full, or gone: epoll tells which
-        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(BlockingIOError, ConnectionError):
             wire.unsent = wire.unsent[wire.socket.send(wire.unsent) :]
         more = select.EPOLLOUT if wire.unsent else 0
         self._poll.modify(wire.socket.fileno(), select.EPOLLIN | more)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.load.client import Client, message, poisson
 
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
