@@ -44,7 +44,7 @@ class Served:
         return {int(number): int(pid) for number, pid in re.findall(r"Worker (\d) is process (\d+)", self.log)}
 
     def wait(self, until: Callable[[], bool]) -> None:
-        for _ in range(600):
+        for _ in range(2400):
             if until():
                 return
             assert self.process.poll() is None, self.log
@@ -126,12 +126,12 @@ def test_a_swap_reaches_all(root: Path, tmp_path: Path, without: str, with_rules
             assert client.post("/v1/recommend", json={"user_id": "u00001"}).json()["bundle"] == with_rules
     finally:
         served.process.terminate()
-        served.process.wait(20)
+        served.process.wait(60)
 
 
 def test_sigterm_ends_all_of_them(served: Served) -> None:
     served.process.send_signal(signal.SIGTERM)
-    assert served.process.wait(15) == 0, served.log
+    assert served.process.wait(60) == 0, served.log
     assert "Traceback" not in served.log
     assert not any(Path(f"/proc/{pid}").exists() for pid in served.workers.values())
     assert not served.answers()
@@ -143,8 +143,8 @@ def test_none_outlives_the_one_that_started_it(sent: signal.Signals, bundle_root
     try:
         served.wait(lambda: served.started(2))
         served.process.send_signal(sent)
-        assert served.process.wait(15) == {signal.SIGINT: 130, signal.SIGKILL: -9}[sent], served.log
-        for _ in range(200):
+        assert served.process.wait(60) == {signal.SIGINT: 130, signal.SIGKILL: -9}[sent], served.log
+        for _ in range(1200):
             if not any(Path(f"/proc/{pid}").exists() for pid in served.workers.values()):
                 break
             time.sleep(0.05)
@@ -159,7 +159,7 @@ def test_none_outlives_the_one_that_started_it(sent: signal.Signals, bundle_root
 def test_a_bundle_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     where = ["--bundles", tmp_path, "--state", tmp_path / "state", "--port", "0"]
     command = [sys.executable, "-m", "pipelines", "serve", *where, "--workers", "2"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"recsys: Expected a bundle at {tmp_path / CURRENT}, found no man")
     assert "Traceback" not in done.stderr
@@ -191,7 +191,7 @@ Workers(1, partial(_work, marks=Path({str(tmp_path)!r}), begin=1)).run(lambda: N
     while len(marks := sorted(tmp_path.iterdir())) < 4 and process.poll() is None:
         time.sleep(0.05)
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(60) == 0
     at = [float(mark.name.partition("-")[2]) for mark in marks]
     assert at[2] - at[1] >= 1
     assert at[3] - at[2] >= 2
