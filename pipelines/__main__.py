@@ -128,11 +128,12 @@ def serve(
         str | None, typer.Option(help="Where events are kept: a file, or redis://host:port/0; else beside BUNDLES.")
     ] = None,
     keys: Annotated[Path | None, typer.Option(help="Who may ask: a file that `recsys key` makes.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer, on one port.")] = 1,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever
 
-    serve_forever(bundles, host=host, port=port, clock=clock, state=state, keys=keys)
+    serve_forever(bundles, host=host, port=port, clock=clock, state=state, keys=keys, workers=workers)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from recsys.artifacts import MANIFEST, point_to, publish_by_digest, read_manifes
 from recsys.data.catalog import Catalog
 from recsys.data.config import DataConfig
 from recsys.data.interactions import Histories, Interactions
-from recsys.data.storage import read_json, write_json
+from recsys.data.storage import mapped, read_json, write_json
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
 from recsys.recommender import Recommender
@@ -206,8 +206,7 @@ def release(written: Path, root: Path, *, note: Mapping[str, Any]) -> Path:
 
 
 def _array(path: Path) -> np.ndarray[Any, Any]:
-    # mapped, so that the processes serving one bundle share its pages; asarray sheds memmap's slow slicing
-    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    array = mapped(path)
     expected = np.dtype(_STATE[path.stem])
     if array.ndim != 1 or array.dtype != expected:
         raise ShapeError(f"{path}: expected one row of {expected}, got {array.dtype} {array.shape}.")

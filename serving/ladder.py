@@ -89,7 +89,7 @@ def _ways(recommender: Recommender) -> Iterator[tuple[list[str], Recommender]]:
 
 
 def popular(recommender: Recommender, items: IntArray, *, k: int) -> Found:
-    """The last rung: at most k of the items, the most popular first; of equally popular ones the first in the catalogue."""
+    """The last rung: at most k of the items, the most popular first, of equally popular ones the first by item_idx."""
     score = recommender.retriever.behaviour.popularity[items].astype(np.float32)
     order = np.lexsort((items, -score))[:k]
     n = len(order)

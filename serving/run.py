@@ -3,21 +3,23 @@
 import contextlib
 import ipaddress
 import logging
+import logging.config
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import uvicorn
 
 from recsys.errors import UsageError
-from serving.app import create_app
-from serving.clock import log, wall
+from serving.clock import Clock, log, wall
 from serving.keys import KeyRing
 from serving.sqlite import SqliteStore
 from serving.store import Store
+from serving.workers import Workers
 
 STATE = "state.sqlite"
 GRACE_SECONDS = 10
@@ -31,6 +33,7 @@ def run(
     clock: Literal["wall", "log"],
     state: str | None = None,
     keys: Path | None = None,
+    workers: int = 1,
 ) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
@@ -43,6 +46,7 @@ def run(
         state: what remembers what users do: a file, or the redis:// address of a server; by default the file STATE in
             a folder beside `bundles_root`.
         keys: the file of those who may ask; without it everybody on this machine may.
+        workers: how many processes answer, on one socket; one that ends is started again.
 
     Raises:
         UsageError: a host that others can reach and no keys, keys that cannot be read, or an address that cannot be
@@ -50,17 +54,47 @@ def run(
         ArtifactError: no bundle, or one that is not whole.
         StoreError: the state cannot be read or written.
     """
-    ring = None if keys is None else KeyRing(keys)
-    if ring is None:
+    if keys is None:
         check_host(host)
-    with _bound(host, port) as listener, _sigterm_returns():
-        store = opened(state, bundles_root)
-        ticking = log(store.latest()) if clock == "log" else wall
-        app = create_app(bundles_root, store=store, clock=ticking, keys=ring)
+    else:
+        KeyRing(keys)  # what is wrong with it is told before anything is loaded
+    with _bound(host, port) as listener:
+        time: Clock = wall
+        if clock == "log":
+            store = opened(state, bundles_root)
+            time = log(store.latest())
+            store.close()
+        work = partial(answer, listener=listener, bundles_root=bundles_root, state=state, clock=time, keys=keys)
+
+        def tell() -> None:
+            logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
+
+        if workers == 1:
+            work(tell)
+        else:
+            logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
+            Workers(workers, work).run(tell)
+
+
+def answer(
+    ready: Callable[[], None],
+    *,
+    listener: socket.socket,
+    bundles_root: Path,
+    state: str | None,
+    clock: Clock,
+    keys: Path | None,
+) -> None:
+    """Serve on a bound socket, others beside, until SIGTERM; `ready` is called before the first request is taken."""
+    from serving.app import create_app  # what only looks after the processes that answer needs none of it
+
+    with _until_sigterm():
+        ring = None if keys is None else KeyRing(keys)
+        app = create_app(bundles_root, store=opened(state, bundles_root), clock=clock, keys=ring)
         config = uvicorn.Config(
             app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
         )
-        logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
+        ready()
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -117,14 +151,23 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _Told(BaseException):
+    """SIGTERM."""
+
+
 @contextlib.contextmanager
-def _sigterm_returns() -> Iterator[None]:
-    """Let SIGTERM, which uvicorn raises again once it has drained, be an ordinary end."""
+def _until_sigterm() -> Iterator[None]:
+    """Let SIGTERM, which uvicorn raises again once it has drained, be an ordinary end; while a bundle is loaded too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
+
+    def tell(_signal: int, _frame: object) -> None:
+        raise _Told
+
+    before = signal.signal(signal.SIGTERM, tell)
     try:
-        yield
+        with contextlib.suppress(_Told):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
+from recsys.data.storage import mapped
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
@@ -192,7 +193,7 @@ class Behaviour:
             ArtifactError: parts that do not fit each other.
         """
         facts = json.loads((directory / "behaviour.json").read_text())
-        als, als_gram, popularity = (np.load(directory / f"{name}.npy", allow_pickle=False) for name in _ARRAYS)
+        als, als_gram, popularity = (mapped(directory / f"{name}.npy") for name in _ARRAYS)
         n_items = len(popularity)
         if len(als) != n_items:
             raise ArtifactError(

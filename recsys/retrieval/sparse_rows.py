@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array, get_index_dtype
 
+from recsys.data.storage import mapped
 from recsys.errors import ArtifactError
 from recsys.retrieval import kernels
 from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
@@ -105,7 +106,7 @@ def load_csr(directory: Path, name: str, *, n_columns: int, n_rows: int | None =
     Raises:
         ArtifactError: not a matrix of that shape.
     """
-    indptr, columns, data = (np.load(directory / f"{name}-{part}.npy", allow_pickle=False) for part in _PARTS)
+    indptr, columns, data = (mapped(directory / f"{name}-{part}.npy") for part in _PARTS)
     inside = len(columns) == 0 or (columns.min() >= 0 and columns.max() < n_columns)
     whole = (
         len(indptr) > 0

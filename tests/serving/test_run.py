@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from recsys.bundle import CURRENT, Bundle
 from recsys.errors import UsageError
 from serving.keys import add
-from serving.run import check_host, run
+from serving.run import _until_sigterm, check_host, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,6 +77,13 @@ print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "tr
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_sigterm_ends_it_while_it_loads() -> None:
+    with _until_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("went on")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.fixture(scope="module")
