@@ -127,11 +127,20 @@ def serve(
     state: Annotated[
         str | None, typer.Option(help="Where events are kept: a file, or redis://host:port/0; else beside BUNDLES.")
     ] = None,
+    log: Annotated[Literal["text", "json"], typer.Option(help="Form of the lines on stderr.")] = "text",
+    trace: Annotated[
+        str | None, typer.Option(help="An OpenTelemetry collector, http://host:4318; else OTEL_EXPORTER_OTLP_ENDPOINT.")
+    ] = None,
+    drift_share: Annotated[float, typer.Option(min=0, max=1, help="Of lists, whose features are counted.")] = 0.01,
+    recall_share: Annotated[float, typer.Option(min=0, max=1, help="Of lists, searched again exactly.")] = 0.001,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever
+    from serving.sampling import Shares
+    from serving.watching import Watching
 
-    serve_forever(bundles, host=host, port=port, clock=clock, state=state)
+    watching = Watching(log=log, trace=trace, shares=Shares(drift=drift_share, recall=recall_share))
+    serve_forever(bundles, host=host, port=port, clock=clock, state=state, watching=watching)
 
 
 @data_app.command("list")

@@ -1,19 +1,24 @@
 """The HTTP door: routes, their OpenAPI, and one lane of computation behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 
 import recsys
 from recsys.errors import ArtifactError
+from recsys.schema import SECOND, Lap
+from serving import logs
 from serving.clock import Clock, wall
 from serving.guard import Guard
 from serving.history import HistoryError
@@ -28,6 +33,7 @@ from serving.problems import (
     refuse_invalid,
     refuse_unknown,
 )
+from serving.sampling import DEFAULT, Sampler, Shares
 from serving.schemas import (
     MAX_ITEMS,
     Answer,
@@ -46,31 +52,48 @@ from serving.service import Service
 from serving.similar import similar
 from serving.store import ConflictError, Store, StoreError
 from serving.switch import BusyError, Follower, Switch, UnknownBundleError, one_thread
+from serving.telemetry import CONTENT_TYPE, Facts, Telemetry
+from serving.watch import Watch, Watcher, visit_of
 
 R = TypeVar("R")
 
 POLL_SECONDS = 0.25
 """How long it takes at most until what another worker changed is looked for."""
 
+_NOTHING = TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False)
+"""FastAPI's own spans and records tell whole paths and what was sent, users' names in them: `tracing` is ours."""
+
 router = APIRouter()
 
 
-def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastAPI:
+def create_app(
+    bundle_root: Path,
+    *,
+    store: Store,
+    clock: Clock = wall,
+    shares: Shares = DEFAULT,
+    watchers: Sequence[Watcher] = (),
+) -> FastAPI:
     """The service over the bundle that `bundle_root`/current points to, loaded and warmed up.
 
     Args:
         bundle_root: the folder of bundles.
         store: what users did since; closed when the app ends.
         clock: gives the instant an answer is true for.
+        shares: of the requests that are looked at once more for drift and recall.
+        watchers: told of each request when it has ended, beside the logs and the metrics.
 
     Raises:
         ArtifactError: no bundle, or one that is not whole.
     """
-    switch = Switch(bundle_root, store=store, clock=clock)
     # One thread computes: a request is a few milliseconds of CPU, two at once would only slow each other down,
     # and the event loop stays free to tell health, and to turn requests away.
     lane = ThreadPoolExecutor(1, thread_name_prefix="answers", initializer=one_thread)
     desk = ThreadPoolExecutor(1, thread_name_prefix="events")  # waits for the disk, so that no answer has to
+
+    telemetry = Telemetry(lambda: _facts(switch, clock, sampler, lane))
+    sampler = Sampler(shares, found_recall=telemetry.recalled)
+    switch = Switch(bundle_root, store=store, clock=clock, told=telemetry.swapped)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -81,6 +104,7 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
         switch.close()
         desk.shutdown()
         lane.shutdown()
+        sampler.close()
         store.close()
 
     app = FastAPI(
@@ -90,9 +114,13 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=_NOTHING,
     )
     app.state.switch, app.state.lane, app.state.desk = switch, lane, desk
+    app.state.telemetry, app.state.sampler = telemetry, sampler
     app.add_middleware(Guard)
+    routes, told = (*app.routes, *router.routes), (telemetry.visited, logs.visited, *watchers)
+    app.add_middleware(Watch, routes=routes, watchers=told)
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.add_exception_handler(HistoryError, refuse_history)
     for conflict in (ConflictError, BusyError, ArtifactError):
@@ -105,8 +133,30 @@ def create_app(bundle_root: Path, *, store: Store, clock: Clock = wall) -> FastA
     return app
 
 
-async def _in_lane(request: Request, work: Callable[[], R]) -> R:
-    return await asyncio.get_running_loop().run_in_executor(request.app.state.lane, work)
+def _facts(switch: Switch, clock: Clock, sampler: Sampler, lane: ThreadPoolExecutor) -> Facts:
+    bundle = switch.service.bundle
+    drift = sampler.drift_of(bundle.digest)
+    return Facts(
+        digest=bundle.digest,
+        age=(clock(bundle.end) - bundle.end) / SECOND,
+        waiting=lane._work_queue.qsize(),
+        drift_lists=drift.lists if drift else 0,
+        drift=drift.distances() if drift else {},
+    )
+
+
+async def _in_lane(request: Request, work: Callable[[Lap], Answer]) -> Answer:
+    visit = visit_of(request)
+    visit.queued = time.perf_counter_ns()
+
+    def answered() -> Answer:
+        visit.started = time.perf_counter_ns()
+        answer = work(visit.lap)
+        visit.lap("answer")
+        return answer
+
+    visit.answer = await asyncio.get_running_loop().run_in_executor(request.app.state.lane, answered)
+    return visit.answer
 
 
 async def _at_desk(request: Request, work: Callable[[], R]) -> R:
@@ -127,7 +177,9 @@ async def recommend(query: RecommendRequest, request: Request) -> Answer:
     """The best items of the catalogue for a user."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _in_lane(request, lambda: service.recommend(query))
+    answer = await _in_lane(request, lambda lap: service.recommend(query, lap))
+    request.app.state.sampler.offer(service, query)
+    return answer
 
 
 @router.post("/v1/rank", responses=documented(400, 413, 415, 422), response_model_exclude_none=True)
@@ -135,14 +187,16 @@ async def rank(query: RankRequest, request: Request) -> Answer:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _in_lane(request, lambda: service.rank(query))
+    return await _in_lane(request, lambda lap: service.rank(query, lap))
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503))
 async def events(query: EventsRequest, request: Request) -> Receipt:
     """Remember what users did; on disk before it is acknowledged."""
     service = _service(request)
-    return await _at_desk(request, lambda: service.post(query))
+    receipt = await _at_desk(request, lambda: service.post(query))
+    request.app.state.telemetry.posted(new=receipt.accepted, known=len(query.events) - receipt.accepted)
+    return receipt
 
 
 @router.get("/v1/users/{user_id:path}", responses=documented(404, 422, 503), response_model_exclude_none=True)
@@ -216,3 +270,10 @@ async def live() -> Health:
 async def ready(request: Request) -> Health:
     """A bundle is loaded and has answered once."""
     return Health(status="ready", bundle=_service(request).bundle.digest)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """What this process has counted, for Prometheus."""
+    text = await run_in_threadpool(request.app.state.telemetry.text)
+    return Response(text, media_type=CONTENT_TYPE)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from serving.schemas import Problem
+from serving.watch import HEADER, visit_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -94,5 +95,6 @@ async def refuse(request: Request, error: Exception) -> Response:
 
 
 async def apologize(request: Request, _error: Exception) -> Response:
-    """500 without a word about the inside; the server's log has the rest."""
-    return problem(500, f"{request.url.path} failed on our side; the server's log says why.")
+    """500 without a word about the inside; the server's log has the rest, below the request's id."""
+    headers = {HEADER: visit_of(request).request_id}  # Starlette answers this one outside of `Watch`
+    return problem(500, f"{request.url.path} failed on our side; the server's log says why.", headers)

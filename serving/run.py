@@ -13,17 +13,26 @@ from typing import Literal
 import uvicorn
 
 from recsys.errors import UsageError
+from serving import logs
 from serving.app import create_app
 from serving.clock import log, wall
 from serving.sqlite import SqliteStore
 from serving.store import Store
+from serving.watching import WATCHING, Watching
 
 STATE = "state.sqlite"
 GRACE_SECONDS = 10
 """How long open requests may still take once the service was told to stop."""
 
 
-def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"], state: str | None = None) -> None:
+def run(
+    bundles_root: Path,
+    host: str,
+    port: int,
+    clock: Literal["wall", "log"],
+    state: str | None = None,
+    watching: Watching = WATCHING,
+) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
     Args:
@@ -34,18 +43,30 @@ def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"],
             on from there.
         state: what remembers what users do: a file, or the redis:// address of a server; by default the file STATE in
             a folder beside `bundles_root`.
+        watching: logs, spans and samples.
 
     Raises:
-        UsageError: a host that others can reach, or an address that cannot be had.
+        UsageError: a host that others can reach, an address that cannot be had, or spans without their library.
         ArtifactError: no bundle, or one that is not whole.
         StoreError: the state cannot be read or written.
     """
     check_host(host)
-    with _bound(host, port) as listener, _sigterm_returns():
+    with _bound(host, port) as listener, _sigterm_returns(), logs.to_stderr(watching.log), watching.spans() as watchers:
         store = opened(state, bundles_root)
-        app = create_app(bundles_root, store=store, clock=log(store.latest()) if clock == "log" else wall)
+        app = create_app(
+            bundles_root,
+            store=store,
+            clock=log(store.latest()) if clock == "log" else wall,
+            shares=watching.shares,
+            watchers=watchers,
+        )
         config = uvicorn.Config(
-            app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
         )
         logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
         uvicorn.Server(config).run(sockets=[listener])

@@ -4,7 +4,7 @@ import logging
 import math
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recsys.bundle import Bundle
@@ -12,7 +12,7 @@ from recsys.data.interactions import Histories
 from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations
-from recsys.schema import EVENTS, Instant
+from recsys.schema import EVENTS, Instant, Lap, unheard
 from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
@@ -108,11 +108,12 @@ class Service:
             encoder=self.bundle.encoder.digest,
         )
 
-    def recommend(self, query: RecommendRequest) -> Answer:
+    def recommend(self, query: RecommendRequest, lap: Lap = unheard) -> Answer:
         """The best items of the catalogue for a user."""
-        recommender = self.bundle.recommender
+        recommender = replace(self.bundle.recommender, lap=lap)
         as_of = self.clock(self.bundle.end)
         histories, unknown, degraded = self._histories(query, as_of)
+        lap(STATE)
         allowed = self.shelves.allowed(query.filters)
         found = recommender.recommend(
             histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
@@ -122,13 +123,15 @@ class Service:
             why = recommender.explain(
                 histories, found.item_idx, as_of=as_of, allowed=allowed, exclude_seen=query.exclude_seen
             )
+            lap("explain")
         return self._answer(query, as_of, unknown, degraded, self._items(found, why))
 
-    def rank(self, query: RankRequest) -> Answer:
+    def rank(self, query: RankRequest, lap: Lap = unheard) -> Answer:
         """The given items, best first."""
-        recommender, n_items = self.bundle.recommender, len(self.bundle.catalog)
+        recommender, n_items = replace(self.bundle.recommender, lap=lap), len(self.bundle.catalog)
         as_of = self.clock(self.bundle.end)
         histories, unknown, degraded = self._histories(query, as_of)
+        lap(STATE)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         item_idx[~self.shelves.there[item_idx]] = -1
@@ -140,7 +143,13 @@ class Service:
         why: Sequence[ranking.Explanation] = ()
         if query.explain and recommender.ranker is not None:
             why = recommender.explain(histories, found.item_idx, as_of=as_of)
+            lap("explain")
         return self._answer(query, as_of, unknown, degraded, self._items(found, why))
+
+    def asked(self, query: Query) -> tuple[Histories, Instant]:
+        """Whose list a request is for, as one row, and as of when."""
+        as_of = self.clock(self.bundle.end)
+        return self._histories(query, as_of)[0], as_of
 
     def post(self, request: EventsRequest) -> Receipt:
         """Remember what users did.
