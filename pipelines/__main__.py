@@ -131,15 +131,15 @@ def serve(
     trace: Annotated[
         str | None, typer.Option(help="An OpenTelemetry collector, http://host:4318; else OTEL_EXPORTER_OTLP_ENDPOINT.")
     ] = None,
-    drift_share: Annotated[float, typer.Option(min=0, max=1, help="Of lists, whose features are counted.")] = 0.01,
-    recall_share: Annotated[float, typer.Option(min=0, max=1, help="Of lists, searched again exactly.")] = 0.001,
+    samples_per_minute: Annotated[
+        float, typer.Option(min=0, help="Lists that are looked at once more for drift and recall, at most.")
+    ] = 12,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever
-    from serving.sampling import Shares
     from serving.watching import Watching
 
-    watching = Watching(log=log, trace=trace, shares=Shares(drift=drift_share, recall=recall_share))
+    watching = Watching(log=log, trace=trace, samples_per_minute=samples_per_minute)
     serve_forever(bundles, host=host, port=port, clock=clock, state=state, watching=watching)
 
 

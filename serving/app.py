@@ -33,7 +33,7 @@ from serving.problems import (
     refuse_invalid,
     refuse_unknown,
 )
-from serving.sampling import DEFAULT, Sampler, Shares
+from serving.sampling import PER_MINUTE, Sampler
 from serving.schemas import (
     MAX_ITEMS,
     Answer,
@@ -71,7 +71,7 @@ def create_app(
     *,
     store: Store,
     clock: Clock = wall,
-    shares: Shares = DEFAULT,
+    samples_per_minute: float = PER_MINUTE,
     watchers: Sequence[Watcher] = (),
 ) -> FastAPI:
     """The service over the bundle that `bundle_root`/current points to, loaded and warmed up.
@@ -80,7 +80,7 @@ def create_app(
         bundle_root: the folder of bundles.
         store: what users did since; closed when the app ends.
         clock: gives the instant an answer is true for.
-        shares: of the requests that are looked at once more for drift and recall.
+        samples_per_minute: requests that are looked at once more for drift and recall, at most.
         watchers: told of each request when it has ended, beside the logs and the metrics.
 
     Raises:
@@ -92,7 +92,7 @@ def create_app(
     desk = ThreadPoolExecutor(1, thread_name_prefix="events")  # waits for the disk, so that no answer has to
 
     telemetry = Telemetry(lambda: _facts(switch, clock, sampler, lane))
-    sampler = Sampler(shares, found_recall=telemetry.recalled)
+    sampler = Sampler(samples_per_minute, found_recall=telemetry.recalled)
     switch = Switch(bundle_root, store=store, clock=clock, told=telemetry.swapped)
 
     @asynccontextmanager

@@ -57,7 +57,7 @@ def run(
             bundles_root,
             store=store,
             clock=log(store.latest()) if clock == "log" else wall,
-            shares=watching.shares,
+            samples_per_minute=watching.samples_per_minute,
             watchers=watchers,
         )
         config = uvicorn.Config(

@@ -13,15 +13,14 @@ from recsys.bundle import CURRENT
 from serving.app import create_app
 from serving.clock import Clock
 from serving.drift import LEAST
-from serving.sampling import WAITING, Sampler, Shares
+from serving.sampling import WAITING, Sampler
 from serving.schemas import RecommendRequest
 from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import Past
 from tests.serving.watched import samples, value, with_reference
 
-ALL = Shares(drift=1, recall=1)
-NONE = Shares(drift=0, recall=0)
+ALL = 1e12
 USERS = 25
 DAY = 86_400_000_000
 
@@ -31,8 +30,8 @@ def root(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return with_reference(bundle_root, tmp_path_factory.mktemp("referring"), n_users=USERS)
 
 
-def served(root: Path, state: Path, clock: Clock, shares: Shares) -> FastAPI:
-    return create_app(root, store=SqliteStore(state), clock=clock, shares=shares)
+def served(root: Path, state: Path, clock: Clock, per_minute: float) -> FastAPI:
+    return create_app(root, store=SqliteStore(state), clock=clock, samples_per_minute=per_minute)
 
 
 def looked_at(app: FastAPI) -> dict[str, float]:
@@ -61,8 +60,8 @@ def test_a_year_later_users_have_been_idle_for_longer(root: Path, tmp_path: Path
     assert distances["item_price"] < 0.1
 
 
-def test_nothing_is_looked_at_where_the_share_is_nothing(root: Path, tmp_path: Path) -> None:
-    app = served(root, tmp_path / "state", lambda end: end, NONE)
+def test_nothing_is_looked_at_where_nobody_wants_it(root: Path, tmp_path: Path) -> None:
+    app = served(root, tmp_path / "state", lambda end: end, 0)
     assert looked_at(app) == {}
     assert value(app, "recsys_drift_lists") == value(app, "recsys_index_recall_count") == 0
 
@@ -95,6 +94,15 @@ def test_what_filters_leave_is_not_looked_at(sampler: Sampler, service: Service,
     sampler.close()
     assert sampler.drift_of(service.bundle.digest) is None
     assert found == []
+
+
+def test_only_so_many_in_a_minute(service: Service, found: list[float]) -> None:
+    now = iter([0.0, 0.0, 1.0, 4.9, 5.0, 9.9, 10.0])
+    sampler = Sampler(12, found_recall=found.append, ticks=lambda: next(now))
+    for _ in range(6):
+        sampler.offer(service, RecommendRequest(user_id="u00001"))
+    sampler.close()
+    assert len(found) == 3
 
 
 def test_another_bundle_starts_anew(sampler: Sampler, service: Service) -> None:
@@ -133,7 +141,7 @@ class Slow:
 
 
 def test_what_cannot_be_looked_at_in_time_is_let_go(service: Service) -> None:
-    slow, sampler = Slow(), Sampler(Shares(drift=1, recall=0), found_recall=print)
+    slow, sampler = Slow(), Sampler(ALL, found_recall=print)
     for _ in range(3 * WAITING):
         sampler.offer(replace(service, store=slow), RecommendRequest(user_id="u00001"))
     slow.may.set()
