@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -162,6 +163,7 @@ def test_nobody_waits_for_who_reads() -> None:
     handler.close()
     got = b""
     while b"were dropped" not in got:  # the thread goes on as soon as somebody reads
+        assert select.select([reading], [], [], 20)[0], "no word of what was dropped"
         got += os.read(reading, 1 << 16)
     told = [json.loads(line)["message"] for line in got.splitlines()[-1:]]
     assert told[0].endswith("lines were dropped: whoever reads stderr is too slow")

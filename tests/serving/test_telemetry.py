@@ -1,5 +1,6 @@
 """What is counted, under which labels, and that no client can make more of them."""
 
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
@@ -98,6 +99,19 @@ def test_events_new_and_known(app: FastAPI, client: TestClient) -> None:
     client.post("/v1/events", json={"events": [first, second]})
     assert value(app, "recsys_events_total", outcome="new") == 2
     assert value(app, "recsys_events_total", outcome="known") == 1
+
+
+def test_swaps_that_went_well_and_those_that_did_not(bundle_root: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(bundle_root, tmp_path / "bundles", symlinks=True))
+    app = create_app(root, store=SqliteStore(tmp_path / "state"))
+    with TestClient(app) as client:
+        assert client.post("/v1/bundle", json={"name": "current"}).status_code == 200
+        assert client.post("/v1/bundle", json={"name": "0" * 64}).status_code == 404
+        (root / "current" / "users.json").write_text("[]")
+        for _ in range(2):
+            assert client.post("/v1/bundle", json={"name": "current"}).status_code == 409
+    assert value(app, "recsys_swaps_total", outcome="ok") == 1
+    assert value(app, "recsys_swaps_total", outcome="failed") == 2  # a name that nothing has is no swap
 
 
 def test_what_is_served_and_how_old_it_is(app: FastAPI, client: TestClient) -> None:
