@@ -145,17 +145,26 @@ def _facts(switch: Switch, clock: Clock, sampler: Sampler, lane: ThreadPoolExecu
     )
 
 
-async def _in_lane(request: Request, work: Callable[[Lap], Answer]) -> Answer:
+async def _in_lane(request: Request, work: Callable[[], R]) -> R:
     visit = visit_of(request)
     visit.queued = time.perf_counter_ns()
 
-    def answered() -> Answer:
+    def begun() -> R:
         visit.started = time.perf_counter_ns()
+        return work()
+
+    return await asyncio.get_running_loop().run_in_executor(request.app.state.lane, begun)
+
+
+async def _answered(request: Request, work: Callable[[Lap], Answer]) -> Answer:
+    visit = visit_of(request)
+
+    def told() -> Answer:
         answer = work(visit.lap)
         visit.lap("answer")
         return answer
 
-    visit.answer = await asyncio.get_running_loop().run_in_executor(request.app.state.lane, answered)
+    visit.answer = await _in_lane(request, told)
     return visit.answer
 
 
@@ -177,7 +186,7 @@ async def recommend(query: RecommendRequest, request: Request) -> Answer:
     """The best items of the catalogue for a user."""
     service = _service(request)
     _switch(request).remember(query)
-    answer = await _in_lane(request, lambda lap: service.recommend(query, lap))
+    answer = await _answered(request, lambda lap: service.recommend(query, lap))
     request.app.state.sampler.offer(service, query)
     return answer
 
@@ -187,7 +196,7 @@ async def rank(query: RankRequest, request: Request) -> Answer:
     """The given items, best first; those the catalogue does not know are listed apart."""
     service = _service(request)
     _switch(request).remember(query)
-    return await _in_lane(request, lambda lap: service.rank(query, lap))
+    return await _answered(request, lambda lap: service.rank(query, lap))
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503))
