@@ -129,11 +129,22 @@ def serve(
     ] = None,
     keys: Annotated[Path | None, typer.Option(help="Who may ask: a file that `recsys key` makes.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer, on one port.")] = 1,
+    log: Annotated[Literal["text", "json"], typer.Option(help="Form of the lines on stderr.")] = "text",
+    trace: Annotated[
+        str | None, typer.Option(help="An OpenTelemetry collector, http://host:4318; else OTEL_EXPORTER_OTLP_ENDPOINT.")
+    ] = None,
+    samples_per_minute: Annotated[
+        float, typer.Option(min=0, help="Lists that are looked at once more for drift and recall, at most.")
+    ] = 12,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever
+    from serving.watching import Watching
 
-    serve_forever(bundles, host=host, port=port, clock=clock, state=state, keys=keys, workers=workers)
+    watching = Watching(log=log, trace=trace, samples_per_minute=samples_per_minute)
+    serve_forever(
+        bundles, host=host, port=port, clock=clock, state=state, keys=keys, workers=workers, watching=watching
+    )
 
 
 @app.command()

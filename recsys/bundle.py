@@ -17,6 +17,7 @@ from recsys.data.interactions import Histories, Interactions
 from recsys.data.storage import mapped, read_json, write_json
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
+from recsys.ranking.reference import Reference
 from recsys.recommender import Recommender
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.schema import EVENTS, Instant
@@ -49,6 +50,7 @@ class Bundle:
         day: µs that count as a day of age.
         config: the settings it was made with, JSON types only.
         digest: of the whole bundle; the name of its directory.
+        reference: what its ranker read and said at the release; None where nobody looked.
     """
 
     recommender: Recommender
@@ -59,6 +61,7 @@ class Bundle:
     day: Instant
     config: Mapping[str, Any]
     digest: str
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         _check_encoder(self.recommender, self.encoder)
@@ -166,6 +169,7 @@ class Bundle:
                 day=int(facts["day"]),
                 config=manifest.config,
                 digest=manifest.digest,
+                reference=Reference.load(directory),
             )
             found = {"catalog": bundle.catalog.digest, "encoder": bundle.encoder.digest, "users": bundle.users.digest}
             odd = [name for name, digest in found.items() if facts[name] != digest]

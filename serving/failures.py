@@ -9,6 +9,7 @@ import traceback
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import problem
+from serving.visit import KEY, Visit
 
 _LOG = logging.getLogger(__name__)
 _FRAMES = 12
@@ -44,7 +45,9 @@ class Failures:
             await self.app(scope, receive, watched)
         except Exception as error:
             route = getattr(scope.get("route"), "path", "a path")  # the path itself may hold an id
-            _LOG.error("%s %s failed: %s", scope["method"], route, places(error))
+            visit = scope.get(KEY)
+            request = visit.request_id if isinstance(visit, Visit) else "unnamed"
+            _LOG.error("%s %s failed in request %s: %s", scope["method"], route, request, places(error))
             if not begun:
                 sentence = f"{scope['path']} failed on our side; the server's log says why."
                 await problem(500, sentence)(scope, receive, send)

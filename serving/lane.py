@@ -18,12 +18,19 @@ class Lane:
 
     def __init__(self, name: str, *, initializer: Callable[[], None] | None = None) -> None:
         """`initializer` is called once, in the thread."""
+        self.inside = 0
+        """Works that have not ended; one of them is under way."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=initializer)
 
     async def run(self, work: Callable[[float], R], *, seconds: float) -> R:
         """What `work` returns, given the seconds that are left of `seconds` when its turn comes; 0 or less if none."""
         end = time.monotonic() + seconds
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(end - time.monotonic()))
+        self.inside += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, lambda: work(end - time.monotonic()))
+        finally:
+            self.inside -= 1
 
     def close(self) -> None:
         """Return when what has begun has ended."""

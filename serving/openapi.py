@@ -27,6 +27,6 @@ def as_text(document: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    from serving.app import door
+    from serving.door import door
 
     COMMITTED.write_text(as_text(door().openapi()))

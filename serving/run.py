@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -15,10 +16,13 @@ from typing import Literal
 import uvicorn
 
 from recsys.errors import UsageError
+from serving import logs
 from serving.clock import Clock, log, wall
 from serving.keys import KeyRing
+from serving.limits import Limits
 from serving.sqlite import SqliteStore
 from serving.store import Store
+from serving.watching import WATCHING, Watching
 from serving.workers import Workers
 
 STATE = "state.sqlite"
@@ -34,6 +38,7 @@ def run(
     state: str | None = None,
     keys: Path | None = None,
     workers: int = 1,
+    watching: Watching = WATCHING,
 ) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
@@ -47,10 +52,11 @@ def run(
             a folder beside `bundles_root`.
         keys: the file of those who may ask; without it everybody on this machine may.
         workers: how many processes answer, on one socket; one that ends is started again.
+        watching: logs, spans and samples.
 
     Raises:
-        UsageError: a host that others can reach and no keys, keys that cannot be read, or an address that cannot be
-            had.
+        UsageError: a host that others can reach and no keys, keys that cannot be read, an address that cannot be had,
+            or spans without their library.
         ArtifactError: no bundle, or one that is not whole.
         StoreError: the state cannot be read or written.
     """
@@ -64,7 +70,8 @@ def run(
             store = opened(state, bundles_root)
             time = log(store.latest())
             store.close()
-        work = partial(answer, listener=listener, bundles_root=bundles_root, state=state, clock=time, keys=keys)
+        plan = Plan(bundles_root=bundles_root, state=state, clock=time, keys=keys, watching=watching)
+        work = partial(answer, listener=listener, plan=plan)
 
         def tell() -> None:
             logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
@@ -72,27 +79,42 @@ def run(
         if workers == 1:
             work(tell)
         else:
-            logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)
-            Workers(workers, work).run(tell)
+            with logs.to_stderr(watching.log):
+                Workers(workers, work).run(tell)
 
 
-def answer(
-    ready: Callable[[], None],
-    *,
-    listener: socket.socket,
-    bundles_root: Path,
-    state: str | None,
-    clock: Clock,
-    keys: Path | None,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a process needs to know that answers; fields as the arguments of `run`, the clock ticking."""
+
+    bundles_root: Path
+    state: str | None
+    clock: Clock
+    keys: Path | None
+    watching: Watching
+
+
+def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) -> None:
     """Serve on a bound socket, others beside, until SIGTERM; `ready` is called before the first request is taken."""
     from serving.app import create_app  # what only looks after the processes that answer needs none of it
 
-    with _until_sigterm():
-        ring = None if keys is None else KeyRing(keys)
-        app = create_app(bundles_root, store=opened(state, bundles_root), clock=clock, keys=ring)
+    watching = plan.watching
+    with _until_sigterm(), logs.to_stderr(watching.log), watching.spans() as watchers:
+        app = create_app(
+            plan.bundles_root,
+            store=opened(plan.state, plan.bundles_root),
+            clock=plan.clock,
+            keys=None if plan.keys is None else KeyRing(plan.keys),
+            limits=Limits(samples_per_minute=watching.samples_per_minute),
+            watchers=watchers,
+        )
         config = uvicorn.Config(
-            app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
         )
         ready()
         uvicorn.Server(config).run(sockets=[listener])

@@ -16,7 +16,7 @@ from recsys.data.interactions import Histories
 from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations, Recommender
-from recsys.schema import EVENTS, Instant, IntArray
+from recsys.schema import EVENTS, Instant, IntArray, Lap, unheard
 from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.filters import Shelves
@@ -130,16 +130,18 @@ class Service:
             encoder=self.bundle.encoder.digest,
         )
 
-    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf) -> Reply:
+    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
         """The best items of the catalogue for a user.
 
         Args:
             query: what is asked for.
             seconds: how long the answer may take: of few candidates where that is short, what is popular if none is.
+            lap: told of each stage that has ended.
         """
         as_of, histories, unknown, degraded = self._asked(query)
+        lap(STATE)
         allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
-        recommender = self.bundle.recommender
+        recommender = replace(self.bundle.recommender, lap=lap)
         if seconds < _HASTE * self.pace:
             recommender, degraded = hasty(recommender), [*degraded, DEADLINE]
 
@@ -159,9 +161,10 @@ class Service:
             found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
         return self._answer(query, as_of, unknown, degraded, found)
 
-    def rank(self, query: RankRequest, *, seconds: float = math.inf) -> Reply:
+    def rank(self, query: RankRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
         """The given items, best first; the most popular first if no `seconds` are left."""
         as_of, histories, unknown, degraded = self._asked(query)
+        lap(STATE)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         item_idx[~self.shelves.there[item_idx]] = -1
@@ -183,8 +186,14 @@ class Service:
             return way.explain(histories, items, as_of=as_of)
 
         explained = explain if query.explain else None
-        found = climbed(self.bundle.recommender, ask, explained, among=lambda: item_idx, k=len(item_idx))
+        recommender = replace(self.bundle.recommender, lap=lap)
+        found = climbed(recommender, ask, explained, among=lambda: item_idx, k=len(item_idx))
         return self._answer(query, as_of, unknown, degraded, found)
+
+    def asked(self, query: Query) -> tuple[Histories, Instant]:
+        """Whose list a request is for, as one row, and as of when."""
+        as_of, histories, _, _ = self._asked(query)
+        return histories, as_of
 
     def post(self, request: EventsRequest) -> Receipt:
         """Remember what users did.

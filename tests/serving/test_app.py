@@ -249,7 +249,7 @@ def test_openapi_is_complete(client: TestClient) -> None:
     assert set(spec["paths"]) == {
         *("/v1/recommend", "/v1/rank", "/v1/events", "/v1/users/{user_id}", "/v1/bundle"),
         *("/v1/items/{item_id}", "/v1/items/{item_id}/similar"),
-        *("/health/live", "/health/ready"),
+        *("/health/live", "/health/ready", "/metrics"),
     }
     for path, request in (("/v1/recommend", "RecommendRequest"), ("/v1/rank", "RankRequest")):
         post = spec["paths"][path]["post"]

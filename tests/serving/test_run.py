@@ -1,5 +1,6 @@
 """The real process: what it loads, what it answers over a socket, how it ends."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -95,7 +96,8 @@ def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 from pathlib import Path
 from serving.keys import add
 from serving.run import run
-run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r})
+from serving.watching import Watching
+run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r}, Watching(log="json"))
 """
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"
@@ -147,5 +149,8 @@ def test_sigterm_is_an_ordinary_end(server: tuple[str, subprocess.Popen[str]]) -
     _, log = process.communicate(timeout=15)
     assert process.returncode == 0, log
     assert "Traceback" not in log
+    told = [json.loads(line) for line in log.splitlines()]
+    assert any(line["message"].startswith("Listening on http://127.0.0.1:") for line in told)
+    assert {line["status"] for line in told if line["message"] == "request"} == {200, 413}
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/health/live")
