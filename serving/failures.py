@@ -47,7 +47,7 @@ class Failures:
             route = getattr(scope.get("route"), "path", "a path")  # the path itself may hold an id
             visit = scope.get(KEY)
             request = visit.request_id if isinstance(visit, Visit) else "unnamed"
-            _LOG.error("%s %s failed in request %s: %s", scope["method"], route, request, places(error))
+            _LOG.error("%s %s failed: %s; request %s", scope["method"], route, places(error), request)
             if not begun:
                 sentence = f"{scope['path']} failed on our side; the server's log says why."
                 await problem(500, sentence)(scope, receive, send)

@@ -64,7 +64,10 @@ def climbed(
     for names, way in _ways(recommender):
         try:
             items = ask(way)
-            why = explain(way, items.item_idx) if explain is not None and way.ranker is not None else ()
+            why: Sequence[Explanation] = ()
+            if explain is not None and way.ranker is not None:
+                why = explain(way, items.item_idx)
+                way.lap("explain")
         except Exception as error:
             _LOG.error("No answer without %s: %s", " and ".join(names) or "any loss", type(error).__name__)
         else:

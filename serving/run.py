@@ -36,6 +36,7 @@ def run(
     port: int,
     clock: Literal["wall", "log"],
     state: str | None = None,
+    *,
     keys: Path | None = None,
     workers: int = 1,
     watching: Watching = WATCHING,

@@ -38,7 +38,7 @@ class Facts:
     Attributes:
         digest: of the bundle.
         age: seconds from the end of its log to now.
-        waiting: requests that wait for an answer to be begun.
+        waiting: requests whose answer is waited for.
         drift_lists: live lists that are compared with the bundle's reference.
         drift: column → population stability index.
     """
@@ -153,7 +153,7 @@ def _families() -> tuple[GaugeMetricFamily, ...]:
     return (
         GaugeMetricFamily("recsys_bundle_info", "The bundle that is served.", labels=["digest"]),
         GaugeMetricFamily("recsys_bundle_age_seconds", "From the end of its log to now.", labels=[]),
-        GaugeMetricFamily("recsys_queue_length", "Requests that wait for an answer to be begun.", labels=[]),
+        GaugeMetricFamily("recsys_queue_length", "Requests whose answer is waited for.", labels=[]),
         GaugeMetricFamily("recsys_drift_lists", "Live lists that are compared with the bundle's reference.", labels=[]),
         GaugeMetricFamily("recsys_drift_psi", "Population stability index of a column.", labels=["column"]),
     )

@@ -42,7 +42,7 @@ def test_every_answer_has_them(client: TestClient, method: str, path: str, body:
 
 def test_a_failure_inside_has_them_too(bundle_root: Path, tmp_path: Path) -> None:
     app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
-    app.state.lane.shutdown()
+    app.state.lane.close()
     with TestClient(app) as client:
         answer = client.post("/v1/recommend", json={"user_id": "u00001"})
     assert answer.status_code == 500

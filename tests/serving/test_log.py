@@ -32,13 +32,13 @@ def reads(encoder, texts, **how):
         raise ValueError(f"cannot read {texts!r}")
     return encode(encoder, texts, **how)
 
-def fails(service, query):
+def fails(service, query, **how):
     if query.user_id and "fail" in query.user_id:
         try:
             raise KeyError(query.user_id)
         except KeyError as error:
             raise RuntimeError(f"cannot rank for {query!r}") from error
-    return recommend(service, query)
+    return recommend(service, query, **how)
 
 def is_down(store, user_id, *, since):
     if "down" in user_id:
@@ -46,9 +46,9 @@ def is_down(store, user_id, *, since):
     return past(store, user_id, since=since)
 
 def repeats(service, requests=()):
-    warm_up(service)
     if requests:
         raise ValueError(f"cannot answer {requests!r}")
+    return warm_up(service)
 
 Service.recommend, SqliteStore.past, Service.warm_up, OnnxEncoder.encode = fails, is_down, repeats, reads
 run(Path(sys.argv[1]), "127.0.0.1", 0, "log", sys.argv[2])
@@ -111,6 +111,7 @@ def requests() -> Iterator[tuple[str, str, object]]:
     yield "DELETE", f"/v1/items/{mark('item')}", None
     yield "GET", f"/v1/{mark('path')}?{mark('query')}=1", None
     yield mark("METHOD").upper(), "/v1/rank", None
+    yield "PATCH", f"/v1/items/{mark('item')}", None
     yield "POST", "/v1/bundle", {"name": mark("bundle")}
     yield "POST", "/v1/bundle", {"name": "current"}  # its trial fails, with what was asked before in its message
     yield "POST", "/v1/recommend", ASKED | {"user_id": mark("fail")}  # 500
@@ -130,7 +131,9 @@ def requests() -> Iterator[tuple[str, str, object]]:
 def test_nothing_of_a_request_is_in_the_log(server: tuple[str, Path]) -> None:
     url, log = server
     codes = set()
-    with httpx.Client(base_url=url, headers={"x-request-id": mark("header"), "user-agent": mark("agent")}) as client:
+    with httpx.Client(
+        base_url=url, headers={"x-request-id": f"{mark('header')} {MARK}", "user-agent": mark("agent")}
+    ) as client:
         for method, path, body in requests():
             content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
             answer = client.request(method, path, content=content, headers={"content-type": "application/json"})

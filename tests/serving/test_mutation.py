@@ -53,7 +53,7 @@ class Promises:
 
     def broken(self, asked: Asked, status: int, headers: dict[str, str], body: bytes) -> str | None:
         """What is wrong with an answer; None if nothing is."""
-        content = json.loads(body)
+        content = json.loads(body) if "json" in headers["content-type"] else body.decode()
         if status >= 500:
             return "it failed"
         if status >= 400 and (headers["content-type"] != MEDIA_TYPE or content["status"] != status):

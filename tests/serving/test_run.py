@@ -40,7 +40,7 @@ def test_with_keys_others_may_reach_it(bundle_root: Path, tmp_path: Path, monkey
     add(tmp_path / "keys", name="shop", role="read")
     served = []
     monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config.app))
-    run(bundle_root, "0.0.0.0", 0, "wall", str(tmp_path / "state"), tmp_path / "keys")
+    run(bundle_root, "0.0.0.0", 0, "wall", str(tmp_path / "state"), keys=tmp_path / "keys")
     with TestClient(served[0]) as client:
         assert client.get("/v1/bundle").status_code == 401
         assert client.get("/health/ready").status_code == 200
@@ -48,7 +48,7 @@ def test_with_keys_others_may_reach_it(bundle_root: Path, tmp_path: Path, monkey
 
 def test_keys_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Cannot read the keys in .*none: No such file or directory; make one"):
-        run(tmp_path, "0.0.0.0", 0, "wall", None, tmp_path / "none")
+        run(tmp_path, "0.0.0.0", 0, "wall", keys=tmp_path / "none")
 
 
 def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ from pathlib import Path
 from serving.keys import add
 from serving.run import run
 from serving.watching import Watching
-run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r}, Watching(log="json"))
+run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r}, watching=Watching(log="json"))
 """
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"

@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 
 from recsys.bundle import CURRENT
 from serving.app import create_app
+from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.drift import LEAST
+from serving.limits import Limits
 from serving.sampling import WAITING, Sampler
 from serving.schemas import RecommendRequest
 from serving.service import Service
@@ -31,7 +33,7 @@ def root(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def served(root: Path, state: Path, clock: Clock, per_minute: float) -> FastAPI:
-    return create_app(root, store=SqliteStore(state), clock=clock, samples_per_minute=per_minute)
+    return create_app(root, store=SqliteStore(state), clock=clock, limits=Limits(samples_per_minute=per_minute))
 
 
 def looked_at(app: FastAPI) -> dict[str, float]:
@@ -74,7 +76,8 @@ def test_a_bundle_without_a_reference_is_served_as_well(bundle_root: Path, tmp_p
 
 @pytest.fixture
 def service(root: Path, tmp_path: Path) -> Service:
-    return Service.open(root / CURRENT, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
+    store = SqliteStore(tmp_path / "state")
+    return Service.open(root / CURRENT, store=store, breaker=Breaker(store), clock=lambda end: end)
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ class Slow:
 def test_what_cannot_be_looked_at_in_time_is_let_go(service: Service) -> None:
     slow, sampler = Slow(), Sampler(ALL, found_recall=print)
     for _ in range(3 * WAITING):
-        sampler.offer(replace(service, store=slow), RecommendRequest(user_id="u00001"))
+        sampler.offer(replace(service, breaker=Breaker(slow)), RecommendRequest(user_id="u00001"))
     slow.may.set()
     sampler.close()
     assert slow.reads == WAITING

@@ -1,5 +1,6 @@
 """What is counted, under which labels, and that no client can make more of them."""
 
+import asyncio
 import shutil
 import threading
 import uuid
@@ -123,14 +124,16 @@ def test_what_is_served_and_how_old_it_is(app: FastAPI, client: TestClient) -> N
 
 
 def test_requests_that_wait_are_told(app: FastAPI, client: TestClient) -> None:
-    held, going = threading.Event(), threading.Event()
-    app.state.lane.submit(lambda: (going.set(), held.wait()))
-    going.wait()
-    for _ in range(3):
-        app.state.lane.submit(int)
-    assert value(app, "recsys_queue_length") == 3
-    held.set()
-    app.state.lane.submit(int).result()
+    held = threading.Event()
+
+    async def play() -> None:
+        works = [asyncio.create_task(app.state.lane.run(lambda _left: held.wait(20), seconds=60)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert value(app, "recsys_queue_length") == 3
+        held.set()
+        await asyncio.gather(*works)
+
+    asyncio.run(play())
     assert value(app, "recsys_queue_length") == 0
 
 

@@ -62,7 +62,7 @@ def test_without_one_each_request_gets_its_own(client: TestClient) -> None:
         ("POST", "/v1/rank", b'{"user_id": "u00001", "item_ids": ["i00001"]}', "/v1/rank", 200),
         ("POST", "/v1/rank", b"{}", "/v1/rank", 422),
         ("POST", "/v1/rank", b"{", "/v1/rank", 400),
-        ("POST", "/v1/nothing", b"{", "", 400),
+        ("POST", "/v1/nothing", b"{", "", 404),
         ("GET", "/v1/nothing", b"", "", 404),
         ("DELETE", "/v1/rank", b"", "/v1/rank", 405),
         ("GET", "/v1/users/secret", b"", "/v1/users/{user_id}", 404),
