@@ -117,6 +117,7 @@ def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) ->
             timeout_graceful_shutdown=GRACE_SECONDS,
             lifespan="on",
         )
+        listener.listen(config.backlog)  # whoever connects now is answered soon
         ready()
         uvicorn.Server(config).run(sockets=[listener])
 
