@@ -30,6 +30,7 @@ serve: .venv/installed
 # One figure a line, as ratios within one run; BENCHMARKS.md says what they were.
 bench: .venv/installed
 	$(BIN)/python -m tests.bench --run $(RUN)
+	$(BIN)/python -m tests.bench.load --run $(RUN)
 
 # The large counts, too slow for CI.
 prove: .venv/installed

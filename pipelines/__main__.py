@@ -121,17 +121,48 @@ def recommend(
 @app.command()
 def serve(
     bundles: Annotated[Path, typer.Option(help="The directory with `current` in it, such as RUN/bundles.")],
-    host: Annotated[str, typer.Option(help="Loopback only, for now.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Loopback only, unless there are keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     clock: Annotated[Literal["wall", "log"], typer.Option(help="log: start at the bundle's end.")] = "wall",
     state: Annotated[
         str | None, typer.Option(help="Where events are kept: a file, or redis://host:port/0; else beside BUNDLES.")
     ] = None,
+    keys: Annotated[Path | None, typer.Option(help="Who may ask: a file that `recsys key` makes.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer, on one port.")] = 1,
+    log: Annotated[Literal["text", "json"], typer.Option(help="Form of the lines on stderr.")] = "text",
+    trace: Annotated[
+        str | None, typer.Option(help="An OpenTelemetry collector, http://host:4318; else OTEL_EXPORTER_OTLP_ENDPOINT.")
+    ] = None,
+    samples_per_minute: Annotated[
+        float, typer.Option(min=0, help="Lists that are looked at once more for drift and recall, at most.")
+    ] = 12,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
     from serving.run import run as serve_forever
+    from serving.watching import Watching
 
-    serve_forever(bundles, host=host, port=port, clock=clock, state=state)
+    watching = Watching(log=log, trace=trace, samples_per_minute=samples_per_minute)
+    serve_forever(
+        bundles, host=host, port=port, clock=clock, state=state, keys=keys, workers=workers, watching=watching
+    )
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose it is: letters, digits and . _ - only.")],
+    role: Annotated[
+        Literal["read", "write", "admin"],
+        typer.Option(help="Ask for lists; also post events and change items; also swap bundles."),
+    ],
+    file: Annotated[Path, typer.Option(help="Where its hash is added; made where it is missing.")],
+    rate: Annotated[float | None, typer.Option(help="Most requests a second, in each process.")] = None,
+    burst: Annotated[int | None, typer.Option(help="Requests that may come at once; else those of a second.")] = None,
+) -> None:
+    """Make a key for the endpoint and print it, once: only its hash is kept."""
+    from serving import keys
+
+    print(keys.add(file, name=name, role=role, rate=rate, burst=burst))
+    print(f"Added {name} to {file}; it counts within {keys.REREAD_SECONDS:g} s. Keep the key now.", file=sys.stderr)
 
 
 @data_app.command("list")

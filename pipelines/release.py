@@ -4,6 +4,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pipelines.console import err, warn
 from pipelines.costs import costs
 from pipelines.parts import Parts
@@ -26,10 +28,15 @@ from recsys.evaluation.checks import (
 from recsys.evaluation.gate import Check, Gate, rows
 from recsys.evaluation.results import Evaluation
 from recsys.evaluation.table import aligned
+from recsys.ranking.observation import observe
 from recsys.ranking.ranker import Ranker
+from recsys.ranking.reference import Reference
 
 QUALITY = "quality"
 """What a row without figures is about."""
+
+OBSERVED = 500
+"""Users, at most, whose lists show what the ranker reads."""
 
 
 def run(opened: RunDirectory, stage: Stage, *, forced: str = "") -> None:
@@ -61,6 +68,8 @@ def run(opened: RunDirectory, stage: Stage, *, forced: str = "") -> None:
         with publish(opened / GATE, kind=GATE, parents=opened.parents(stage)) as out:
             gate.save(out)
         gate.enforce()
+        reference = _observed(parts, candidate)
+        reference.save(candidate)
         gate.save_measured(candidate)
         published = publish_bundle(candidate, opened / "bundles", note={VERDICT: gate.lasting()})
     err.print(f"  {gate.verdict}: published {published}", markup=False)
@@ -93,6 +102,16 @@ def _written(opened: RunDirectory, stage: Stage, parts: Parts, root: Path) -> Pa
         config=opened.config(stage),
         parents=opened.parents(stage),
     )
+
+
+def _observed(parts: Parts, candidate: Path) -> Reference:
+    """What the ranker reads of those who came last: they are the likest to those who will ask the service."""
+    recommender, log = Bundle.load(candidate).recommender, parts.interactions
+    assert recommender.ranker is not None
+    users = log.between(parts.split.ranker_end, parts.split.end).user_indices()
+    drawn = np.random.default_rng(parts.config.seed).choice(users, min(len(users), OBSERVED), replace=False)
+    histories = log.histories(np.sort(drawn), as_of=log.end)
+    return Reference.of(observe(recommender.snapshot, recommender.ranker, histories, as_of=log.end))
 
 
 def _checks(

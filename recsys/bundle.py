@@ -14,9 +14,10 @@ from recsys.artifacts import MANIFEST, point_to, publish_by_digest, read_manifes
 from recsys.data.catalog import Catalog
 from recsys.data.config import DataConfig
 from recsys.data.interactions import Histories, Interactions
-from recsys.data.storage import read_json, write_json
+from recsys.data.storage import mapped, read_json, write_json
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
+from recsys.ranking.reference import Reference
 from recsys.recommender import Recommender
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.schema import EVENTS, Instant
@@ -49,6 +50,7 @@ class Bundle:
         day: µs that count as a day of age.
         config: the settings it was made with, JSON types only.
         digest: of the whole bundle; the name of its directory.
+        reference: what its ranker read and said at the release; None where nobody looked.
     """
 
     recommender: Recommender
@@ -59,6 +61,7 @@ class Bundle:
     day: Instant
     config: Mapping[str, Any]
     digest: str
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         _check_encoder(self.recommender, self.encoder)
@@ -166,6 +169,7 @@ class Bundle:
                 day=int(facts["day"]),
                 config=manifest.config,
                 digest=manifest.digest,
+                reference=Reference.load(directory),
             )
             found = {"catalog": bundle.catalog.digest, "encoder": bundle.encoder.digest, "users": bundle.users.digest}
             odd = [name for name, digest in found.items() if facts[name] != digest]
@@ -206,8 +210,7 @@ def release(written: Path, root: Path, *, note: Mapping[str, Any]) -> Path:
 
 
 def _array(path: Path) -> np.ndarray[Any, Any]:
-    # mapped, so that the processes serving one bundle share its pages; asarray sheds memmap's slow slicing
-    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    array = mapped(path)
     expected = np.dtype(_STATE[path.stem])
     if array.ndim != 1 or array.dtype != expected:
         raise ShapeError(f"{path}: expected one row of {expected}, got {array.dtype} {array.shape}.")

@@ -25,7 +25,7 @@ from recsys.retrieval.candidates import Candidates
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
 from recsys.retrieval.retriever import Retriever
-from recsys.schema import BoolArray, FloatArray, Instant, IntArray
+from recsys.schema import BoolArray, FloatArray, Instant, IntArray, Lap, unheard
 
 __all__ = ["Recommendations", "Recommender", "training_rows"]
 
@@ -37,10 +37,12 @@ class Recommender:
     Attributes:
         snapshot: catalogue, vectors, sources and counters.
         ranker: the order; None ranks by the sources' places alone.
+        lap: told "retrieve", "features", "trees" and "rules" as each ends, block by block of users.
     """
 
     snapshot: Snapshot
     ranker: Ranker | None
+    lap: Lap = unheard
 
     @classmethod
     def assemble(
@@ -128,12 +130,11 @@ class Recommender:
         """
         lists = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
         rules, vectors, blocks = self.snapshot.rules, self.vectors.vectors, self.snapshot.blocks(len(histories))
-        return Recommendations.concat(
-            [
-                select(found, rules, vectors, k=k, exploration=exploration and exploration.of(rows))
-                for rows, found in zip(blocks, lists, strict=True)
-            ]
-        )
+        chosen = []
+        for rows, found in zip(blocks, lists, strict=True):
+            chosen.append(select(found, rules, vectors, k=k, exploration=exploration and exploration.of(rows)))
+            self.lap("rules")
+        return Recommendations.concat(chosen)
 
     def scored(
         self,
@@ -158,6 +159,7 @@ class Recommender:
             may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
             pinned = self.snapshot.pinned(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
             found = self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=pinned)
+            self.lap("retrieve")
             yield self._scored(part, found, as_of, pinned)
 
     def rank(
@@ -185,9 +187,12 @@ class Recommender:
             part = known.take(range(*rows.indices(len(known))))
             may = self.snapshot.allowed(part, as_of=as_of)
             given = self.retriever.score(part, items[rows], as_of=as_of, allowed=may)
+            self.lap("retrieve")
             found = self._scored(part, given, as_of, self.snapshot.pinned(part, as_of=as_of))
             own = exploration and exploration.of(rows)
-            return select(found, self.snapshot.rules, self.vectors.vectors, k=None, exploration=own)
+            chosen = select(found, self.snapshot.rules, self.vectors.vectors, k=None, exploration=own)
+            self.lap("rules")
+            return chosen
 
         return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
 
@@ -229,8 +234,9 @@ class Recommender:
     def _checked(self, histories: Histories, items: Sequence[IntArray], as_of: Instant) -> Histories:
         if len(items) != len(histories):
             raise ShapeError(f"Expected one list of items per user, got {len(items)} for {len(histories)} users.")
-        odd = [int(i) for given in items for i in given if not 0 <= i < len(self.snapshot.items)]
-        if odd:
+        given = np.concatenate([np.zeros(0, np.int32), *items])
+        odd = given[(given < 0) | (given >= len(self.snapshot.items))]
+        if len(odd):
             raise ShapeError(
                 f"Expected item_idx from 0 to {len(self.snapshot.items) - 1}, got {odd[0]}; leave unknown items out."
             )
@@ -238,15 +244,17 @@ class Recommender:
 
     def _scored(self, histories: Histories, candidates: Candidates, as_of: Instant, pinned: BoolArray | None) -> Scored:
         """The candidates of a block by score."""
+        interest = self.snapshot.interest(candidates)
         if self.ranker is None:
             score = candidates.fused()
             chance = np.full(len(score), np.nan, np.float32)
         else:
-            score = self.ranker.score(
-                self.snapshot.features(histories, candidates, as_of=as_of).select(self.ranker.features)
-            )
+            table = self.snapshot.features(histories, candidates, as_of=as_of, interest=interest)
+            table = table.select(self.ranker.features)
+            self.lap("features")
+            score = self.ranker.score(table)
             chance = self.ranker.chance(score)
-        interest = self.retriever.interest.interest(candidates.scores[:, -1])
+        self.lap("trees")
         return Scored.of(candidates, score=score, interest=interest, probability=chance, pinned=pinned)
 
     def save(self, directory: Path) -> None:

@@ -79,3 +79,10 @@ EVENT_COLUMNS: dict[str, pl.DataType] = {
 
 Progress: TypeAlias = Callable[[int, int, Mapping[str, float]], None]
 """Called by long work: (steps done, steps in all, metrics by name)."""
+
+Lap: TypeAlias = Callable[[str], None]
+"""Called with the name of a stage of an answer when it has ended."""
+
+
+def unheard(_stage: str) -> None:
+    """A `Lap` for nobody."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from recsys.schema import Instant
@@ -23,6 +24,8 @@ def wall(end: Instant) -> Instant:
 def log(latest: Instant | None = None, *, ticks: Callable[[], int] = time.monotonic_ns) -> Clock:
     """A clock that stands at the end of the log when it is made, and runs on from there.
 
+    A copy in another process of this machine, sent there by pickle, tells the same time.
+
     Args:
         latest: when the last event since happened: it goes on after that.
         ticks: nanoseconds since any fixed instant.
@@ -31,9 +34,8 @@ def log(latest: Instant | None = None, *, ticks: Callable[[], int] = time.monoto
     >>> log(ticks=lambda: next(now))(100), log(200, ticks=lambda: next(now))(100)
     (107, 208)
     """
-    started, least = ticks(), 0 if latest is None else latest + 1
+    return partial(_running, started=ticks(), least=0 if latest is None else latest + 1, ticks=ticks)
 
-    def read(end: Instant) -> Instant:
-        return max(end, least) + (ticks() - started) // 1000
 
-    return read
+def _running(end: Instant, *, started: int, least: Instant, ticks: Callable[[], int]) -> Instant:
+    return max(end, least) + (ticks() - started) // 1000

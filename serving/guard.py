@@ -1,7 +1,7 @@
 """What no handler should have to see: bodies too large, of another type, or JSON that readers disagree on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,12 +25,14 @@ class RefusedError(Exception):
 class Guard:
     """ASGI middleware: reads the body of a writing request, at most MAX_BODY, checks it, and hands it on."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, takes: Callable[[Scope], bool] = lambda _scope: True) -> None:
+        """Stand before an app; what `takes` says that no route takes, the router may tell."""
         self.app = app
+        self._takes = takes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is in order; answer the rest with a problem."""
-        if scope["type"] != "http" or scope["method"] not in WITH_BODY:
+        if scope["type"] != "http" or scope["method"] not in WITH_BODY or not self._takes(scope):
             await self.app(scope, receive, send)
             return
         try:

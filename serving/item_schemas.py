@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, FiniteFloat
+from pydantic import AfterValidator, Field
 
 from recsys.data.config import Config
-from serving.schemas import MAX_ITEMS, Id, Time
+from serving.schemas import MAX_ITEMS, Id, Number, Time
 
 
 def _writable(value: str) -> str:
@@ -34,7 +34,7 @@ class Item(Config):
     category: Text | None = None
     brand: Text | None = None
     tags: Annotated[tuple[Text, ...], Field(max_length=MAX_ITEMS)] | None = None
-    price: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    price: Annotated[Number, Field(ge=0)] | None = None
     created_at: UtcTime | None = None
     available_from: UtcTime | None = Field(None, description="Not recommended before.")
     available_until: UtcTime | None = Field(None, description="Not recommended from then on.")

@@ -21,7 +21,7 @@ BEHAVIOUR = "behaviour"
 """Nothing personal can be used: what is popular comes first."""
 
 DEADLINE = "deadline"
-"""There is no time to score all candidates: the best by the sources' places are."""
+"""There is no time to score all candidates: the best by the sources' places are, or none."""
 
 FEW = 100
 """Candidates of a user that are scored where time is short."""
@@ -64,12 +64,15 @@ def climbed(
     for names, way in _ways(recommender):
         try:
             items = ask(way)
-            why = explain(way, items.item_idx) if explain is not None and way.ranker is not None else ()
+            why: Sequence[Explanation] = ()
+            if explain is not None and way.ranker is not None:
+                why = explain(way, items.item_idx)
+                way.lap("explain")
         except Exception as error:
             _LOG.error("No answer without %s: %s", " and ".join(names) or "any loss", type(error).__name__)
         else:
             return Found(items=items, why=why, without=names)
-    return Found(items=_popular(recommender, among(), k), why=(), without=[RANKER, ENCODER, BEHAVIOUR])
+    return popular(recommender, among(), k=k)
 
 
 def hasty(recommender: Recommender) -> Recommender:
@@ -88,12 +91,12 @@ def _ways(recommender: Recommender) -> Iterator[tuple[list[str], Recommender]]:
     yield [RANKER, ENCODER], replace(recommender, snapshot=mute, ranker=None)
 
 
-def _popular(recommender: Recommender, items: IntArray, k: int) -> Recommendations:
-    """At most k of the items, the most popular first; of equally popular ones the first in the catalogue."""
+def popular(recommender: Recommender, items: IntArray, *, k: int) -> Found:
+    """The last rung: at most k of the items, the most popular first, of equally popular ones the first by item_idx."""
     score = recommender.retriever.behaviour.popularity[items].astype(np.float32)
     order = np.lexsort((items, -score))[:k]
     n = len(order)
-    return Recommendations(
+    found = Recommendations(
         indptr=np.array([0, n], np.int64),
         item_idx=items[order],
         score=score[order],
@@ -103,3 +106,4 @@ def _popular(recommender: Recommender, items: IntArray, k: int) -> Recommendatio
         sources=np.full(n, 1 << SOURCES.index("popular"), np.uint16),
         rules=np.zeros(n, np.uint64),
     )
+    return Found(items=found, why=(), without=[RANKER, ENCODER, BEHAVIOUR])

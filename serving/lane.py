@@ -6,13 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from recsys.errors import RecsysError
-
 R = TypeVar("R")
-
-
-class LateError(RecsysError):
-    """A request whose time was up before it was its turn."""
 
 
 class Lane:
@@ -24,26 +18,19 @@ class Lane:
 
     def __init__(self, name: str, *, initializer: Callable[[], None] | None = None) -> None:
         """`initializer` is called once, in the thread."""
+        self.inside = 0
+        """Works that have not ended; one of them is under way."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=initializer)
 
     async def run(self, work: Callable[[float], R], *, seconds: float) -> R:
-        """What `work` returns, given the seconds that are left of `seconds` when its turn comes.
-
-        Raises:
-            LateError: none are left.
-        """
+        """What `work` returns, given the seconds that are left of `seconds` when its turn comes; 0 or less if none."""
         end = time.monotonic() + seconds
-
-        def turn() -> R:
-            left = end - time.monotonic()
-            if left <= 0:
-                raise LateError(
-                    f"The {seconds * 1e3:.0f} ms this answer could take were over before its turn came; ask again, "
-                    "or allow more by deadline_ms."
-                )
-            return work(left)
-
-        return await asyncio.get_running_loop().run_in_executor(self._thread, turn)
+        self.inside += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, lambda: work(end - time.monotonic()))
+        finally:
+            self.inside -= 1
 
     def close(self) -> None:
         """Return when what has begun has ended."""

@@ -3,7 +3,13 @@
 from pydantic import Field
 
 from recsys.data.config import Config
+from recsys.errors import RecsysError
 from serving.gate import Door
+
+
+class LateError(RecsysError):
+    """A request whose turn did not come in time."""
+
 
 _ANSWERS = ("/v1/recommend", "/v1/rank")
 _STATE = ("/v1/events", "/v1/users", "/v1/items")
@@ -16,6 +22,9 @@ class Limits(Config):
     changes: int = Field(64, ge=1, description="The same of requests about events, users and items.")
     deadline_ms: int = Field(1000, ge=1, description="How long a list may take that says nothing else.")
     state_ms: int = Field(10_000, ge=1, description="How long a request about events and users may wait for its turn.")
+    samples_per_minute: float = Field(
+        12.0, ge=0, description="Lists that are looked at once more, beside the answers, for drift and recall, at most."
+    )
 
     @property
     def doors(self) -> tuple[Door, ...]:

@@ -32,8 +32,8 @@ def printable(text: str) -> str:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI entries of a route's errors."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    """The OpenAPI entries of a route's errors; `openapi.describe` adds what they refer to."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
@@ -86,18 +86,22 @@ async def refuse_late(_request: Request, error: Exception) -> Response:
     return problem(503, str(error), {"Retry-After": "1"})
 
 
+def no_path(path: str) -> str:
+    """The sentence about a path that nothing is at."""
+    return f"{path} is no path of this service; see /openapi.json."
+
+
 async def refuse(request: Request, error: Exception) -> Response:
     """What the router raises: no such path, wrong method; and what a handler does not find."""
     assert isinstance(error, HTTPException)
     sentences = {
-        404: f"{request.url.path} is no path of this service; see /openapi.json.",
+        404: no_path(request.url.path),
         405: f"{request.url.path} does not take {request.method}; see /openapi.json.",
     }
     routed = error.detail == HTTPStatus(error.status_code).phrase
     sentence = sentences.get(error.status_code) if routed else None
-    return problem(error.status_code, sentence or str(error.detail), error.headers)
-
-
-async def apologize(request: Request, _error: Exception) -> Response:
-    """500 without a word about the inside; the server's log has the rest."""
-    return problem(500, f"{request.url.path} failed on our side; the server's log says why.")
+    # the router names the methods of the first route only that a path has
+    headers = (
+        {"Allow": request.app.state.routes.allowed(request.url.path)} if error.status_code == 405 else error.headers
+    )
+    return problem(error.status_code, sentence or str(error.detail), headers)

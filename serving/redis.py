@@ -199,7 +199,15 @@ class RedisStore:
         try:
             return work()
         except redis.RedisError as error:
-            raise StoreError(f"Cannot use the state in Redis: {error}.") from error
+            raise StoreError(f"Cannot use the state in Redis: {_said(error)}.") from error
+
+
+def _said(error: redis.RedisError) -> str:
+    """An error in words that go to the log: a server that refuses a command repeats it, ids and all."""
+    if not isinstance(error, redis.ResponseError):
+        return str(error)
+    code = str(error).partition(" ")[0]
+    return f"it answers {type(error).__name__}{f' {code}' if code.isalpha() and code.isupper() else ''}"
 
 
 def _bytes(text: str) -> bytes:

@@ -3,51 +3,122 @@
 import contextlib
 import ipaddress
 import logging
+import logging.config
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import uvicorn
 
 from recsys.errors import UsageError
-from serving.app import create_app
-from serving.clock import log, wall
+from serving import logs
+from serving.clock import Clock, log, wall
+from serving.keys import KeyRing
+from serving.limits import Limits
 from serving.sqlite import SqliteStore
 from serving.store import Store
+from serving.watching import WATCHING, Watching
+from serving.workers import Workers
 
 STATE = "state.sqlite"
 GRACE_SECONDS = 10
 """How long open requests may still take once the service was told to stop."""
 
 
-def run(bundles_root: Path, host: str, port: int, clock: Literal["wall", "log"], state: str | None = None) -> None:
+def run(
+    bundles_root: Path,
+    host: str,
+    port: int,
+    clock: Literal["wall", "log"],
+    state: str | None = None,
+    *,
+    keys: Path | None = None,
+    workers: int = 1,
+    watching: Watching = WATCHING,
+) -> None:
     """Serve bundles_root/current on host:port until SIGTERM (returns) or SIGINT (raises KeyboardInterrupt).
 
     Args:
         bundles_root: the folder of bundles.
-        host: a loopback address or name.
+        host: a loopback address or name; with keys, any.
         port: 0 takes a free one; the log says which.
         clock: wall: answers are true for now; log: for the end of the bundle's log or the last event posted, running
             on from there.
         state: what remembers what users do: a file, or the redis:// address of a server; by default the file STATE in
             a folder beside `bundles_root`.
+        keys: the file of those who may ask; without it everybody on this machine may.
+        workers: how many processes answer, on one socket; one that ends is started again.
+        watching: logs, spans and samples.
 
     Raises:
-        UsageError: a host that others can reach, or an address that cannot be had.
+        UsageError: a host that others can reach and no keys, keys that cannot be read, an address that cannot be had,
+            or spans without their library.
         ArtifactError: no bundle, or one that is not whole.
         StoreError: the state cannot be read or written.
     """
-    check_host(host)
-    with _bound(host, port) as listener, _sigterm_returns():
-        store = opened(state, bundles_root)
-        app = create_app(bundles_root, store=store, clock=log(store.latest()) if clock == "log" else wall)
-        config = uvicorn.Config(
-            app, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on"
+    if keys is None:
+        check_host(host)
+    else:
+        KeyRing(keys)  # what is wrong with it is told before anything is loaded
+    with _bound(host, port) as listener:
+        time: Clock = wall
+        if clock == "log":
+            store = opened(state, bundles_root)
+            time = log(store.latest())
+            store.close()
+        plan = Plan(bundles_root=bundles_root, state=state, clock=time, keys=keys, watching=watching)
+        work = partial(answer, listener=listener, plan=plan)
+
+        def tell() -> None:
+            logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
+
+        if workers == 1:
+            work(tell)
+        else:
+            with logs.to_stderr(watching.log):
+                Workers(workers, work).run(tell)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a process needs to know that answers; fields as the arguments of `run`, the clock ticking."""
+
+    bundles_root: Path
+    state: str | None
+    clock: Clock
+    keys: Path | None
+    watching: Watching
+
+
+def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) -> None:
+    """Serve on a bound socket, others beside, until SIGTERM; `ready` is called before the first request is taken."""
+    from serving.app import create_app  # what only looks after the processes that answer needs none of it
+
+    watching = plan.watching
+    with _until_sigterm(), logs.to_stderr(watching.log), watching.spans() as watchers:
+        app = create_app(
+            plan.bundles_root,
+            store=opened(plan.state, plan.bundles_root),
+            clock=plan.clock,
+            keys=None if plan.keys is None else KeyRing(plan.keys),
+            limits=Limits(samples_per_minute=watching.samples_per_minute),
+            watchers=watchers,
         )
-        logging.getLogger("uvicorn.error").info("Listening on http://%s:%d", *listener.getsockname()[:2])
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            lifespan="on",
+        )
+        listener.listen(config.backlog)  # whoever connects now is answered soon
+        ready()
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -72,7 +143,7 @@ def _beside(bundles_root: Path) -> Path:
 
 
 def check_host(host: str) -> None:
-    """Refuse an address that other machines can reach: the service asks nobody for a key.
+    """Refuse an address that other machines can reach, for a service that asks nobody for a key.
 
     Raises:
         UsageError: not a loopback address.
@@ -89,7 +160,7 @@ def check_host(host: str) -> None:
     if not loopback:
         raise UsageError(
             f"Expected a loopback host such as 127.0.0.1, got {host!r}; anybody there could ask without a key. "
-            "Put a proxy that checks keys before the service."
+            "Make one by `recsys key`, and name its file by --keys."
         )
 
 
@@ -104,14 +175,23 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
+class _Told(BaseException):
+    """SIGTERM."""
+
+
 @contextlib.contextmanager
-def _sigterm_returns() -> Iterator[None]:
-    """Let SIGTERM, which uvicorn raises again once it has drained, be an ordinary end."""
+def _until_sigterm() -> Iterator[None]:
+    """Let SIGTERM, which uvicorn raises again once it has drained, be an ordinary end; while a bundle is loaded too."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
+
+    def tell(_signal: int, _frame: object) -> None:
+        raise _Told
+
+    before = signal.signal(signal.SIGTERM, tell)
     try:
-        yield
+        with contextlib.suppress(_Told):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -7,8 +7,11 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BeforeValidator,
+    ConfigDict,
     Field,
     FiniteFloat,
+    JsonValue,
+    Strict,
     StrictBool,
     StrictInt,
     model_validator,
@@ -41,6 +44,11 @@ def _short(value: str) -> str:
     return value
 
 
+def _whole(value: object) -> object:
+    """JSON has one kind of numbers: 20.0 is 20."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _text(value: object) -> object:
     if not isinstance(value, str | datetime):
         raise ValueError("expected a string such as 2026-01-31T12:00:00Z")
@@ -53,6 +61,8 @@ def _role(value: str) -> str:
     return value
 
 
+Number = Annotated[FiniteFloat, Strict()]  # neither true nor "5"
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 Id = Annotated[str, AfterValidator(_short), Field(json_schema_extra={"minLength": 1, "maxLength": ID_BYTES})]
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]
 Role = Annotated[str, AfterValidator(_role), Field(json_schema_extra={"enum": [*EVENTS]})]
@@ -65,7 +75,7 @@ class HistoryEvent(Config):
     item_id: Id
     event: Role
     timestamp: Time | None = Field(None, description="When, with a zone; without it: just now, in the given order.")
-    value: FiniteFloat | None = Field(None, description="A rating's stars or a purchase's amount.")
+    value: Number | None = Field(None, description="A rating's stars or a purchase's amount.")
 
 
 class PostedEvent(Config):
@@ -76,7 +86,7 @@ class PostedEvent(Config):
     item_id: Id
     event: Role
     timestamp: Time = Field(description="When, with a zone.")
-    value: FiniteFloat | None = Field(None, description="A rating's stars or a purchase's amount.")
+    value: Number | None = Field(None, description="A rating's stars or a purchase's amount.")
     request_id: Id | None = Field(None, description="The answer that led to it.")
 
 
@@ -103,8 +113,8 @@ class Facet(Config):
 class PriceRange(Config):
     """Bounds of the price, both inclusive; an item without a price is outside every bound."""
 
-    min: FiniteFloat | None = None
-    max: FiniteFloat | None = None
+    min: Number | None = None
+    max: Number | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -130,8 +140,16 @@ class Filters(Config):
     item_ids: ItemList | None = None
 
 
+_ONE_USER: list[JsonValue] = [
+    {"required": ["user_id"], "properties": {"user_id": {"type": "string"}, "history": {"type": "null"}}},
+    {"required": ["history"], "properties": {"history": {"type": "array"}, "user_id": {"type": "null"}}},
+]
+
+
 class Query(Config):
     """What both kinds of request share."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _ONE_USER})
 
     user_id: Id | None = Field(None, description="A known user's state is used; an unknown one gets a newcomer's list.")
     history: Annotated[tuple[HistoryEvent, ...], Field(max_length=MAX_ITEMS)] | None = Field(
@@ -164,7 +182,7 @@ class Query(Config):
 class RecommendRequest(Query):
     """POST /v1/recommend: the best items of the catalogue for a user."""
 
-    k: StrictInt = Field(20, ge=1, le=MAX_ITEMS, description="Most items in the answer.")
+    k: Whole = Field(20, ge=1, le=MAX_ITEMS, description="Most items in the answer.")
 
 
 class RankRequest(Query):

@@ -16,23 +16,22 @@ from recsys.data.interactions import Histories
 from recsys.ranking import explanation as ranking
 from recsys.ranking.rules import permitted, unseen
 from recsys.recommender import Recommendations, Recommender
-from recsys.schema import EVENTS, Instant, IntArray
+from recsys.schema import EVENTS, Instant, IntArray, Lap, unheard
 from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
 from serving.item_schemas import ItemReceipt
-from serving.ladder import DEADLINE, ENCODER, climbed, hasty
+from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
+from serving.reply import Reply
 from serving.schemas import (
     LATEST_EVENTS,
-    Answer,
     Because,
     BundleInfo,
     Erased,
     EventsRequest,
     Explanation,
     Query,
-    RankedItem,
     RankRequest,
     Reason,
     Receipt,
@@ -131,11 +130,18 @@ class Service:
             encoder=self.bundle.encoder.digest,
         )
 
-    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf) -> Answer:
-        """The best items of the catalogue for a user, or of few candidates where `seconds` are too few for all."""
+    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
+        """The best items of the catalogue for a user.
+
+        Args:
+            query: what is asked for.
+            seconds: how long the answer may take: of few candidates where that is short, what is popular if none is.
+            lap: told of each stage that has ended.
+        """
         as_of, histories, unknown, degraded = self._asked(query)
+        lap(STATE)
         allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
-        recommender = self.bundle.recommender
+        recommender = replace(self.bundle.recommender, lap=lap)
         if seconds < _HASTE * self.pace:
             recommender, degraded = hasty(recommender), [*degraded, DEADLINE]
 
@@ -149,12 +155,16 @@ class Service:
             may = recommender.snapshot.allowed(histories, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
             return np.flatnonzero(may[0]).astype(np.int32)
 
-        found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
-        return self._answer(query, as_of, unknown, [*degraded, *found.without], self._items(found.items, found.why))
+        if seconds <= 0:
+            found = popular(recommender, among(), k=query.k)
+        else:
+            found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
+        return self._answer(query, as_of, unknown, degraded, found)
 
-    def rank(self, query: RankRequest) -> Answer:
-        """The given items, best first."""
+    def rank(self, query: RankRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
+        """The given items, best first; the most popular first if no `seconds` are left."""
         as_of, histories, unknown, degraded = self._asked(query)
+        lap(STATE)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         item_idx[~self.shelves.there[item_idx]] = -1
@@ -165,20 +175,25 @@ class Service:
         item_idx = item_idx[item_idx >= 0]
         item_idx = item_idx[kept[item_idx]]
 
+        if seconds <= 0:
+            found = popular(self.bundle.recommender, item_idx, k=len(item_idx))
+            return self._answer(query, as_of, unknown, [*degraded, DEADLINE], found)
+
         def ask(way: Recommender) -> Recommendations:
             return way.rank(histories, [item_idx], as_of=as_of)
 
         def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
             return way.explain(histories, items, as_of=as_of)
 
-        found = climbed(
-            self.bundle.recommender,
-            ask,
-            explain if query.explain else None,
-            among=lambda: item_idx,
-            k=len(item_idx),
-        )
-        return self._answer(query, as_of, unknown, [*degraded, *found.without], self._items(found.items, found.why))
+        explained = explain if query.explain else None
+        recommender = replace(self.bundle.recommender, lap=lap)
+        found = climbed(recommender, ask, explained, among=lambda: item_idx, k=len(item_idx))
+        return self._answer(query, as_of, unknown, degraded, found)
+
+    def asked(self, query: Query) -> tuple[Histories, Instant]:
+        """Whose list a request is for, as one row, and as of when."""
+        as_of, histories, _, _ = self._asked(query)
+        return histories, as_of
 
     def post(self, request: EventsRequest) -> Receipt:
         """Remember what users did.
@@ -242,42 +257,19 @@ class Service:
             return row
         return joined(row, past.events, items=bundle.catalog.vocabulary, data=bundle.data)
 
-    def _answer(
-        self, query: Query, as_of: Instant, unknown: Sequence[str], degraded: list[str], items: list[RankedItem]
-    ) -> Answer:
-        return Answer(
+    def _answer(self, query: Query, as_of: Instant, unknown: Sequence[str], degraded: list[str], found: Found) -> Reply:
+        return Reply(
             request_id=query.request_id or str(uuid.uuid4()),
-            as_of=moment(as_of),
+            as_of=as_of,
             bundle=self.bundle.digest,
             arm="default",
             policy="deterministic",
-            degraded=degraded,
+            degraded=[*degraded, *found.without],
             unknown_items=list(dict.fromkeys(unknown)),
-            items=items,
+            ids=self.bundle.catalog.vocabulary.ids,
+            found=found.items,
+            why=[self._why(each) for each in found.why],
         )
-
-    def _items(self, found: Recommendations, why: Sequence[ranking.Explanation]) -> list[RankedItem]:
-        """One list; `why` is of each item, or empty."""
-        ids = self.bundle.catalog.vocabulary.ids
-        names, rule_names = list(enumerate(found.source_names)), list(enumerate(found.rule_names))
-        chances = [None if math.isnan(chance) else chance for chance in found.probability.tolist()]
-        columns = (found.item_idx, found.score, found.interest, found.propensity, found.sources, found.rules)
-        explained: Sequence[Explanation | None] = [self._why(each) for each in why] or [None] * len(found.item_idx)
-        rows = zip(*(column.tolist() for column in columns), chances, explained, strict=True)
-        return [
-            RankedItem(
-                item_id=ids[item],
-                rank=rank,
-                score=score,
-                interest=interest,
-                probability=chance,
-                propensity=propensity,
-                sources=[name for bit, name in names if sources >> bit & 1],
-                rules=[name for bit, name in rule_names if rules >> bit & 1] or None,
-                explanation=explanation,
-            )
-            for rank, (item, score, interest, propensity, sources, rules, chance, explanation) in enumerate(rows, 1)
-        ]
 
     def _why(self, explanation: ranking.Explanation) -> Explanation:
         """The same in the shape that crosses the door."""

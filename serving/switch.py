@@ -15,8 +15,10 @@ from threadpoolctl import threadpool_limits
 from recsys.artifacts import point_to
 from recsys.bundle import CURRENT
 from recsys.errors import ArtifactError, RecsysError
+from recsys.schema import unheard
 from serving.breaker import Breaker
 from serving.clock import Clock
+from serving.failures import places
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
 from serving.stock import stocked
@@ -40,14 +42,23 @@ class BusyError(RecsysError):
 class Switch:
     """One service in use; whoever has begun to answer with it ends with it."""
 
-    def __init__(self, root: Path, *, store: Store, breaker: Breaker, clock: Clock) -> None:
+    def __init__(
+        self, root: Path, *, store: Store, breaker: Breaker, clock: Clock, told: Callable[[str], None] = unheard
+    ) -> None:
         """Load what root/current points to, and answer once.
+
+        Args:
+            root: the folder of bundles.
+            store: what users did since, and the swaps of all who share it.
+            breaker: reads users from it.
+            clock: gives the instant an answer is true for.
+            told: learns of each later swap: "ok", or "failed".
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
             StoreError: the state cannot be read.
         """
-        self._root, self._store, self._breaker, self._clock = root, store, breaker, clock
+        self._root, self._store, self._breaker, self._clock, self._told = root, store, breaker, clock, told
         self._recent: deque[RecommendRequest | RankRequest] = deque(maxlen=REMEMBERED)
         self._one_at_a_time = threading.Lock()
         # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
@@ -89,6 +100,9 @@ class Switch:
                     point_to(link, before)
                 raise
             self._exchange(fresh)
+        except RecsysError:
+            self._told("failed")
+            raise
         finally:
             self._one_at_a_time.release()
         return self.service.info()
@@ -147,6 +161,7 @@ class Switch:
             try:
                 self._exchange(self._loader.submit(self._loaded, self._directory(news[-1].digest)).result())
             except RecsysError as error:
+                self._told("failed")
                 _LOG.error("Cannot follow to bundle %s…: %s", news[-1].digest[:12], error)
             finally:
                 self._one_at_a_time.release()
@@ -169,12 +184,15 @@ class Switch:
         try:
             return service.warm_up(tuple(self._recent))
         except Exception as error:
-            digest = service.bundle.digest
-            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({error}); release it again.") from error
+            digest, kind = service.bundle.digest, type(error).__name__
+            # the message may hold what a user has sent: it was tried on their requests
+            _LOG.error("Bundle %s… cannot answer: %s", digest[:12], places(error))
+            raise ArtifactError(f"Bundle {digest[:12]}… cannot answer ({kind}); release it again.") from error
 
     def _exchange(self, fresh: Service) -> None:
         _LOG.info("Bundle %s… takes the place of %s…", fresh.bundle.digest[:12], self.service.bundle.digest[:12])
         self._clerk.submit(self._take, fresh).result()
+        self._told("ok")
         gc.collect()
         _trim()
 

@@ -18,6 +18,7 @@ from recsys.bundle import CURRENT, KIND, Bundle, release
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
+from recsys.ranking.reference import FILE, Histogram, Reference
 from recsys.recommender import Recommender
 from recsys.retrieval.interest import InterestModel
 
@@ -325,3 +326,18 @@ def test_a_bundle_written_elsewhere_is_published_with_a_note_and_a_file(
     assert release(again, tmp_path / "bundles", note={"verdict": {"checks": [0.1, None]}}) == published
     with pytest.raises(ArtifactError, match="Expected a bundle at"):
         release(tmp_path / "nothing", tmp_path / "bundles", note={})
+
+
+def test_a_reference_is_part_of_the_bundle_and_of_its_digest(copy: Path, tmp_path: Path) -> None:
+    without = Bundle.load(copy)
+    assert without.reference is None
+    edges, counts = np.array([0.5]), np.array([3, 4, 0])
+    Reference(columns={"score": Histogram(edges=edges, counts=counts)}, lists=2).save(copy)
+    published = release(copy, tmp_path / "bundles", note={})
+    bundle = Bundle.load(published)
+    assert bundle.digest != without.digest
+    assert bundle.reference is not None
+    np.testing.assert_array_equal(bundle.reference.columns["score"].counts, counts)
+    (published / FILE).write_text("{}")
+    with pytest.raises(ArtifactError, match=r"reference\.json was altered"):
+        Bundle.load(published)

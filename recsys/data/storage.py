@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from recsys.errors import ArtifactError
@@ -38,6 +39,16 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ArtifactError(f"Expected a JSON object in {path}, got {type(value).__name__}; make the artifact again.")
     return value
+
+
+def mapped(path: Path) -> np.ndarray[Any, Any]:
+    """The array in an npy file, its pages shared by all processes that map the file; what one writes, no other sees.
+
+    Raises:
+        OSError, ValueError: the file is missing, or holds no array of plain numbers.
+    """
+    # asarray sheds memmap's slow slicing
+    return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
 
 
 def read_table(path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:

@@ -63,22 +63,3 @@ class Counters:
             first=when[starts],
             last=when[ends - 1],
         )
-
-    def find(self, keys: LongArray) -> tuple[LongArray, np.ndarray]:
-        """(position, found) of keys; the position of one that is not there is 0."""
-        position = np.searchsorted(self.keys, keys)
-        position[position == len(self.keys)] = 0
-        found = self.keys[position] == keys if len(self.keys) else np.zeros(np.shape(keys), np.bool_)
-        return np.where(found, position, 0), found
-
-    def part(self, first: int, last: int, *, less: int) -> "Counters":
-        """Those of the keys first:last, `less` taken off each key."""
-        own = slice(first, last)
-        return Counters(
-            keys=self.keys[own] - less,
-            count=self.count[own],
-            visits=self.visits[own],
-            decayed=self.decayed[:, own],
-            first=self.first[own],
-            last=self.last[own],
-        )

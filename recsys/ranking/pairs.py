@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from recsys.data.contacts import is_contact
 from recsys.data.interactions import Histories
-from recsys.ranking.counters import Counters
+from recsys.ranking import kernels
+from recsys.ranking.counters import Counters, decay
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates
 from recsys.retrieval.embeddings import ItemVectors
@@ -43,31 +45,32 @@ class Tally:
             items: says how events are forgotten.
             as_of: the instant they are counted at.
         """
-        span = len(taken) * len(items)
-        kind, event = np.nonzero(of_event >= 0)
-        counters = Counters.of(
-            of_event[kind, event] + kind * span,
-            taken.at[event],
-            taken.weight[event].astype(np.float64),
-            as_of=as_of,
-            half_lives=items.half_lives,
-            day=items.day,
+        lives = np.array(items.half_lives, np.float64)[:, None]
+        fresh = decay(taken.at, as_of=as_of, half_life=lives, day=items.day)
+        weights = taken.weight.astype(np.float64) * fresh
+        edges, keys, count, visits, decayed, first, last, places, found = kernels.tally(
+            of_event, of_pair, taken.at, weights, len(taken) * len(items)
         )
-        starts = np.arange(len(of_pair) + 1) * span
-        at, found = counters.find(of_pair + starts[:-1, None])
-        found &= of_pair >= 0
-        edges = np.searchsorted(counters.keys, starts)
-        places = np.where(found, at - edges[:-1, None], 0)
+        kinds = (slice(start, end) for start, end in pairwise(edges.tolist()))
         return [
-            cls(counters=counters.part(first, last, less=start), at=place, found=there)
-            for start, first, last, place, there in zip(starts[:-1], edges[:-1], edges[1:], places, found, strict=True)
+            cls(
+                counters=Counters(
+                    keys=keys[own],
+                    count=count[own],
+                    visits=visits[own],
+                    decayed=decayed[:, own],
+                    first=first[own],
+                    last=last[own],
+                ),
+                at=at,
+                found=there,
+            )
+            for own, at, there in zip(kinds, places, found, strict=True)
         ]
 
     def __call__(self, values: DoubleArray | LongArray, missing: float = 0.0) -> DoubleArray:
         """float64 (m,): the pairs' entries of an array over keys."""
-        if not len(values):
-            return np.full(len(self.at), missing)
-        return np.where(self.found, values[self.at], missing)
+        return kernels.look_up(values, self.at, self.found, missing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,15 +196,14 @@ class Pairs:
         return filled
 
     def _interval(self, counters: Counters) -> DoubleArray:
-        again = np.where(counters.visits > 1, counters.visits - 1, np.nan)
-        return (counters.last - counters.first) / self.items.day / again
+        return kernels.interval(counters.first, counters.last, counters.visits, self.items.day)
 
     def _fresh(self, counter: DoubleArray) -> DoubleArray:
         return np.log(counter[:, self.candidates.item_idx] * self.fading[:, None] + 0.01)
 
     def age(self, at: LongArray | DoubleArray) -> DoubleArray:
         """Days from instants to `as_of`; NaN where there is no instant (< 0)."""
-        return np.where(at < 0, np.nan, np.maximum(self.as_of - at, 0) / self.items.day)
+        return kernels.age(at, self.as_of, self.items.day)
 
 
 LATEST = 5

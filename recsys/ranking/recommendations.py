@@ -48,6 +48,8 @@ class Recommendations:
     @classmethod
     def concat(cls, parts: Sequence["Recommendations"]) -> "Recommendations":
         """The rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
         ends = np.cumsum([0, *(len(p.item_idx) for p in parts)])
         indptr = [np.zeros(1, np.int64), *(p.indptr[1:] + end for p, end in zip(parts, ends, strict=False))]
         return cls(

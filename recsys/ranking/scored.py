@@ -98,6 +98,8 @@ class Scored:
     @classmethod
     def concat(cls, parts: Sequence["Scored"]) -> "Scored":
         """The rows of all parts, at least one, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
         ends = np.cumsum([0, *(len(p.item_idx) for p in parts)])
         indptr = [np.zeros(1, np.int64), *(p.indptr[1:] + end for p, end in zip(parts, ends, strict=False))]
         others = [f.name for f in fields(cls) if f.name != "indptr"]

@@ -171,9 +171,16 @@ class Snapshot:
         some[list(self.rules.pins.values())] = True
         return may & some
 
-    def features(self, histories: Histories, candidates: Candidates, *, as_of: Instant) -> FeatureTable:
-        """What a ranker may read about these candidates of a block of users."""
-        interest = self.retriever.interest.interest(candidates.scores[:, -1])
+    def interest(self, candidates: Candidates) -> FloatArray:
+        """float32 (m,): the encoder's probability in [0, 1] that the user takes the item."""
+        return self.retriever.interest.interest(candidates.scores[:, -1])
+
+    def features(
+        self, histories: Histories, candidates: Candidates, *, as_of: Instant, interest: FloatArray | None = None
+    ) -> FeatureTable:
+        """What a ranker may read about these candidates of a block of users; `interest` where it is known already."""
+        if interest is None:
+            interest = self.interest(candidates)
         pairs = Pairs.of(histories, candidates, items=self.items, vectors=self.vectors, interest=interest, as_of=as_of)
         return feature_table(pairs)
 

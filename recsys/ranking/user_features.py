@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from recsys.ranking import kernels
 from recsys.ranking.features import Feature
 from recsys.ranking.pairs import Pairs
 from recsys.schema import DoubleArray
@@ -31,7 +32,7 @@ def takes(pairs: Pairs) -> DoubleArray:
 
 def share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
     """Part / whole, NaN where there is nothing."""
-    return part / np.where(whole > 0, whole, np.nan)
+    return kernels.share(part, whole)
 
 
 USER_FEATURES = (

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recsys.retrieval import tops
 from recsys.retrieval.collaborative import NAMES
 from recsys.schema import BoolArray, FloatArray, IntArray, LongArray, WordArray
 
@@ -42,17 +43,14 @@ class Candidates:
     def places(self) -> LongArray:
         """int64 (m, n_sources): how many allowed items each source puts before the pair's, as far as it proposes."""
         places = np.empty(self.scores.shape, np.int64, order="F")
-        scores = np.negative(self.scores.T, order="C")
-        for row, best in enumerate(-self.best):
-            pairs = slice(self.indptr[row], self.indptr[row + 1])
-            for source, own in enumerate(scores[:, pairs]):
-                places[pairs, source] = best[source].searchsorted(own)
+        tops.places(self.scores, self.best, self.indptr, places)
         return places
 
     def relative(self) -> FloatArray:
         """float32 (m, n_sources): the scores beside each source's best for the user, 0 where it knows nothing."""
         best = self.best[:, :, 0]
-        return self.scores * np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)[self.rows]
+        scale = np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)
+        return self.scores * (scale if len(self) == 1 else scale[self.rows])
 
     def leading(self, n: int, *, besides: BoolArray | None = None) -> "Candidates":
         """Only the n of each user with the best `fused` place, of equal ones the first, and what is in `besides`.

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
+from recsys.data.storage import mapped
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
 from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
-from recsys.retrieval.taken import decayed, distinct, weighted
+from recsys.retrieval.reading import Reading
+from recsys.retrieval.sparse_rows import Weights
+from recsys.retrieval.taken import decayed, distinct
 from recsys.schema import DoubleArray, FloatArray, Instant, IntArray
 
 NAMES = (
@@ -131,71 +135,59 @@ class Behaviour:
         """Size of the catalogue."""
         return len(self.popularity)
 
-    def scores(self, histories: Histories, *, as_of: Instant) -> dict[str, FloatArray]:
+    def scores(
+        self, histories: Histories, *, as_of: Instant, read: Reading | None = None, out: FloatArray | None = None
+    ) -> dict[str, FloatArray]:
         """Scores of all items for each user, by name of `NAMES`; a user's do not depend on the other users.
 
         Args:
             histories: events before `as_of`.
             as_of: the instant ages are measured at, not before `self.as_of`.
+            read: the histories as `read` gives them, where they were read already.
+            out: zeros, float32 (len(NAMES), n, n_items), that the scores are put into; made if None.
 
         Returns:
             float32 (n, n_items) each; 0 where a model knows nothing.
         """
-        positives = histories.positives()
-        recent = self.recent(positives, as_of=as_of)
-        taken = distinct(positives, self.n_items)
+        asked = self.read(histories, as_of=as_of) if read is None else read
+        if out is None:
+            out = np.zeros((len(NAMES), len(histories), self.n_items), np.float32)
+        of = dict(zip(NAMES, out, strict=True))
+        self.together.scores(asked.recent, of["cosine"])
+        self.together_fresh.scores(asked.recent, of["cosine_fresh"])
+        self.together.scores(asked.basket, of["basket"])
+        self.together.scores(asked.disliked, of["disliked"])
+        self.beside.scores(asked.latest, of["near"])
+        self.peers.scores(asked.taken, self.config.peers, of["peers"])
+        self.ease.scores(asked.taken, of["ease"])
+        self.ease.scores(asked.recent, of["ease_recent"])
+        self.ease_fresh.scores(asked.recent, of["ease_fresh"])
+        self._by_als(asked.taken, of["als"])
         # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
-        popular = np.log1p(self.popularity).astype(np.float32)
-        met = contacts(histories)
-        scores = {
-            "cosine": self.together.scores(recent),
-            "cosine_fresh": self.together_fresh.scores(recent),
-            "basket": self.together.scores(self._last_basket(positives)),
-            "disliked": self.together.scores(self._ones(met.where(met.weight == 0))),
-            "near": self.beside.scores(self._latest(met)),
-            "peers": self.peers.scores(taken, self.config.peers),
-            "ease": self.ease.scores(taken),
-            "ease_recent": self.ease.scores(recent),
-            "ease_fresh": self.ease_fresh.scores(recent),
-            "als": self._by_als(taken),
-            "popular": np.tile(popular, (len(histories), 1)),
-        }
+        of["popular"][:] = np.log1p(self.popularity)
         if len(self.silent):
-            for of_all in scores.values():
-                of_all[:, self.silent] = 0
-        return scores
+            out[:, :, self.silent] = 0
+        return of
+
+    def read(self, histories: Histories, *, as_of: Instant) -> Reading:
+        """Histories as the models take them."""
+        return Reading.of(histories, self.n_items, as_of=as_of, day=self.day, config=self.config)
 
     def recent(self, histories: Histories, *, as_of: Instant) -> csr_array:
         """float32 CSR (n, n_items): decayed weights of what each user took."""
         return decayed(histories, self.n_items, as_of=as_of, half_life=self.day * self.config.history_half_life)
 
-    def _last_basket(self, positives: Histories) -> csr_array:
-        """1 for each item taken within half a day of the user's last."""
-        ends = positives.at[positives.indptr[1:][positives.rows] - 1]
-        basket = positives.where(positives.at >= ends - self.day // 2)
-        return self._ones(basket)
-
-    def _ones(self, histories: Histories) -> csr_array:
-        """1 for each item of the histories, once an event."""
-        return weighted(histories, np.ones(len(histories.item_idx)), self.n_items)
-
-    def _latest(self, met: Histories) -> csr_array:
-        """The last events of each user, each further back counting less."""
-        last = met.last(self.config.near_history)
-        back = last.indptr[1:][last.rows] - 1 - np.arange(len(last.item_idx))
-        return weighted(last, np.asarray(self.config.near_decay**back, np.float64), self.n_items)
-
-    def _by_als(self, taken: csr_array) -> FloatArray:
+    def _by_als(self, taken: Weights, out: FloatArray) -> None:
         """Fold in: x = (YᵀY + λI + (α - 1) YᵤᵀYᵤ)⁻¹ α Yᵤᵀ1, one user after the other.
 
         In double precision, so that the number of threads BLAS takes does not show in the scores.
         """
-        alpha, scores = self.config.als_alpha, np.zeros(taken.shape, np.float32)
-        for row in np.flatnonzero(np.diff(taken.indptr)):
-            own = self.als[taken.indices[taken.indptr[row] : taken.indptr[row + 1]]].astype(np.float64)
-            user = np.linalg.solve(self.als_gram + (alpha - 1) * (own.T @ own), alpha * own.sum(axis=0))
-            np.einsum("if,f->i", self.als, user.astype(np.float32), out=scores[row])
-        return scores
+        alpha = self.config.als_alpha
+        for row, (start, end) in enumerate(pairwise(taken.indptr.tolist())):
+            if start < end:
+                own = self.als[taken.indices[start:end]].astype(np.float64)
+                user = np.linalg.solve(self.als_gram + (alpha - 1) * (own.T @ own), alpha * own.sum(axis=0))
+                np.einsum("if,f->i", self.als, user.astype(np.float32), out=out[row])
 
     def save(self, directory: Path) -> None:
         """Write behaviour.json and npy files into an existing directory."""
@@ -218,7 +210,7 @@ class Behaviour:
             ArtifactError: parts that do not fit each other.
         """
         facts = json.loads((directory / "behaviour.json").read_text())
-        als, als_gram, popularity = (np.load(directory / f"{name}.npy", allow_pickle=False) for name in _ARRAYS)
+        als, als_gram, popularity = (mapped(directory / f"{name}.npy") for name in _ARRAYS)
         n_items = len(popularity)
         if len(als) != n_items:
             raise ArtifactError(

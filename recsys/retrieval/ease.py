@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from recsys.errors import ArtifactError
-from recsys.retrieval.sparse_rows import csr, product
+from recsys.retrieval.sparse_rows import Weights, csr, product
 from recsys.schema import FloatArray, IntArray
 
 
@@ -43,15 +43,22 @@ class Ease:
         np.fill_diagonal(weights, 0)
         return cls(items=items, weights=weights)
 
-    def scores(self, taken: csr_array) -> FloatArray:
-        """float32 (n, n_items): each user's weights, float32 CSR (n, n_items), spread over the items covered."""
-        scores = np.zeros(taken.shape, np.float32)
-        if taken.nnz and len(self.items):
-            at = np.minimum(np.searchsorted(self.items, taken.indices), len(self.items) - 1)
-            covered = np.where(self.items[at] == taken.indices, taken.data, np.float32(0))
-            weights = np.asarray(self.weights)  # the same pages, without memmap's slow slicing
-            scores[:, self.items] = product(csr(covered, at, taken.indptr, len(self.items)), weights)
-        return scores
+    def scores(self, taken: csr_array | Weights, out: FloatArray | None = None) -> FloatArray:
+        """float32 (n, n_items): each user's weights, float32 CSR (n, n_items), spread over the items covered.
+
+        Added to `out`, where that is given.
+        """
+        if out is None:
+            out = np.zeros(taken.shape, np.float32)
+        if not (taken.nnz and len(self.items)):
+            return out
+        weights = np.asarray(self.weights)  # the same pages, without memmap's slow slicing
+        if len(self.items) == taken.shape[1]:
+            return product(taken, weights, out)
+        at = np.minimum(np.searchsorted(self.items, taken.indices), len(self.items) - 1)
+        covered = np.where(self.items[at] == taken.indices, taken.data, np.float32(0))
+        out[:, self.items] += product(csr(covered, at, taken.indptr, len(self.items)), weights)
+        return out
 
     def save(self, directory: Path, name: str) -> None:
         """Write name-items.npy and name-weights.npy into an existing directory."""

@@ -18,8 +18,8 @@ from recsys.data.storage import read_json, write_json
 from recsys.errors import ArtifactError
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
-from recsys.retrieval.kernels import highest
 from recsys.retrieval.taken import decayed, distinct
+from recsys.retrieval.tops import highest
 from recsys.schema import BoolArray, FloatArray, Instant, LongArray
 
 LADDER = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 30000.0, 100000.0)

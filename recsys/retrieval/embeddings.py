@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from recsys.data.catalog import Catalog
+from recsys.data.storage import mapped
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.traits import Trait, load_traits, save_traits
 from recsys.schema import FloatArray, IntArray
@@ -134,7 +135,7 @@ class ItemVectors:
             ArtifactError: files that do not fit each other.
         """
         facts = json.loads((directory / "vectors.json").read_text())
-        vectors = np.load(directory / "vectors.npy", allow_pickle=False)
+        vectors = mapped(directory / "vectors.npy")
         if list(vectors.shape) != facts["shape"]:
             raise ArtifactError(
                 f"Expected vectors of shape {facts['shape']} in {directory / 'vectors.npy'}, got {vectors.shape}; "

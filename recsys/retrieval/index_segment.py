@@ -144,8 +144,9 @@ class Segment:
         return self.live & (allowed[: len(self.rows)] if dense else allowed[self.rows])
 
     def _look_at_all(self, queries: FloatArray, k: int, permitted: BoolArray) -> tuple[FloatArray, LongArray]:
-        bits = np.packbits(permitted, bitorder="little")
-        chosen = {} if permitted.all() else {"sel": faiss.IDSelectorBitmap(bits)}
+        whole = permitted.all()
+        bits = np.zeros(0, np.uint8) if whole else np.packbits(permitted, bitorder="little")
+        chosen = {} if whole else {"sel": faiss.IDSelectorBitmap(bits)}
         if isinstance(self._faiss, faiss.IndexIVF):
             parameters = faiss.SearchParametersIVF(nprobe=self._faiss.nlist, **chosen)
         else:
@@ -165,6 +166,8 @@ class Segment:
         """Positions as item_idx, nothing up to k."""
         item_idx = np.where(found >= 0, self.rows[found], np.int32(-1))
         score = np.where(found >= 0, score, np.float32(-np.inf))
+        if found.shape[1] == k and (score[:, :-1] > score[:, 1:]).all():
+            return Hits(item_idx=item_idx, score=score)
         order = np.lexsort((item_idx, -score), axis=1)
         hits = Hits(item_idx=np.take_along_axis(item_idx, order, 1), score=np.take_along_axis(score, order, 1))
         return hits.filled(k) if found.shape[1] < k else hits

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.calibration import Calibration, Platt, from_json, to_json
-from recsys.retrieval.sparse_rows import csr, product
+from recsys.retrieval.sparse_rows import Weights, product
 from recsys.schema import DoubleArray, FloatArray, Instant, LongArray
 
 AGE_STEP = 0.75
@@ -97,7 +97,9 @@ class InterestModel:
             return np.zeros((len(histories), self.dim), np.float32)
         known = histories.positives().last(self.history_items)
         weights = _softmax(self._logits(known, vectors, as_of), known.rows, known.indptr)
-        pooled = product(csr(weights, known.item_idx, known.indptr, len(vectors)), vectors)
+        pooled = product(
+            Weights(known.indptr.astype(np.int32), known.item_idx, weights.astype(np.float32), len(vectors)), vectors
+        )
         pooled /= np.maximum(np.sqrt((pooled * pooled).sum(axis=1, keepdims=True)), np.float32(1e-12))
         users = np.empty((len(known), self.dim), np.float32)
         for row, out in zip(pooled, users, strict=True):

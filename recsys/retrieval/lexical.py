@@ -58,17 +58,21 @@ class Lexicon:
         """float32 CSR (m, n_words), rows of unit length; words that the catalogue did not have are not seen."""
         return _unit(_counts([Counter(_WORD.findall(text.casefold())) for text in texts], self.words), self.rarity)
 
-    def scores(self, histories: Histories) -> FloatArray:
-        """float32 (n, n_items): mean cosine of each item to those of a user's positive events; 0 without any."""
+    def scores(self, histories: Histories, out: FloatArray | None = None) -> FloatArray:
+        """float32 (n, n_items): mean cosine of each item to those of a user's positive events; 0 without any.
+
+        Put into `out`, zeros, where that is given.
+        """
         taken = histories.positives()
-        scores = np.zeros((len(taken), self.matrix.shape[0]), np.float32)
-        for row, (start, end) in enumerate(pairwise(taken.indptr)):
+        if out is None:
+            out = np.zeros((len(taken), self.matrix.shape[0]), np.float32)
+        for row, (start, end) in enumerate(pairwise(taken.indptr.tolist())):
             if start < end:
                 items = taken.item_idx[start:end]
                 mean = weighted_sum(self.matrix, items, np.full(len(items), 1 / len(items)))
                 words = np.flatnonzero(mean)
-                scores[row] = weighted_sum(self.postings, words, mean[words])
-        return scores
+                out[row] = weighted_sum(self.postings, words, mean[words])
+        return out
 
     def put(self, items: IntArray, texts: Sequence[str]) -> "Lexicon":
         """With some items added at the end or replaced; how rare a word is stays as it was.

@@ -9,7 +9,7 @@ from scipy.sparse import csr_array, diags_array, vstack
 from recsys.data.interactions import Histories
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
 from recsys.retrieval.index import ItemIndex
-from recsys.retrieval.sparse_rows import csr, load_csr, product, save_csr
+from recsys.retrieval.sparse_rows import Weights, csr, load_csr, product, save_csr
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 _ROWS = 2048
@@ -25,9 +25,12 @@ class ItemItem:
 
     matrix: csr_array
 
-    def scores(self, weights: csr_array) -> FloatArray:
-        """float32 (n, n_items): each user's history weights, float32 CSR (n, n_items), spread over the neighbours."""
-        return product(weights, self.matrix)
+    def scores(self, weights: csr_array | Weights, out: FloatArray | None = None) -> FloatArray:
+        """float32 (n, n_items): each user's history weights, float32 CSR (n, n_items), spread over the neighbours.
+
+        Added to `out`, where that is given.
+        """
+        return product(weights, self.matrix, out)
 
     def grown(self, n_items: int) -> "ItemItem":
         """With further items at the end, which have no neighbours."""

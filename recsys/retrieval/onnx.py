@@ -74,7 +74,7 @@ class OnnxEncoder:
         _check_digest(directory, graph, digest)
         _check_vocabulary(directory, tokenizer, vocabulary)
         try:
-            running = session(graph, threads=threads, on_gpu=settings.get("precision") == "fp16")
+            running = session(directory / MODEL, threads=threads, on_gpu=settings.get("precision") == "fp16")
         except Exception as error:  # as does onnxruntime
             raise _unreadable(directory, error) from error
         _check_form(directory, running)
@@ -99,11 +99,11 @@ class OnnxEncoder:
         return [np.asarray(ids, np.int64) for ids in self.words.ids(texts)]
 
 
-def session(graph: bytes, *, threads: int = 1, on_gpu: bool = False) -> ort.InferenceSession:
+def session(graph: bytes | Path, *, threads: int = 1, on_gpu: bool = False) -> ort.InferenceSession:
     """A graph ready to run, in memory.
 
     Args:
-        graph: the bytes of an ONNX file.
+        graph: an ONNX file, or its bytes; onnxruntime keeps a copy of these for as long as the session lasts.
         threads: of one call.
         on_gpu: on the first NVIDIA GPU, if this machine and the installed onnxruntime have one.
     """

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.retrieval.kernels import highest
-from recsys.retrieval.sparse_rows import csr, load_csr, save_csr, weighted_sum
+from recsys.retrieval.sparse_rows import Weights, csr, load_csr, save_csr, weighted_sum
+from recsys.retrieval.tops import highest
 from recsys.schema import DoubleArray, FloatArray, IntArray
 
 
@@ -33,22 +33,24 @@ class Peers:
         rarity = np.where(takers > 0, np.log(max(taken.shape[0], 1) / np.maximum(takers, 1)), 0).astype(np.float32)
         return cls(taken=taken, takers=csr_array(_unit(taken, rarity).T), rarity=rarity)
 
-    def scores(self, taken: csr_array, n: int) -> FloatArray:
+    def scores(self, taken: csr_array | Weights, n: int, out: FloatArray | None = None) -> FloatArray:
         """float32 (n, n_items): Σ cosine over those of the user's n nearest peers who took the item.
 
         Args:
             taken: float32 CSR (n, n_items), 1 where a user took an item.
             n: how many peers are asked; of equally near ones those with the lower index.
+            out: zeros that are filled, where they are given.
         """
-        scores = np.zeros(taken.shape, np.float32)
-        for row, (start, end) in enumerate(pairwise(taken.indptr)):
+        if out is None:
+            out = np.zeros(taken.shape, np.float32)
+        for row, (start, end) in enumerate(pairwise(taken.indptr.tolist())):
             own = taken.indices[start:end]
             weight = self.rarity[own]
             if weight.any():
                 met = self._likeness(own, weight)
                 nearest = highest(met, n)
-                scores[row] = weighted_sum(self.taken, nearest, met[nearest])
-        return scores
+                out[row] = weighted_sum(self.taken, nearest, met[nearest])
+        return out
 
     def _likeness(self, items: IntArray, weight: FloatArray) -> DoubleArray:
         """(n_users,): cosine of all users to one who took these items, which weigh as much."""

@@ -10,13 +10,14 @@ from recsys.data.interactions import Histories
 from recsys.data.storage import read_json, write_json
 from recsys.errors import ShapeError
 from recsys.retrieval.candidates import DENSE, SOURCES, Candidates
-from recsys.retrieval.collaborative import Behaviour
+from recsys.retrieval.collaborative import NAMES, Behaviour
 from recsys.retrieval.config import RetrievalConfig
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.interest import InterestModel
-from recsys.retrieval.kernels import propose
+from recsys.retrieval.kernels import lay
 from recsys.retrieval.lexical import Lexicon
 from recsys.retrieval.neighbours import ItemItem, alike, alike_with
+from recsys.retrieval.tops import propose
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray, WordArray
 
 
@@ -149,20 +150,23 @@ class Retriever:
         users = self.interest.user_vectors(histories, self.vectors, as_of=as_of)
         proposed = np.zeros(allowed.shape, np.uint16)
         best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
-        sizes = np.array(self.sizes)
+        propose(dense, allowed, np.array(self.sizes), proposed, best)
         for row in range(len(histories)):
-            propose(dense[row], np.flatnonzero(allowed[row]), sizes, proposed[row], best[row])
             near, values = self._by_text(users[row], allowed[row])
             proposed[row, near] |= np.uint16(1 << len(DENSE))
             best[row, -1, : len(near)] = values
         return _Answers(dense=dense, users=users, proposed=proposed, best=best)
 
     def _dense(self, histories: Histories, as_of: Instant) -> FloatArray:
-        """float32 (n, len(DENSE), n_items)."""
-        behaviour = self.behaviour.scores(histories, as_of=as_of)
-        recent = self.behaviour.recent(histories, as_of=as_of)
-        own = np.asarray(recent.toarray(), np.float32)
-        return np.stack([*behaviour.values(), own, self.similar.scores(recent), self.lexicon.scores(histories)], axis=1)
+        """float32 (len(DENSE), n, n_items)."""
+        asked = self.behaviour.read(histories, as_of=as_of)
+        dense = np.zeros((len(DENSE), len(histories), len(self.vectors)), np.float32)
+        *_, own, similar, lexical = dense
+        self.behaviour.scores(histories, as_of=as_of, read=asked, out=dense[: len(NAMES)])
+        lay(asked.recent.indptr, asked.recent.indices, asked.recent.data, own)
+        self.similar.scores(asked.recent, similar)
+        self.lexicon.scores(histories, lexical)
+        return dense
 
     def _by_text(self, user: FloatArray, allowed: BoolArray) -> tuple[IntArray, FloatArray]:
         if not user.any():
@@ -174,7 +178,7 @@ class Retriever:
     def _pairs(self, found: "_Answers", indptr: LongArray, items: IntArray) -> Candidates:
         rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
         scores = np.empty((len(items), len(SOURCES)), np.float32)
-        scores[:, : len(DENSE)] = found.dense[rows, :, items]
+        scores[:, : len(DENSE)] = found.dense[:, rows, items].T
         for user, start, end in zip(found.users, indptr[:-1], indptr[1:], strict=True):
             # einsum, unlike BLAS, rounds an item's product alike whatever the items beside it
             scores[start:end, -1] = np.einsum("id,d->i", self.vectors[items[start:end]], user)

@@ -1,15 +1,44 @@
 """Sparse matrices by row: made of their parts, read entry by entry, kept in files."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_array, get_index_dtype
 
+from recsys.data.storage import mapped
 from recsys.errors import ArtifactError
 from recsys.retrieval import kernels
 from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
 
 _PARTS = ("indptr", "indices", "data")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A sparse matrix as its parts alone, where it is soon forgotten: scipy takes longer to make one than to use it.
+
+    Attributes:
+        indptr: int32 (n + 1,), row u holds entries indptr[u]:indptr[u + 1].
+        indices: int32 (m,), columns, in any order and more than once; equal ones add up.
+        data: float32 (m,).
+        n_columns: how many columns there are.
+    """
+
+    indptr: IntArray
+    indices: IntArray
+    data: FloatArray
+    n_columns: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return len(self.indptr) - 1, self.n_columns
+
+    @property
+    def nnz(self) -> int:
+        """How many entries there are."""
+        return len(self.data)
 
 
 def csr(
@@ -42,12 +71,14 @@ def entries(matrix: csr_array, rows: IntArray | LongArray) -> tuple[LongArray, L
     return place, np.arange(len(place)) + (starts - ends + sizes)[place]
 
 
-def product(weights: csr_array, matrix: csr_array | FloatArray) -> FloatArray:
+def product(weights: csr_array | Weights, matrix: csr_array | FloatArray, out: FloatArray | None = None) -> FloatArray:
     """float32 (n, n_columns), dense: float32 CSR (n, m) times float32 (m, n_columns), CSR or dense.
 
-    A row's entries are added one after the other: unlike BLAS, no block of rows changes the rounding.
+    A row's entries are added one after the other: unlike BLAS, no block of rows changes the rounding. It is added to
+    `out`, where that is given.
     """
-    out = np.zeros((weights.shape[0], matrix.shape[1]), np.float32)
+    if out is None:
+        out = np.zeros((weights.shape[0], matrix.shape[1]), np.float32)
     rows = weights.indptr, weights.indices, weights.data
     if isinstance(matrix, np.ndarray):
         kernels.spread_rows(*rows, matrix, out)
@@ -75,7 +106,7 @@ def load_csr(directory: Path, name: str, *, n_columns: int, n_rows: int | None =
     Raises:
         ArtifactError: not a matrix of that shape.
     """
-    indptr, columns, data = (np.load(directory / f"{name}-{part}.npy", allow_pickle=False) for part in _PARTS)
+    indptr, columns, data = (mapped(directory / f"{name}-{part}.npy") for part in _PARTS)
     inside = len(columns) == 0 or (columns.min() >= 0 and columns.max() < n_columns)
     whole = (
         len(indptr) > 0

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from recsys.data.storage import first_line, read_json, read_table, write_json
+from recsys.data.storage import first_line, mapped, read_json, read_table, write_json
 from recsys.errors import ArtifactError
 
 
@@ -42,3 +43,24 @@ def test_every_cut_of_a_parquet_file_is_refused(tmp_path: Path) -> None:
 
 def test_an_error_without_a_message_is_named() -> None:
     assert (first_line(ValueError("a\nb")), first_line(ValueError())) == ("a", "ValueError")
+
+
+def test_a_mapped_array_is_the_files_pages_until_it_is_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "array.npy"
+    np.save(path, np.arange(6, dtype=np.int32).reshape(2, 3))
+    one, other = mapped(path), mapped(path)
+    assert str(path) in Path("/proc/self/maps").read_text()
+    one[0, 0] = 9
+    assert (type(one), one.dtype, one[0, 0], other[0, 0]) == (np.ndarray, np.int32, 9, 0)
+    np.testing.assert_array_equal(np.load(path), other)
+
+
+def test_an_empty_array_can_be_mapped(tmp_path: Path) -> None:
+    np.save(tmp_path / "array.npy", np.zeros((0, 3), np.float32))
+    assert mapped(tmp_path / "array.npy").shape == (0, 3)
+
+
+def test_a_pickle_is_not_mapped(tmp_path: Path) -> None:
+    np.save(tmp_path / "array.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"object|Array"):
+        mapped(tmp_path / "array.npy")

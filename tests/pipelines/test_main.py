@@ -1,5 +1,6 @@
 """The command line as people meet it: a process, its exit code, its two streams."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -22,7 +23,9 @@ def test_version_goes_to_stdout():
     assert (done.returncode, done.stdout) == (0, f"recsys {__version__}\n")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["finetune", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["finetune", "--help"], ["serve", "--help"], ["key", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments):
     code = (
         "import sys\nfrom pipelines.__main__ import main\n"
@@ -62,6 +65,20 @@ def test_usage_errors_exit_2_with_a_sentence_and_write_nothing(tmp_path, argumen
     assert "Traceback" not in done.stderr
     assert [path.name for path in (tmp_path / "run").iterdir()] == []
     assert (full / "thesis.tex").read_text() == "precious"
+
+
+def test_a_key_is_printed_once_and_its_hash_kept(tmp_path):
+    made = recsys("key", "shop", "--role", "read", "--rate", "50", "--file", tmp_path / "keys")
+    assert made.returncode == 0
+    assert made.stdout.startswith("recsys_")
+    assert made.stdout.count("\n") == 1
+    assert made.stdout.strip() not in made.stderr
+    kept = json.loads((tmp_path / "keys").read_text())
+    assert kept["sha256"] == hashlib.sha256(made.stdout.strip().encode()).hexdigest()
+    assert (kept["name"], kept["role"], kept["rate"]) == ("shop", "read", 50)
+    again = recsys("key", "shop", "--role", "read", "--file", tmp_path / "keys")
+    assert again.returncode == 2
+    assert "has a key named shop already; choose another name" in again.stderr
 
 
 def test_an_input_error_in_a_stage_exits_1_and_keeps_nothing_half_written(tmp_path):

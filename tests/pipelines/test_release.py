@@ -22,6 +22,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError, GateError
 from recsys.evaluation.gate import Gate
+from recsys.ranking.observation import observe
 from recsys.ranking.ranker import Ranker
 from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
@@ -61,6 +62,20 @@ def test_the_first_release_keeps_its_table(released):
     run = RunDirectory.open(released)
     assert run.is_made(named("release", run.settings))
     assert Bundle.load(bundle).digest == bundle.resolve().name
+
+
+def test_what_the_ranker_reads_is_released_with_it(released):
+    bundle = Bundle.load(released / "bundles" / "current")
+    assert bundle.reference is not None
+    assert tuple(bundle.reference.columns) == tuple(sorted([*bundle.recommender.ranker.features, "score"]))
+    split = TimeSplit.load(released / "interactions")
+    late = {user for user in range(len(bundle.users)) if bundle.snapshot.take([user]).at[-1] >= split.ranker_end}
+    assert bundle.reference.lists == len(late) < len(bundle.users)
+    seen = observe(
+        bundle.recommender.snapshot, bundle.recommender.ranker, bundle.snapshot.take(sorted(late)), as_of=bundle.end
+    )
+    for name, counts in bundle.reference.counts(seen).items():
+        np.testing.assert_array_equal(counts, bundle.reference.columns[name].counts)
 
 
 def test_clock_readings_stay_out_of_the_digest(evaluated, released, tmp_path):

@@ -47,16 +47,3 @@ def test_counters_are_what_a_loop_over_events_counts(log: list[tuple[int, int, f
         for row, half_life in enumerate(HALF_LIVES):
             expected = sum(w * 0.5 ** ((as_of - when) / DAY / half_life) for when, w in own)
             assert counters.decayed[row, place] == pytest.approx(expected)
-
-
-def test_keys_are_found_where_they_are() -> None:
-    counters = Counters.of(np.array([9, 4]), np.array([0, 1]), np.ones(2), as_of=DAY, half_lives=HALF_LIVES, day=DAY)
-    position, found = counters.find(np.array([4, 5, 9, 99]))
-    assert position.tolist() == [0, 0, 1, 0]
-    assert found.tolist() == [True, False, True, False]
-
-
-def test_nothing_is_found_among_nothing() -> None:
-    none = np.zeros(0, np.int64)
-    counters = Counters.of(none, none, np.zeros(0), as_of=DAY, half_lives=HALF_LIVES, day=DAY)
-    assert counters.find(np.array([0, 3]))[1].tolist() == [False, False]

@@ -8,8 +8,9 @@ import pytest
 from recsys.data.interactions import COLUMNS, Histories, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError
-from recsys.retrieval.collaborative import NAMES, Behaviour, weighted
+from recsys.retrieval.collaborative import NAMES, Behaviour
 from recsys.retrieval.config import BehaviourConfig
+from recsys.retrieval.taken import weighted
 from recsys.schema import DAY, EVENT_CODES
 
 N_ITEMS = 12

@@ -1,44 +1,62 @@
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.retrieval import kernels
-from recsys.retrieval.kernels import highest, propose
+from recsys.retrieval.kernels import gather, lay, spread, spread_rows
+
+ENTRIES = st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(-4, 4)), max_size=11), min_size=1, max_size=4)
+MATRIX = np.array([[0, 1, 0, 0, 2], [2, 0, 0, 3, 0], [0, 0, 0, 0, 0], [0, 5, 4, 6, 1]], np.float32)
 
 
-@given(st.lists(st.integers(-2, 4), max_size=30), st.integers(0, 8))
-def test_the_best_come_first_and_of_equal_ones_the_first(scores: list[int], size: int) -> None:
-    expected = sorted((place for place, score in enumerate(scores) if score > 0), key=lambda p: (-scores[p], p))
-    assert highest(np.array(scores, np.float32), size).tolist() == expected[:size]
+def parts(rows: list[list[tuple[int, int]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    flat = np.array([entry for row in rows for entry in row], np.int32).reshape(-1, 2)
+    starts = np.cumsum([0, *map(len, rows)]).astype(np.int32)
+    return starts, np.ascontiguousarray(flat[:, 0]), flat[:, 1].astype(np.float32)
 
 
-@given(st.lists(st.tuples(st.integers(-2, 4), st.integers(-2, 4), st.booleans()), max_size=12))
-def test_each_source_proposes_its_best_of_what_may_be_proposed(rows: list[tuple[int, int, bool]]) -> None:
-    table = np.array(rows).reshape(-1, 3)
-    scores, items, sizes = table[:, :2].T.astype(np.float32), np.flatnonzero(table[:, 2]), (2, 5)
-    proposed, best = np.zeros(len(table), np.uint16), np.full((3, 5), -1, np.float32)
-    propose(np.ascontiguousarray(scores), items, np.array(sizes), proposed, best)
-    tops = [items[highest(own[items], size)] for own, size in zip(scores, sizes, strict=True)]
-    assert [[bit for bit in range(3) if mask >> bit & 1] for mask in proposed.tolist()] == [
-        [source for source, top in enumerate(tops) if item in top] for item in range(len(table))
-    ]
-    assert best.tolist() == [
-        [*own[top].tolist(), *[-1] * (5 - len(top))] for own, top in zip(scores, tops, strict=True)
-    ] + [[-1] * 5]
+def dense(rows: list[list[tuple[int, int]]]) -> np.ndarray:
+    out = np.zeros((len(rows), 4), np.float32)
+    for user, row in enumerate(rows):
+        for column, weight in row:
+            out[user, column] += weight
+    return out
 
 
-def test_where_nothing_can_be_kept_it_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(*, nogil: bool, cache: bool = False) -> Callable[[Any], Any]:
-        def decorate(loop: Any) -> Any:
-            if cache:
-                raise RuntimeError("cannot cache function: no locator available")
-            return "compiled", loop, nogil
+@given(ENTRIES)
+def test_products_are_added_to_what_is_there(rows: list[list[tuple[int, int]]]) -> None:
+    expected = 1 + dense(rows) @ MATRIX
+    by_rows, by_entries = np.ones((2, len(rows), 5), np.float32)
+    spread_rows(*parts(rows), MATRIX, by_rows)
+    assert by_rows.tolist() == expected.tolist()
+    row, column = np.nonzero(MATRIX)
+    starts = np.searchsorted(row, np.arange(5)).astype(np.int32)
+    spread(*parts(rows), starts, column.astype(np.int32), MATRIX[row, column], by_entries)
+    assert by_entries.tolist() == expected.tolist()
 
-        return decorate
 
-    monkeypatch.setattr(kernels, "njit", nowhere)
-    assert kernels._compiled(int) == ("compiled", int, True)
+@given(ENTRIES)
+def test_a_matrix_is_laid_out(rows: list[list[tuple[int, int]]]) -> None:
+    out = np.zeros((len(rows), 4), np.float32)
+    lay(*parts(rows), out)
+    assert out.tolist() == dense(rows).tolist()
+
+
+@given(st.lists(st.floats(-1, 1, width=32), min_size=9, max_size=9))
+def test_rows_are_added_one_after_the_other(weights: list[float]) -> None:
+    """In whatever steps they are read: else what a user gets would depend on how the loop is cut."""
+    rows = np.random.default_rng(0).normal(size=(9, 7)).astype(np.float32)
+    out, expected = np.zeros((1, 7), np.float32), np.zeros(7, np.float32)
+    own = np.array(weights, np.float32)
+    spread_rows(np.array([0, 9], np.int32), np.arange(9, dtype=np.int32), own, rows, out)
+    for weight, row in zip(own, rows, strict=True):
+        expected += weight * row
+    assert out[0].tobytes() == expected.tobytes()
+
+
+def test_chosen_rows_are_added_in_double() -> None:
+    row, column = np.nonzero(MATRIX)
+    starts = np.searchsorted(row, np.arange(5)).astype(np.int32)
+    out = np.zeros(5)
+    chosen, weights = np.array([3, 0, 3]), np.array([0.1, 2.0, 0.2])
+    gather(chosen, weights, starts, column.astype(np.int32), MATRIX[row, column], out)
+    assert out.tolist() == (0.1 * MATRIX[3].astype(float) + 2.0 * MATRIX[0] + 0.2 * MATRIX[3].astype(float)).tolist()

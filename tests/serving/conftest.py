@@ -1,11 +1,13 @@
 """The tests' shop, served."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from recsys.artifacts import point_to
 from recsys.bundle import CURRENT, Bundle
 from recsys.schema import DAY
 from serving.app import create_app
@@ -16,6 +18,30 @@ HOUR = DAY // 24
 
 def fresh_store(folders: pytest.TempPathFactory) -> SqliteStore:
     return SqliteStore(folders.mktemp("state") / "state.sqlite")
+
+
+@pytest.fixture
+def root(bundle_root: Path, ruled_root: Path, tmp_path: Path) -> Path:
+    """Both bundles in one folder; current is the one without rules."""
+    return both_in(tmp_path / "bundles", bundle_root, ruled_root)
+
+
+def both_in(folder: Path, bundle_root: Path, ruled_root: Path) -> Path:
+    for source in (ruled_root, bundle_root):
+        real = (source / CURRENT).resolve()
+        shutil.copytree(real, folder / real.name)
+    point_to(folder / CURRENT, folder / real.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def without(bundle_root: Path) -> str:
+    return (bundle_root / CURRENT).resolve().name
+
+
+@pytest.fixture(scope="session")
+def with_rules(ruled_root: Path) -> str:
+    return (ruled_root / CURRENT).resolve().name
 
 
 @pytest.fixture(scope="module")

@@ -249,13 +249,13 @@ def test_openapi_is_complete(client: TestClient) -> None:
     assert set(spec["paths"]) == {
         *("/v1/recommend", "/v1/rank", "/v1/events", "/v1/users/{user_id}", "/v1/bundle"),
         *("/v1/items/{item_id}", "/v1/items/{item_id}/similar"),
-        *("/health/live", "/health/ready"),
+        *("/health/live", "/health/ready", "/metrics"),
     }
     for path, request in (("/v1/recommend", "RecommendRequest"), ("/v1/rank", "RankRequest")):
         post = spec["paths"][path]["post"]
         assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(request)
         assert post["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("Answer")
-        assert set(post["responses"]) == {"200", "400", "413", "415", "422", "503"}
+        assert set(post["responses"]) == {"200", "400", "401", "403", "413", "415", "422", "429", "503"}
         for status in ("400", "413", "415", "422", "503"):
             assert set(post["responses"][status]["content"]) == {"application/problem+json"}
 

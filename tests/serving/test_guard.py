@@ -118,3 +118,14 @@ def test_a_charset_is_no_other_type() -> None:
 
 def test_reading_requests_pass_untouched() -> None:
     assert post([b"not json"], {}, method="GET") == (None, {}, b"not json")
+
+
+def test_of_a_body_that_no_route_takes_nothing_is_said() -> None:
+    asked = []
+
+    async def app(scope, receive, send) -> None:
+        asked.append(scope["path"])
+
+    scope = {"type": "http", "method": "POST", "path": "/nowhere", "headers": []}
+    asyncio.run(Guard(app, takes=lambda scope: scope["path"] != "/nowhere")(scope, None, None))
+    assert asked == ["/nowhere"]

@@ -36,8 +36,8 @@ def listed(client: TestClient, **body: object) -> tuple[list[str], list[str]]:
     return [item["item_id"] for item in got.json()["items"]], got.json()["degraded"]
 
 
-def ranked(client: TestClient, items: list[str]) -> tuple[list[str], list[str]]:
-    got = client.post("/v1/rank", json={"user_id": USER, "item_ids": items})
+def ranked(client: TestClient, items: list[str], **body: object) -> tuple[list[str], list[str]]:
+    got = client.post("/v1/rank", json={"user_id": USER, "item_ids": items} | body)
     assert got.status_code == 200, got.text
     return [item["item_id"] for item in got.json()["items"]], got.json()["degraded"]
 
@@ -130,12 +130,24 @@ def test_where_time_is_short_few_candidates_are_scored(
     assert listed(client, deadline_ms=50_000) == whole
 
 
-def test_a_request_whose_time_is_up_is_told_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    from serving import lane
-
-    clock = iter(range(100))
-    monkeypatch.setattr(lane.time, "monotonic", lambda: next(clock))
-    got = client.post("/v1/recommend", json={"user_id": USER, "deadline_ms": 500})
+def test_where_no_time_is_left_what_is_popular_comes_at_once(
+    client: TestClient, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Behaviour, "scores", fails)
+    popular, items = listed(client)[0], list(bundle.catalog.vocabulary.ids[:9])
+    in_order = ranked(client, items)[0]
     monkeypatch.undo()
+    clock = iter(range(100))
+    monkeypatch.setattr("serving.lane.time.monotonic", lambda: next(clock))
+    without = ["deadline", "ranker", "encoder", "behaviour"]
+    assert listed(client, deadline_ms=500) == (popular, without)
+    assert ranked(client, items, deadline_ms=500) == (in_order, without)
+
+
+def test_a_change_whose_turn_does_not_come_is_told_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, 11))
+    monkeypatch.setattr("serving.lane.time.monotonic", lambda: next(clock))
+    got = client.delete("/v1/users/ann")
     assert (got.status_code, got.headers["retry-after"]) == (503, "1")
-    assert got.json()["detail"].startswith("The 500 ms this answer could take were over before its turn came; ask aga")
+    sentence = "It was not this request's turn within 10000 ms, nothing was changed; try again."
+    assert got.json()["detail"] == sentence

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from serving.lane import Lane, LateError
+from serving.lane import Lane
 
 
 def test_one_at_a_time_in_order() -> None:
@@ -30,23 +30,20 @@ def test_one_at_a_time_in_order() -> None:
     assert len(threads) == 1
 
 
-def test_whose_time_is_up_is_told_so_and_costs_no_work() -> None:
-    ran: list[float] = []
+def test_the_work_is_told_how_much_time_is_left() -> None:
+    told: list[float] = []
 
     async def play() -> None:
         lane = Lane("answers")
         first = asyncio.create_task(lane.run(lambda _left: time.sleep(0.1), seconds=60))
         await asyncio.sleep(0)
-        late = lane.run(ran.append, seconds=0.05)
-        with pytest.raises(LateError, match=r"The 50 ms this answer could take were over before its turn came; ask ag"):
-            await late
+        await lane.run(told.append, seconds=0.05)
         await first
-        await lane.run(ran.append, seconds=60)
+        await lane.run(told.append, seconds=60)
         lane.close()
 
     asyncio.run(play())
-    (left,) = ran
-    assert 0 < left <= 60
+    assert told[0] <= 0 < told[1] <= 60
 
 
 def test_what_fails_fails_alone() -> None:

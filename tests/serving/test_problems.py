@@ -36,6 +36,19 @@ USER = '"user_id": "u00001"'
         ("/v1/recommend", f'{{{USER}, "k": 1001}}', 422, "k: Input should be less than or equal to 1000, got 1001."),
         ("/v1/recommend", f'{{{USER}, "k": "5"}}', 422, "k: Input should be a valid integer, got '5'."),
         ("/v1/recommend", f'{{{USER}, "k": 5.5}}', 422, "k: Input should be a valid integer"),
+        ("/v1/recommend", f'{{{USER}, "k": 1e999}}', 400, "Expected finite numbers, got 1e999"),
+        (
+            "/v1/recommend",
+            f'{{{USER}, "filters": {{"price": {{"min": true}}}}}}',
+            422,
+            "filters.price.min: Input should",
+        ),
+        (
+            "/v1/recommend",
+            f'{{{USER}, "filters": {{"price": {{"max": "5"}}}}}}',
+            422,
+            "filters.price.max: Input should",
+        ),
         ("/v1/recommend", f'{{{USER}, "k": true}}', 422, "k: Input should be a valid integer, got True."),
         ("/v1/recommend", f'{{{USER}, "exclude_seen": "no"}}', 422, "exclude_seen: Input should be a valid boolean"),
         ("/v1/recommend", '{"history": [{"item_id": "a"}]}', 422, "history.0.event is missing"),
@@ -101,6 +114,54 @@ def test_another_type_is_refused(client: TestClient) -> None:
     response = client.post("/v1/recommend", content="user_id=u", headers={"content-type": "text/plain"})
     assert response.status_code == 415
     assert response.json()["detail"] == "Expected Content-Type application/json, got text/plain."
+
+
+EVENT = {"event_id": "e", "user_id": "u", "item_id": "i", "event": "click", "timestamp": "2020-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "body"),
+    [
+        ("recommend", "filters.category.any", {"user_id": "u", "filters": {"category": {"any": ["a"] * 1001}}}),
+        ("recommend", "filters.item_ids.deny", {"user_id": "u", "filters": {"item_ids": {"deny": ["a"] * 1001}}}),
+        ("recommend", "history", {"history": [{"item_id": "a", "event": "click"}] * 1001}),
+        ("recommend", "context", {"user_id": "u", "context": {f"k{n}": n for n in range(65)}}),
+        ("rank", "item_ids", {"user_id": "u", "item_ids": ["a"] * 1001}),
+        ("events", "events", {"events": [EVENT] * 1001}),
+    ],
+)
+def test_no_list_is_longer_than_a_thousand(client: TestClient, path: str, field: str, body: dict) -> None:
+    answer = client.post(f"/v1/{path}", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{field}: ")
+    assert "should have at most" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("value", [True, "5", [1]])
+def test_the_value_of_an_event_is_a_number(client: TestClient, value: object) -> None:
+    event = {"item_id": "a", "event": "click", "value": value}
+    assert client.post("/v1/recommend", json={"history": [event]}).status_code == 422
+    event |= {"event_id": "e", "user_id": "u", "timestamp": "2020-01-01T00:00:00Z"}
+    assert client.post("/v1/events", json={"events": [event]}).status_code == 422
+    assert client.put("/v1/items/a", json={"price": value}).status_code == 422
+
+
+def test_a_whole_number_may_be_written_with_a_point(client: TestClient) -> None:
+    body = f'{{{USER}, "k": 3.0}}'
+    answer = client.post("/v1/recommend", content=body, headers={"content-type": "application/json"})
+    assert len(answer.json()["items"]) == 3
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/v1/users/ann", "DELETE, GET"), ("/v1/bundle", "GET, POST")])
+def test_another_method_is_told_those_of_the_path(client: TestClient, path: str, allowed: str) -> None:
+    answer = client.put(path)  # without a body, of which nothing has to be said
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json()["detail"] == f"{path} does not take PUT; see /openapi.json."
+
+
+def test_nobody_is_sent_elsewhere(client: TestClient) -> None:
+    answer = client.get("/v1/bundle/", headers={"host": "evil.example"}, follow_redirects=False)
+    assert answer.status_code == 404
 
 
 def test_no_page_of_another_site_may_call(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """The real process: what it loads, what it answers over a socket, how it ends."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -11,10 +12,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import uvicorn
+from fastapi.testclient import TestClient
 
 from recsys.bundle import CURRENT, Bundle
 from recsys.errors import UsageError
-from serving.run import check_host, run
+from serving.keys import add
+from serving.run import _until_sigterm, check_host, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +34,21 @@ def test_loopback_is_allowed(host: str) -> None:
 def test_what_others_can_reach_is_refused(host: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Expected a loopback host such as 127\.0\.0\.1, got"):
         run(tmp_path, host, 0, "wall")
+
+
+def test_with_keys_others_may_reach_it(bundle_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path / "keys", name="shop", role="read")
+    served = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config.app))
+    run(bundle_root, "0.0.0.0", 0, "wall", str(tmp_path / "state"), keys=tmp_path / "keys")
+    with TestClient(served[0]) as client:
+        assert client.get("/v1/bundle").status_code == 401
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_keys_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"Cannot read the keys in .*none: No such file or directory; make one"):
+        run(tmp_path, "0.0.0.0", 0, "wall", keys=tmp_path / "none")
 
 
 def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
@@ -61,6 +80,13 @@ print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "tr
     assert done.stdout.strip() == "[]"
 
 
+def test_sigterm_ends_it_while_it_loads() -> None:
+    with _until_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("went on")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 @pytest.fixture(scope="module")
 def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     state = tmp_path_factory.mktemp("state") / "state.sqlite"
@@ -68,8 +94,10 @@ def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         port = free.getsockname()[1]
     code = f"""
 from pathlib import Path
+from serving.keys import add
 from serving.run import run
-run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r})
+from serving.watching import Watching
+run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r}, watching=Watching(log="json"))
 """
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"
@@ -100,6 +128,12 @@ def test_over_a_socket_the_answer_can_be_computed_again(
             np.testing.assert_allclose([i["score"] for i in got["items"]], again.score, atol=1e-5, rtol=0)
 
 
+def test_the_process_does_not_say_what_it_is(server: tuple[str, subprocess.Popen[str]]) -> None:
+    answer = httpx.get(f"{server[0]}/health/live")
+    assert "server" not in answer.headers
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_body_without_end_is_cut_off(server: tuple[str, subprocess.Popen[str]]) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(1000):
@@ -115,5 +149,8 @@ def test_sigterm_is_an_ordinary_end(server: tuple[str, subprocess.Popen[str]]) -
     _, log = process.communicate(timeout=15)
     assert process.returncode == 0, log
     assert "Traceback" not in log
+    told = [json.loads(line) for line in log.splitlines()]
+    assert any(line["message"].startswith("Listening on http://127.0.0.1:") for line in told)
+    assert {line["status"] for line in told if line["message"] == "request"} == {200, 413}
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/health/live")

@@ -19,7 +19,7 @@ from serving.schemas import (
     RecommendRequest,
 )
 
-QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", "request_id"}
+QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", "deadline_ms", "request_id"}
 
 
 @pytest.mark.parametrize(

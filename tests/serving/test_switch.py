@@ -24,27 +24,6 @@ from serving.switch import Follower, Switch
 HOUR = DAY // 24
 
 
-@pytest.fixture
-def root(bundle_root: Path, ruled_root: Path, tmp_path: Path) -> Path:
-    """Both bundles in one folder; current is the one without rules."""
-    folder = tmp_path / "bundles"
-    for source in (ruled_root, bundle_root):
-        real = (source / CURRENT).resolve()
-        shutil.copytree(real, folder / real.name)
-    point_to(folder / CURRENT, folder / real.name)
-    return folder
-
-
-@pytest.fixture
-def without(bundle_root: Path) -> str:
-    return (bundle_root / CURRENT).resolve().name
-
-
-@pytest.fixture
-def with_rules(ruled_root: Path) -> str:
-    return (ruled_root / CURRENT).resolve().name
-
-
 def served(root: Path, state: Path) -> TestClient:
     app = create_app(root, store=SqliteStore(state), clock=lambda end: end + HOUR)
     return TestClient(app, raise_server_exceptions=False)
@@ -124,7 +103,7 @@ def test_a_bundle_that_cannot_answer_changes_nothing(
     refused = client.post("/v1/bundle", json={"name": with_rules})
     assert (refused.status_code, refused.json()["detail"]) == (
         409,
-        f"Bundle {with_rules[:12]}… cannot answer (inside); release it again.",
+        f"Bundle {with_rules[:12]}… cannot answer (ZeroDivisionError); release it again.",
     )
     assert [request.user_id for request in tried] == ["u00003"]
     assert answered(client) == before

@@ -1,0 +1,62 @@
+"""`serving/ray_serve.yaml` on a Ray of one CPU, as `serve run` deploys it.
+
+As a process: python -m tests.ray_cluster BUNDLES STATE PORT.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+from ray import serve
+from ray.serve._private.api import serve_start
+from ray.serve._private.client import ServeControllerClient
+from ray.serve.schema import ServeDeploySchema
+
+FILE = Path(__file__).parents[1] / "serving" / "ray_serve.yaml"
+
+
+@contextmanager
+def deployed(bundles: Path, state: Path, *, port: int, replicas: int) -> Iterator[ServeControllerClient]:
+    """The application of the file, all replicas on this machine's one CPU."""
+    config = yaml.safe_load(FILE.read_text())
+    config["http_options"]["port"] = port
+    (application,) = config["applications"]
+    application["args"] = {"bundles": str(bundles), "state": str(state), "clock": "log"}
+    (deployment,) = application["deployments"]
+    deployment["autoscaling_config"] |= {"min_replicas": replicas, "max_replicas": replicas}
+    deployment["ray_actor_options"] = {"num_cpus": 0.9 / replicas}
+    schema = ServeDeploySchema.model_validate(config)
+    ray.init(
+        address="local",
+        num_cpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        namespace="serve",
+        _node_ip_address="127.0.0.1",
+    )
+    try:
+        client = serve_start(http_options=schema.http_options.model_dump(), proxy_location=schema.proxy_location)
+        client.deploy_apps(schema, _blocking=True)
+        yield client
+    finally:
+        serve.shutdown()
+        ray.shutdown()
+
+
+def main() -> None:
+    bundles, state, port = sys.argv[1:]
+    with deployed(Path(bundles), Path(state), port=int(port), replicas=1):
+        print(f"Listening on http://127.0.0.1:{port}", file=sys.stderr, flush=True)
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+
+
+if __name__ == "__main__":
+    main()
