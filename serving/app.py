@@ -30,6 +30,9 @@ from serving.watch import Watch, Watcher
 POLL_SECONDS = 0.25
 """How long it takes at most until what another worker changed is looked for."""
 
+COUNT_SECONDS = 1.0
+"""How long it takes, where little is posted, until the items' counters know it."""
+
 
 def create_app(
     bundle_root: Path,
@@ -63,6 +66,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         followers = [Follower(work, every=POLL_SECONDS) for work in (switch.follow, switch.restock, breaker.probe)]
+        followers.append(Follower(switch.count, every=COUNT_SECONDS))
         yield
         for follower in followers:
             follower.stop()

@@ -63,7 +63,8 @@ return #members
 """
 
 _ARRIVALS = """
-local found, rows = redis.call('ZRANGEBYSCORE', 'recsys:arrivals', '(' .. ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2]), {}
+local after, rows = '(' .. ARGV[1], {}
+local found = redis.call('ZRANGEBYSCORE', 'recsys:arrivals', after, '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 for i = 1, #found, 2 do
     table.insert(rows, {found[i + 1], redis.call('GET', 'recsys:event:' .. found[i])})
 end

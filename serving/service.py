@@ -39,7 +39,7 @@ from serving.schemas import (
     User,
     UserEvent,
 )
-from serving.store import Store, StoreError
+from serving.store import Past, Store, StoreError
 
 STATE = "state"
 """What was posted could not be read: answers come from what the bundle knows."""
@@ -64,6 +64,7 @@ class Service:
         breaker: reads users from it.
         clock: gives the instant an answer is true for.
         stock: number of the last change of items that is known.
+        counted: number of the last posted event that the items' counters know.
         pace: seconds that an answer takes; 0 before `warm_up`.
         unread: items, by item_id, whose text could not be encoded; words and behaviour alone find them.
     """
@@ -74,6 +75,7 @@ class Service:
     breaker: Breaker
     clock: Clock
     stock: int = 0
+    counted: int = 0
     pace: float = 0.0
     unread: frozenset[str] = frozenset()
 
@@ -249,8 +251,11 @@ class Service:
             return as_of, self.bundle.histories([query.user_id or ""]), [], [STATE]
 
     def _known(self, state: Breaker | Store, user_id: str) -> Histories:
+        return self.row(user_id, state.past(user_id, since=self.bundle.end))
+
+    def row(self, user_id: str, past: Past) -> Histories:
         """One row: what the bundle knows of a user, and what was posted since."""
-        past, bundle = state.past(user_id, since=self.bundle.end), self.bundle
+        bundle = self.bundle
         gone = past.forgotten is not None and past.forgotten >= bundle.end
         row = Histories.empty(1) if gone else bundle.histories([user_id])
         if not past.events:

@@ -9,7 +9,8 @@ import polars as pl
 
 from recsys.bundle import Bundle
 from recsys.data.catalog import Catalog, item_text
-from recsys.schema import ITEM_COLUMNS
+from recsys.data.interactions import Histories
+from recsys.schema import ITEM_COLUMNS, Instant
 from serving.filters import Shelves
 from serving.item_schemas import Item
 from serving.service import Service
@@ -44,7 +45,7 @@ def stocked(service: Service, changes: Sequence[ItemChange]) -> Service:
 def _changed(service: Service, changes: Sequence[ItemChange]) -> Service:
     there = [change for change in changes if change.columns is not None]
     put, taken = ({change.item_id for change in some} for some in (there, [c for c in changes if c not in there]))
-    bundle, unread = _put(service.bundle, there)
+    bundle, unread = _put(service.bundle, there, as_of=service.clock(service.bundle.end))
     return replace(
         service,
         bundle=bundle,
@@ -54,8 +55,8 @@ def _changed(service: Service, changes: Sequence[ItemChange]) -> Service:
     )
 
 
-def _put(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundle, frozenset[str]]:
-    """With the items that differ from what the bundle has, and those of them that could not be encoded."""
+def _put(bundle: Bundle, changes: Sequence[ItemChange], *, as_of: Instant) -> tuple[Bundle, frozenset[str]]:
+    """With the items that differ from what the bundle has, as new as they are, and those that could not be encoded."""
     every = pl.DataFrame([_row(change) for change in changes], schema=dict(ITEM_COLUMNS))
     items = every.filter([row != _known(bundle.catalog, row["item_id"]) for row in every.iter_rows(named=True)])
     if items.is_empty():
@@ -66,7 +67,10 @@ def _put(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundle, frozens
     except Exception as error:
         _LOG.error("Items are put without a vector, the encoder fails: %s", type(error).__name__)
         vectors, unread = np.zeros((len(items), bundle.encoder.dim), np.float32), frozenset(items["item_id"])
-    return replace(bundle, recommender=bundle.recommender.put(items, vectors, text_chars=chars)), unread
+    recommender = bundle.recommender.put(items, vectors, text_chars=chars)
+    nobody = Histories.empty(0)  # what says that it was created since is created by now
+    snapshot = recommender.snapshot.moved(nobody, nobody, as_of=max(as_of, recommender.as_of))
+    return replace(bundle, recommender=replace(recommender, snapshot=snapshot)), unread
 
 
 def _row(change: ItemChange) -> dict[str, object]:

@@ -18,6 +18,7 @@ from recsys.errors import ArtifactError, RecsysError
 from recsys.schema import unheard
 from serving.breaker import Breaker
 from serving.clock import Clock
+from serving.counting import counted
 from serving.failures import places
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
@@ -141,6 +142,16 @@ class Switch:
             self._clerk.submit(self._restock).result()
         except StoreError as error:
             _LOG.warning("Cannot learn of changed items: %s", error)
+
+    def count(self) -> None:
+        """Let the items' counters know what was posted since."""
+        try:
+            self._clerk.submit(self._count).result()
+        except StoreError as error:
+            _LOG.warning("Cannot count what was posted: %s", error)
+
+    def _count(self) -> None:
+        self.service = counted(self.service)
 
     def _restock(self) -> None:
         self.service = self._stocked(self.service)

@@ -25,6 +25,7 @@ class Part:
 
     @classmethod
     def of(cls, histories: Histories, n: int, as_of: Instant, day: Instant, half_lives: tuple[float, ...]) -> "Part":
+        """What these users add to the counters of n items; arguments as the attributes of `ItemState`."""
         met, taken = contacts(histories), histories.positives()
         weight = taken.weight.astype(np.float64)
         pairs = Counters.of(taken.rows * n + taken.item_idx, taken.at, weight, as_of=as_of, half_lives=(), day=day)

@@ -150,6 +150,29 @@ def test_swaps_are_told_in_order_to_all(store: Store, address: str, tmp_path: Pa
     other.close()
 
 
+def test_events_are_told_as_they_arrive_and_a_user_as_they_were(store: Store, address: str, tmp_path: Path) -> None:
+    assert store.arrivals(after=0, limit=9) == []
+    other = opened(address, tmp_path)
+    store.post([deed(1, at=50), deed(2, at=10, user="bob")], now=NOW)
+    other.post([deed(3, at=20), deed(1, at=50)], now=NOW)
+    store.post([deed(4, at=40)], now=NOW)
+    arrivals = other.arrivals(after=0, limit=9)
+    assert [arrival.user_id for arrival in arrivals] == ["ann", "bob", "ann", "ann"]
+    numbers = [arrival.number for arrival in arrivals]
+    assert numbers == sorted(set(numbers))
+    assert store.arrivals(after=numbers[0], limit=2) == arrivals[1:3]
+    assert store.arrivals(after=numbers[3], limit=2) == []
+    for arrived, names in ((0, []), (numbers[1], ["e1"]), (numbers[2], ["e3", "e1"]), (None, ["e3", "e4", "e1"])):
+        assert [event.event_id for event in store.past("ann", since=0, arrived=arrived).events] == names
+    assert [event.event_id for event in store.past("ann", since=30, arrived=numbers[2]).events] == ["e1"]
+    store.forget("ann", now=NOW)
+    assert [arrival.user_id for arrival in store.arrivals(after=0, limit=9)] == ["bob"]
+    assert store.past("ann", since=0, arrived=numbers[3]).forgotten == NOW
+    store.post([deed(5, at=2_000)], now=3_000)
+    assert store.arrivals(after=numbers[1], limit=9)[0].number > numbers[3]
+    other.close()
+
+
 def test_changes_of_items_are_told_to_all_the_last_of_each_in_order(store: Store, address: str, tmp_path: Path) -> None:
     assert store.item_changes(after=0) == []
     other = opened(address, tmp_path)
