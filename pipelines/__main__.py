@@ -129,7 +129,10 @@ def serve(
     ] = None,
     keys: Annotated[Path | None, typer.Option(help="Who may ask: a file that `recsys key` makes.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer, on one port.")] = 1,
-    log: Annotated[Literal["text", "json"], typer.Option(help="Form of the lines on stderr.")] = "text",
+    log: Annotated[
+        Path | None, typer.Option(help="The folder of the policy log, for ab and finetune; else beside BUNDLES.")
+    ] = None,
+    lines: Annotated[Literal["text", "json"], typer.Option(help="Form of the lines on stderr.")] = "text",
     trace: Annotated[
         str | None, typer.Option(help="An OpenTelemetry collector, http://host:4318; else OTEL_EXPORTER_OTLP_ENDPOINT.")
     ] = None,
@@ -137,13 +140,13 @@ def serve(
         float, typer.Option(min=0, help="Lists that are looked at once more for drift and recall, at most.")
     ] = 12,
 ) -> None:
-    """Answer /v1/recommend and /v1/rank from the current bundle, and remember /v1/events."""
+    """Answer /v1/recommend and /v1/rank from the current bundle, remember /v1/events, and log both."""
     from serving.run import run as serve_forever
     from serving.watching import Watching
 
-    watching = Watching(log=log, trace=trace, samples_per_minute=samples_per_minute)
+    watching = Watching(log=lines, trace=trace, samples_per_minute=samples_per_minute)
     serve_forever(
-        bundles, host=host, port=port, clock=clock, state=state, keys=keys, workers=workers, watching=watching
+        bundles, host=host, port=port, clock=clock, state=state, log=log, keys=keys, workers=workers, watching=watching
     )
 
 

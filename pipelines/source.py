@@ -14,7 +14,8 @@ from recsys.text.masked.config import PretrainConfig
 
 KNOWN_BASE = "all-MiniLM-L6-v2"
 SCRATCH = "scratch"
-INPUTS = ("*.parquet", "*.csv", "*.jsonl", "*.inter", "*.item", "filtered.json")
+TABLES = ("*.parquet", "answers/*.parquet", "events/*.parquet")
+INPUTS = (*TABLES, "*.csv", "*.jsonl", "*.inter", "*.item", "filtered.json")
 
 
 def locate(data: str) -> tuple[str, str]:
@@ -31,7 +32,7 @@ def locate(data: str) -> tuple[str, str]:
         names = ", ".join(source.name for source in available())
         raise UsageError(f"Expected --data as a directory or one of {names}, got {data!r}; check the path.")
     files = sorted({path for pattern in INPUTS for path in directory.glob(pattern)})
-    return str(directory.resolve()), digest_of({path.name: sha256(path) for path in files})
+    return str(directory.resolve()), digest_of({path.relative_to(directory).as_posix(): sha256(path) for path in files})
 
 
 def base_folder(base: str, *, revision: str = "main") -> Path:

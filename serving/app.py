@@ -16,6 +16,7 @@ from serving.failures import Failures
 from serving.gate import Gate
 from serving.guard import Guard
 from serving.headers import Headers
+from serving.journal import TICK_SECONDS, Journal
 from serving.keys import KeyRing
 from serving.lane import Lane
 from serving.limits import USUAL, Limits
@@ -42,6 +43,7 @@ def create_app(
     limits: Limits = USUAL,
     keys: KeyRing | None = None,
     watchers: Sequence[Watcher] = (),
+    log: Journal | None = None,
 ) -> FastAPI:
     """The service over the bundle that `bundle_root`/current points to, loaded and warmed up.
 
@@ -52,6 +54,7 @@ def create_app(
         limits: how much may be asked at once, and how long it may take.
         keys: who may ask; None asks nobody for a key.
         watchers: told of each request when it has ended, beside the logs and the metrics.
+        log: what is answered and posted, for evaluation; closed when the app ends.
 
     Raises:
         ArtifactError: no bundle, or one that is not whole.
@@ -61,21 +64,25 @@ def create_app(
     telemetry = Telemetry(lambda: _facts(switch, clock, sampler, lane))
     sampler = Sampler(limits.samples_per_minute, found_recall=telemetry.recalled)
     breaker = Breaker(store)
-    switch = Switch(bundle_root, store=store, breaker=breaker, clock=clock, told=telemetry.swapped)
+    switch = Switch(bundle_root, store=store, breaker=breaker, clock=clock, journal=log, told=telemetry.swapped)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         followers = [Follower(work, every=POLL_SECONDS) for work in (switch.follow, switch.restock, breaker.probe)]
         followers.append(Follower(switch.count, every=COUNT_SECONDS))
+        followers += [] if log is None else [Follower(log.tick, every=TICK_SECONDS)]
         yield
         for follower in followers:
             follower.stop()
-        for part in (switch, desk, lane, sampler, store):
+        for part in (switch, desk, lane, sampler):
             part.close()
+        if log is not None:
+            log.close()
+        store.close()
 
     app = door(lifespan)
     app.state.switch, app.state.lane, app.state.desk, app.state.limits = switch, lane, desk, limits
-    app.state.telemetry, app.state.sampler = telemetry, sampler
+    app.state.telemetry, app.state.sampler, app.state.journal = telemetry, sampler, log
     routes: Routes = app.state.routes
     # from the innermost outwards
     app.add_middleware(Guard, takes=routes.take)

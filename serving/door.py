@@ -20,6 +20,7 @@ from serving.auth import needs
 from serving.direct import DirectRoute
 from serving.history import HistoryError
 from serving.item_schemas import Item, ItemReceipt, Similar
+from serving.journal import Journal, LogError
 from serving.lane import Lane
 from serving.limits import LateError, Limits
 from serving.openapi import describe
@@ -33,6 +34,7 @@ from serving.problems import (
     refuse_invalid,
     refuse_late,
     refuse_unknown,
+    refuse_unlogged,
 )
 from serving.reply import Reply
 from serving.routes import Routes
@@ -84,6 +86,7 @@ def door(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
         app.add_exception_handler(conflict, refuse_conflict)
     app.add_exception_handler(UnknownBundleError, refuse_unknown)
     app.add_exception_handler(StoreError, refuse_for_now)
+    app.add_exception_handler(LogError, refuse_unlogged)
     app.add_exception_handler(LateError, refuse_late)
     app.add_exception_handler(HTTPException, refuse)
     app.include_router(lists)
@@ -191,9 +194,13 @@ async def user(user_id: Id, request: Request) -> User:
 
 @router.delete("/v1/users/{user_id:id}", responses=documented(422, 503), openapi_extra=needs("write"))
 async def forget(user_id: Id, request: Request) -> Erased:
-    """Erase a user: what was posted is deleted, what the bundle knows is not used any more."""
+    """Erase a user: what was posted is deleted, also from the log, what the bundle knows is not used any more."""
     service = _service(request)
-    return await _at_desk(request, lambda: service.forget(user_id))
+    journal: Journal | None = request.app.state.journal
+    erased = await _at_desk(request, lambda: service.forget(user_id))
+    if journal is not None:
+        await run_in_threadpool(journal.erase, user_id)  # looks through all files of the log, while others post
+    return erased
 
 
 @router.put("/v1/items/{item_id:id}", responses=documented(400, 413, 415, 422, 503), openapi_extra=needs("write"))

@@ -81,6 +81,12 @@ async def refuse_for_now(_request: Request, error: Exception) -> Response:
     return problem(503, "The state cannot be used right now, nothing was changed; try again.", {"Retry-After": "1"})
 
 
+async def refuse_unlogged(_request: Request, error: Exception) -> Response:
+    """503 where the log takes nothing; where it lies is nobody's business."""
+    _LOG.error("%s", error)
+    return problem(503, "The log takes nothing right now, nothing is acknowledged; try again.", {"Retry-After": "1"})
+
+
 async def refuse_late(_request: Request, error: Exception) -> Response:
     """503 for a request whose time was up before it was its turn."""
     return problem(503, str(error), {"Retry-After": "1"})

@@ -17,7 +17,8 @@ import uvicorn
 
 from recsys.errors import UsageError
 from serving import logs
-from serving.clock import Clock, log, wall
+from serving.clock import Clock, wall
+from serving.clock import log as log_clock
 from serving.keys import KeyRing
 from serving.limits import Limits
 from serving.sqlite import SqliteStore
@@ -26,6 +27,7 @@ from serving.watching import WATCHING, Watching
 from serving.workers import Workers
 
 STATE = "state.sqlite"
+LOG = "log"
 GRACE_SECONDS = 10
 """How long open requests may still take once the service was told to stop."""
 
@@ -37,6 +39,7 @@ def run(
     clock: Literal["wall", "log"],
     state: str | None = None,
     *,
+    log: Path | None = None,
     keys: Path | None = None,
     workers: int = 1,
     watching: Watching = WATCHING,
@@ -51,6 +54,7 @@ def run(
             on from there.
         state: what remembers what users do: a file, or the redis:// address of a server; by default the file STATE in
             a folder beside `bundles_root`.
+        log: the folder of the policy log; by default LOG in that folder.
         keys: the file of those who may ask; without it everybody on this machine may.
         workers: how many processes answer, on one socket; one that ends is started again.
         watching: logs, spans and samples.
@@ -60,6 +64,7 @@ def run(
             or spans without their library.
         ArtifactError: no bundle, or one that is not whole.
         StoreError: the state cannot be read or written.
+        LogError: the policy log cannot be written.
     """
     if keys is None:
         check_host(host)
@@ -69,9 +74,10 @@ def run(
         time: Clock = wall
         if clock == "log":
             store = opened(state, bundles_root)
-            time = log(store.latest())
+            time = log_clock(store.latest())
             store.close()
-        plan = Plan(bundles_root=bundles_root, state=state, clock=time, keys=keys, watching=watching)
+        log = log or _beside(bundles_root, LOG, "folder by --log")
+        plan = Plan(bundles_root=bundles_root, state=state, log=log, clock=time, keys=keys, watching=watching)
         work = partial(answer, listener=listener, plan=plan)
 
         def tell() -> None:
@@ -90,6 +96,7 @@ class Plan:
 
     bundles_root: Path
     state: str | None
+    log: Path
     clock: Clock
     keys: Path | None
     watching: Watching
@@ -98,16 +105,19 @@ class Plan:
 def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) -> None:
     """Serve on a bound socket, others beside, until SIGTERM; `ready` is called before the first request is taken."""
     from serving.app import create_app  # what only looks after the processes that answer needs none of it
+    from serving.journal import Journal, forgotten_by
 
     watching = plan.watching
     with _until_sigterm(), logs.to_stderr(watching.log), watching.spans() as watchers:
+        store = opened(plan.state, plan.bundles_root)
         app = create_app(
             plan.bundles_root,
-            store=opened(plan.state, plan.bundles_root),
+            store=store,
             clock=plan.clock,
             keys=None if plan.keys is None else KeyRing(plan.keys),
             limits=Limits(samples_per_minute=watching.samples_per_minute),
             watchers=watchers,
+            log=Journal(plan.log, forgotten=forgotten_by(store)),
         )
         config = uvicorn.Config(
             app,
@@ -125,21 +135,21 @@ def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) ->
 def opened(state: str | None, bundles_root: Path) -> Store:
     """The store that is asked for; arguments and errors as for `run`."""
     if state is None or "://" not in state:
-        return SqliteStore(_beside(bundles_root) if state is None else Path(state))
+        return SqliteStore(_beside(bundles_root, STATE, "file by --state") if state is None else Path(state))
     from serving.redis import RedisStore  # only who uses a server needs its client
 
     return RedisStore(state)
 
 
-def _beside(bundles_root: Path) -> Path:
+def _beside(bundles_root: Path, name: str, other: str) -> Path:
     folder = bundles_root.absolute().parent / "serving"
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"Cannot keep the state in {folder}: {error.strerror}; name another file by --state."
+            f"Cannot keep the {Path(name).stem} in {folder}: {error.strerror}; name another {other}."
         ) from error
-    return folder / STATE
+    return folder / name
 
 
 def check_host(host: str) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,8 +23,11 @@ from serving.clock import Clock
 from serving.filters import Shelves
 from serving.history import joined, moment, posted, told
 from serving.item_schemas import ItemReceipt
+from serving.journal import LOG, Journal, LogError
 from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
+from serving.record import USUAL_TREATMENT, AnswerRecord, post_line
 from serving.reply import Reply
+from serving.sample import Sample
 from serving.schemas import (
     LATEST_EVENTS,
     Because,
@@ -40,6 +44,8 @@ from serving.schemas import (
     UserEvent,
 )
 from serving.store import Past, Store, StoreError
+
+Q = TypeVar("Q", bound=Query)
 
 STATE = "state"
 """What was posted could not be read: answers come from what the bundle knows."""
@@ -63,6 +69,7 @@ class Service:
         store: what happened since its log ended.
         breaker: reads users from it.
         clock: gives the instant an answer is true for.
+        journal: the policy log, if there is one.
         stock: number of the last change of items that is known.
         counted: number of the last posted event that the items' counters know.
         pace: seconds that an answer takes; 0 before `warm_up`.
@@ -74,20 +81,30 @@ class Service:
     store: Store
     breaker: Breaker
     clock: Clock
+    journal: Journal | None = None
     stock: int = 0
     counted: int = 0
     pace: float = 0.0
     unread: frozenset[str] = frozenset()
 
     @classmethod
-    def open(cls, directory: Path, *, store: Store, breaker: Breaker, clock: Clock) -> "Service":
+    def open(
+        cls, directory: Path, *, store: Store, breaker: Breaker, clock: Clock, journal: Journal | None = None
+    ) -> "Service":
         """Load a bundle, or what a link to one points to.
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
         """
         bundle = Bundle.load(directory)
-        return cls(bundle=bundle, shelves=Shelves.of(bundle.catalog), store=store, breaker=breaker, clock=clock)
+        return cls(
+            bundle=bundle,
+            shelves=Shelves.of(bundle.catalog),
+            store=store,
+            breaker=breaker,
+            clock=clock,
+            journal=journal,
+        )
 
     def warm_up(self, requests: Sequence[RecommendRequest | RankRequest] = ()) -> "Service":
         """Answer some, and more, so that no customer waits for pages to be read and caches to be filled.
@@ -96,15 +113,16 @@ class Service:
             The same, with its pace.
         """
         user, *_ = (*self.bundle.users.ids[:1], "nobody")
+        trial = replace(self, journal=None)
         for request in requests:
             if isinstance(request, RankRequest):
-                self.rank(request)
+                trial.rank(request)
             else:
-                self.recommend(request)
+                trial.recommend(request)
         paces = []
         for _ in range(_PACES):
             start = time.perf_counter()
-            self.recommend(RecommendRequest(user_id=user))
+            trial.recommend(RecommendRequest(user_id=user))
             paces.append(time.perf_counter() - start)
         return replace(self, pace=statistics.median(paces))
 
@@ -140,6 +158,8 @@ class Service:
             seconds: how long the answer may take: of few candidates where that is short, what is popular if none is.
             lap: told of each stage that has ended.
         """
+        query = _named(query)
+        sample = self._sample(query)
         as_of, histories, unknown, degraded = self._asked(query)
         lap(STATE)
         allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
@@ -148,7 +168,7 @@ class Service:
             recommender, degraded = hasty(recommender), [*degraded, DEADLINE]
 
         def ask(way: Recommender) -> Recommendations:
-            return way.recommend(histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+            return sample.recommend(way, histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
 
         def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
             return way.explain(histories, items, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
@@ -161,10 +181,15 @@ class Service:
             found = popular(recommender, among(), k=query.k)
         else:
             found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
-        return self._answer(query, as_of, unknown, degraded, found)
+            sample.read(
+                self.bundle.recommender, histories, found, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen
+            )
+        return self._answer(query, as_of, unknown, degraded, found, sample)
 
     def rank(self, query: RankRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
         """The given items, best first; the most popular first if no `seconds` are left."""
+        query = _named(query)
+        sample = self._sample(query)
         as_of, histories, unknown, degraded = self._asked(query)
         lap(STATE)
         ids = tuple(dict.fromkeys(query.item_ids))
@@ -179,7 +204,7 @@ class Service:
 
         if seconds <= 0:
             found = popular(self.bundle.recommender, item_idx, k=len(item_idx))
-            return self._answer(query, as_of, unknown, [*degraded, DEADLINE], found)
+            return self._answer(query, as_of, unknown, [*degraded, DEADLINE], found, sample)
 
         def ask(way: Recommender) -> Recommendations:
             return way.rank(histories, [item_idx], as_of=as_of)
@@ -190,7 +215,8 @@ class Service:
         explained = explain if query.explain else None
         recommender = replace(self.bundle.recommender, lap=lap)
         found = climbed(recommender, ask, explained, among=lambda: item_idx, k=len(item_idx))
-        return self._answer(query, as_of, unknown, degraded, found)
+        sample.read(self.bundle.recommender, histories, found, as_of=as_of)
+        return self._answer(query, as_of, unknown, degraded, found, sample)
 
     def asked(self, query: Query) -> tuple[Histories, Instant]:
         """Whose list a request is for, as one row, and as of when."""
@@ -204,9 +230,13 @@ class Service:
             HistoryError: an event that lies further in the future than clocks differ.
             ConflictError: an event_id that was used before for something else.
             StoreError: the state cannot be written.
+            LogError: the log cannot; to be posted again, the state counts it once.
         """
         now, known = self.clock(self.bundle.end), self.bundle.catalog.vocabulary.index
-        accepted = self.store.post([posted(n, event, now) for n, event in enumerate(request.events)], now=now)
+        events = [posted(n, event, now) for n, event in enumerate(request.events)]
+        accepted = self.store.post(events, now=now)
+        if self.journal is not None:
+            self.journal.append(post_line(events, at=now))
         self.breaker.probe()  # the next answer must know of it
         unknown = [event.item_id for event in request.events if event.item_id not in known]
         return Receipt(accepted=accepted, unknown_items=list(dict.fromkeys(unknown)))
@@ -262,19 +292,49 @@ class Service:
             return row
         return joined(row, past.events, items=bundle.catalog.vocabulary, data=bundle.data)
 
-    def _answer(self, query: Query, as_of: Instant, unknown: Sequence[str], degraded: list[str], found: Found) -> Reply:
-        return Reply(
-            request_id=query.request_id or str(uuid.uuid4()),
+    def _sample(self, query: Query) -> Sample:
+        return Sample(query.request_id or "", None if self.journal is None else self.journal.config)
+
+    def _answer(
+        self,
+        query: RecommendRequest | RankRequest,
+        as_of: Instant,
+        unknown: Sequence[str],
+        degraded: list[str],
+        found: Found,
+        sample: Sample,
+    ) -> Reply:
+        reply = Reply(
+            request_id=query.request_id or "",
             as_of=as_of,
             bundle=self.bundle.digest,
-            arm="default",
-            policy="deterministic",
+            arm=USUAL_TREATMENT.arm,
+            policy=USUAL_TREATMENT.policy,
             degraded=[*degraded, *found.without],
             unknown_items=list(dict.fromkeys(unknown)),
             ids=self.bundle.catalog.vocabulary.ids,
             found=found.items,
             why=[self._why(each) for each in found.why],
         )
+        return self._logged(
+            AnswerRecord(
+                query=query,
+                reply=reply,
+                treatment=USUAL_TREATMENT,
+                candidates=sample.candidates(found),
+                features=sample.features,
+            )
+        )
+
+    def _logged(self, record: AnswerRecord) -> Reply:
+        """The answer when the log has it, or the answer that says it is in no log."""
+        if self.journal is not None:
+            try:
+                self.journal.append(record.line())
+            except LogError as error:
+                _LOG.warning("An answer that is in no log: %s", error)
+                return replace(record.reply, degraded=[*record.reply.degraded, LOG])
+        return record.reply
 
     def _why(self, explanation: ranking.Explanation) -> Explanation:
         """The same in the shape that crosses the door."""
@@ -287,3 +347,8 @@ class Service:
             if item is None or not self.shelves.there[item]
             else Because(item_id=items["item_id"][item], title=items["title"][item]),
         )
+
+
+def _named(query: Q) -> Q:
+    """The request with a name of its own, where it has none."""
+    return query if query.request_id is not None else query.model_copy(update={"request_id": str(uuid.uuid4())})

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -20,6 +21,7 @@ from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.counting import counted
 from serving.failures import places
+from serving.journal import Journal
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
 from serving.stock import stocked
@@ -44,7 +46,14 @@ class Switch:
     """One service in use; whoever has begun to answer with it ends with it."""
 
     def __init__(
-        self, root: Path, *, store: Store, breaker: Breaker, clock: Clock, told: Callable[[str], None] = unheard
+        self,
+        root: Path,
+        *,
+        store: Store,
+        breaker: Breaker,
+        clock: Clock,
+        journal: Journal | None = None,
+        told: Callable[[str], None] = unheard,
     ) -> None:
         """Load what root/current points to, and answer once.
 
@@ -53,13 +62,15 @@ class Switch:
             store: what users did since, and the swaps of all who share it.
             breaker: reads users from it.
             clock: gives the instant an answer is true for.
+            journal: the policy log, if there is one.
             told: learns of each later swap: "ok", or "failed".
 
         Raises:
             ArtifactError: no bundle, or one that is not whole.
             StoreError: the state cannot be read.
         """
-        self._root, self._store, self._breaker, self._clock, self._told = root, store, breaker, clock, told
+        self._root, self._store, self._told = root, store, told
+        self._open = partial(Service.open, store=store, breaker=breaker, clock=clock, journal=journal)
         self._recent: deque[RecommendRequest | RankRequest] = deque(maxlen=REMEMBERED)
         self._one_at_a_time = threading.Lock()
         # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
@@ -191,7 +202,7 @@ class Switch:
         return directory
 
     def _loaded(self, directory: Path) -> Service:
-        service = self._stocked(Service.open(directory, store=self._store, breaker=self._breaker, clock=self._clock))
+        service = self._stocked(self._open(directory))
         try:
             return service.warm_up(tuple(self._recent))
         except Exception as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from recsys.data.config import MappingConfig
+from recsys.data.policy_log import PolicyLog, is_log
 from recsys.data.storage import UNREADABLE, first_line
 from recsys.errors import SchemaError
 from recsys.schema import EVENT_COLUMNS, ITEM_COLUMNS
@@ -33,10 +34,13 @@ class RawLog:
 def read_directory(path: Path, mapping: MappingConfig | None = None) -> RawLog:
     """Read `items` and `events` (parquet, csv or jsonl, looked for in this order), or RecBole's *.item and *.inter.
 
-    In CSV, tags are separated by `|`. `filtered.json` beside the tables, if any, holds the counts of `RawLog.filtered`.
+    Where the folders of a policy log stand in place of the table, events are the log's, with the places of its answers.
+    In CSV, tags are separated by `|`. `filtered.json` beside the tables, if any, holds the counts of
+    `RawLog.filtered`.
 
     Raises:
         SchemaError: a file or a mapped column is missing, or a file cannot be read.
+        ArtifactError: a file of a policy log is not one of its tables.
     """
     mapping = mapping or MappingConfig()
     if not path.is_dir():
@@ -44,9 +48,11 @@ def read_directory(path: Path, mapping: MappingConfig | None = None) -> RawLog:
             f"Expected a directory with items and events at {path}, found {'a file' if path.exists() else 'nothing'}; "
             "give a directory in the plain form or the name of a source (recsys data list)."
         )
-    atomic = sorted(path.glob("*.inter"))
-    if atomic and not any((path / f"events{ending}").exists() for ending in _READERS):
+    atomic, table = sorted(path.glob("*.inter")), any((path / f"events{ending}").exists() for ending in _READERS)
+    if atomic and not table:
         items, events = read_atomic(atomic[0].with_suffix(".item"), atomic[0])
+    elif is_log(path) and not table:
+        items, events = _read_any(path, "items"), PolicyLog.load(path).placed_events()
     else:
         items, events = _read_any(path, "items"), _read_any(path, "events")
     return RawLog(

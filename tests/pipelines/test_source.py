@@ -20,6 +20,18 @@ def base(tmp_path_factory):
     return write_base(tmp_path_factory.mktemp("base"))
 
 
+def test_a_log_that_has_grown_is_another_input(tmp_path):
+    (tmp_path / "events").mkdir()
+    (tmp_path / "items.parquet").write_text("items")
+    digests = []
+    for name in ("a", "b"):
+        (tmp_path / "events" / f"{name}.parquet").write_text("events")
+        path, digest = source.locate(str(tmp_path))
+        digests.append(digest)
+        assert path == str(tmp_path.resolve())
+    assert digests[0] != digests[1] == source.locate(str(tmp_path))[1]
+
+
 def test_a_folder_is_itself(base):
     assert source.base_folder(str(base)) == base
 

@@ -62,6 +62,8 @@ def test_no_place_for_the_state_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "serving").write_text("in the way")
     with pytest.raises(UsageError, match=r"Cannot keep the state in .*serving: File exists; name .* by --state\."):
         run(tmp_path / "bundles", "127.0.0.1", 0, "wall")
+    with pytest.raises(UsageError, match=r"Cannot keep the log in .*serving: File exists; name .* by --log\."):
+        run(tmp_path / "bundles", "127.0.0.1", 0, "wall", str(tmp_path / "state.sqlite"))
 
 
 def test_no_training_library_is_loaded_to_answer(bundle_root: Path, tmp_path: Path) -> None:
