@@ -76,7 +76,6 @@ def run(
             store = opened(state, bundles_root)
             time = log_clock(store.latest())
             store.close()
-        log = log or _beside(bundles_root, LOG, "folder by --log")
         plan = Plan(bundles_root=bundles_root, state=state, log=log, clock=time, keys=keys, watching=watching)
         work = partial(answer, listener=listener, plan=plan)
 
@@ -96,7 +95,7 @@ class Plan:
 
     bundles_root: Path
     state: str | None
-    log: Path
+    log: Path | None
     clock: Clock
     keys: Path | None
     watching: Watching
@@ -110,6 +109,7 @@ def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) ->
     watching = plan.watching
     with _until_sigterm(), logs.to_stderr(watching.log), watching.spans() as watchers:
         store = opened(plan.state, plan.bundles_root)
+        journal = Journal(plan.log or _beside(plan.bundles_root, LOG, "folder by --log"), forgotten=forgotten_by(store))
         app = create_app(
             plan.bundles_root,
             store=store,
@@ -117,7 +117,7 @@ def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) ->
             keys=None if plan.keys is None else KeyRing(plan.keys),
             limits=Limits(samples_per_minute=watching.samples_per_minute),
             watchers=watchers,
-            log=Journal(plan.log, forgotten=forgotten_by(store)),
+            log=journal,
         )
         config = uvicorn.Config(
             app,

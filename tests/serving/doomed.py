@@ -2,6 +2,7 @@
 
 import multiprocessing
 import socket
+import time
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,6 +26,7 @@ def append(folder: Path, name: str, telling: Connection) -> None:
         event = Event(event_id=f"{name}-{n}", user_id="ann", item_id="i", event="view", at=5)
         log.append(post_line([event], at=5))
         telling.send(event.event_id)
+        time.sleep(0.001)
         n += 1
 
 
