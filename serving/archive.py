@@ -3,6 +3,7 @@
 Whoever calls holds the log's lock: one writer at a time, of all threads and processes.
 """
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ MERGED = 32
 
 _SMALL = 16 * 2**20
 _UNFINISHED = ".writing"
+_PARTS = "recsys.parts"
 _LOG = logging.getLogger(__name__)
 
 
@@ -61,6 +63,7 @@ class Archive:
 
     def erase(self, user_id: str) -> None:
         """Rewrite the files that hold rows of a user without them."""
+        self._settle()
         for path in self._files():
             if (pl.read_parquet(path, columns=["user_id"])["user_id"] == user_id).any():
                 left = pl.read_parquet(path).filter(pl.col("user_id").ne_missing(user_id))
@@ -75,8 +78,9 @@ class Archive:
     def merge(self) -> None:
         """Make one file of MERGED small ones, the oldest first, while there are so many.
 
-        Where it is interrupted, rows stand in two files: `PolicyLog` tells each once.
+        Where it is interrupted, rows stand in two files until it is called again: `PolicyLog` tells each once.
         """
+        self._settle()
         for name in TABLES:
             small = [
                 path for path in sorted((self._directory / name).glob("*.parquet")) if path.stat().st_size < _SMALL
@@ -84,10 +88,19 @@ class Archive:
             for first in range(0, len(small) - MERGED + 1, MERGED):
                 parts = small[first : first + MERGED]
                 unfinished = parts[0].with_name(f"{parts[0].stem}+{_UNFINISHED}")
-                pl.concat([pl.scan_parquet(part) for part in parts], how="diagonal").sink_parquet(unfinished)
+                pl.concat([pl.scan_parquet(part) for part in parts], how="diagonal").sink_parquet(
+                    unfinished, metadata={_PARTS: json.dumps([part.name for part in parts])}
+                )
                 _put(unfinished, max(part.stat().st_mtime_ns for part in parts))
                 for part in parts:
                     part.unlink()
+
+    def _settle(self) -> None:
+        """Delete the parts of what was merged, where that was interrupted."""
+        for name in TABLES:
+            for path in (self._directory / name).glob("*+.parquet"):
+                for part in json.loads(pl.read_parquet_metadata(path).get(_PARTS, "[]")):
+                    path.with_name(part).unlink(missing_ok=True)
 
     def tidy(self) -> None:
         """Delete what somebody began to write and did not end."""

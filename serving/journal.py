@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +18,7 @@ from pydantic import Field
 from recsys.data.config import Config
 from recsys.errors import RecsysError
 from serving.archive import Archive, Forgotten
-from serving.segment import ENDING, Segment, alone
+from serving.segment import ENDING, UNNAMED, Segment, alone
 from serving.store import Store, StoreError
 
 LOG = "log"
@@ -31,6 +31,7 @@ _MIB = 2**20
 _DAY_NS = 86_400 * 10**9
 _HOUR_SECONDS = 3_600.0
 _WAIT_SECONDS = 10.0
+_NAMED_SECONDS = 60.0
 _LATER = 2**62  # than any event: only the forgetting is asked for
 _FAILURES = (OSError, StoreError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _LOG = logging.getLogger(__name__)
@@ -156,6 +157,10 @@ class Journal:
 
     def _take(self) -> None:
         """Archive what nobody owns; one that cannot be does not keep the others from it."""
+        for path in self._folder.glob(f"*{UNNAMED}"):
+            with suppress(FileNotFoundError):  # it has its name by now
+                if time.time() - path.stat().st_mtime > _NAMED_SECONDS:
+                    path.unlink()  # its process was killed before the first line
         failures = []
         for path in sorted(self._folder.glob(f"*{ENDING}")):
             try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ENDING = ".jsonl"
+UNNAMED = ".new"
 
 _WAIT_SECONDS = 0.01
 
@@ -28,7 +29,7 @@ class Segment:
             OSError: it cannot be made.
         """
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
-        unnamed = folder / f"{name}.new"
+        unnamed = folder / f"{name}{UNNAMED}"
         self.path = folder / f"{name}{ENDING}"
         self.size, self.opened, self.whole = 0, time.monotonic(), True
         self._file = os.open(unnamed, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o666)

@@ -146,7 +146,12 @@ def test_many_small_files_become_one_with_the_same_rows(tmp_path: Path) -> None:
     archive.merge()
     assert files[0].read_bytes() == first
     # interrupted before the parts were deleted
-    write(pl.read_parquet(files[0])[:1], tmp_path / "answers" / "000-1-ab.parquet", 0)
+    part = tmp_path / "answers" / "000-1-ab.parquet"
+    write(pl.read_parquet(files[0])[:1], part, 0)
     assert PolicyLog.load(tmp_path).answers.collect().height == n
+    archive.merge()
+    assert not part.exists()
+    assert PolicyLog.load(tmp_path).answers.collect().height == n
+    write(pl.read_parquet(files[0])[:1], part, 0)
     archive.erase("ann")
     assert PolicyLog.load(tmp_path).answers.collect().is_empty()
