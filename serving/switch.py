@@ -233,7 +233,10 @@ class Follower:
 
     def _run(self) -> None:
         while not self._ended.wait(self._every):
-            self._work()
+            try:
+                self._work()
+            except Exception as error:  # the next time it may be well
+                _LOG.error("What others have done cannot be followed: %s", places(error))
 
     def stop(self) -> None:
         """Return when the last call has ended."""

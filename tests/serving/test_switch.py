@@ -16,6 +16,7 @@ from recsys.bundle import CURRENT
 from recsys.schema import DAY
 from serving.app import create_app
 from serving.breaker import Breaker
+from serving.limits import Limits
 from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import StoreError
@@ -25,7 +26,9 @@ HOUR = DAY // 24
 
 
 def served(root: Path, state: Path) -> TestClient:
-    app = create_app(root, store=SqliteStore(state), clock=lambda end: end + HOUR)
+    # under load a list may wait longer than is usual, and is then another one
+    limits = Limits(deadline_ms=60_000)
+    app = create_app(root, store=SqliteStore(state), clock=lambda end: end + HOUR, limits=limits)
     return TestClient(app, raise_server_exceptions=False)
 
 
@@ -259,3 +262,18 @@ def test_a_follower_stops_when_told() -> None:
     n = len(calls)
     time.sleep(0.05)
     assert len(calls) == n
+
+
+def test_a_follower_goes_on_where_its_work_fails(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[float] = []
+
+    def work() -> None:
+        calls.append(time.monotonic())
+        raise KeyError("user-4711")
+
+    follower = Follower(work, every=0.01)
+    while len(calls) < 3:
+        time.sleep(0.01)
+    follower.stop()
+    assert "What others have done cannot be followed: KeyError at " in caplog.text
+    assert "4711" not in caplog.text
