@@ -10,6 +10,7 @@ from recsys.ranking.explanation import Explanation
 from recsys.recommender import Recommendations, Recommender
 from recsys.retrieval.candidates import SOURCES
 from recsys.schema import IntArray
+from serving.failures import places
 
 RANKER = "ranker"
 """The ranker fails: items stand by the places that the sources give them (reciprocal rank fusion)."""
@@ -69,7 +70,7 @@ def climbed(
                 why = explain(way, items.item_idx)
                 way.lap("explain")
         except Exception as error:
-            _LOG.error("No answer without %s: %s", " and ".join(names) or "any loss", type(error).__name__)
+            _LOG.error("No answer without %s: %s", " and ".join(names) or "any loss", places(error))
         else:
             return Found(items=items, why=why, without=names)
     return popular(recommender, among(), k=k)

@@ -11,6 +11,7 @@ from recsys.bundle import Bundle
 from recsys.data.catalog import Catalog, item_text
 from recsys.data.interactions import Histories
 from recsys.schema import ITEM_COLUMNS, Instant
+from serving.failures import places
 from serving.filters import Shelves
 from serving.item_schemas import Item
 from serving.service import Service
@@ -35,7 +36,7 @@ def stocked(service: Service, changes: Sequence[ItemChange]) -> Service:
         return _changed(service, changes)
     except Exception as error:
         if len(changes) == 1:
-            _LOG.error("An item cannot be changed, the others are: %s", type(error).__name__)
+            _LOG.error("An item cannot be changed, the others are: %s", places(error))
             return replace(service, stock=changes[0].number)
     for change in changes:
         service = stocked(service, [change])
@@ -44,7 +45,8 @@ def stocked(service: Service, changes: Sequence[ItemChange]) -> Service:
 
 def _changed(service: Service, changes: Sequence[ItemChange]) -> Service:
     there = [change for change in changes if change.columns is not None]
-    put, taken = ({change.item_id for change in some} for some in (there, [c for c in changes if c not in there]))
+    put = {change.item_id for change in there}
+    taken = {change.item_id for change in changes} - put
     bundle, unread = _put(service.bundle, there, as_of=service.clock(service.bundle.end))
     return replace(
         service,
@@ -65,7 +67,7 @@ def _put(bundle: Bundle, changes: Sequence[ItemChange], *, as_of: Instant) -> tu
     try:
         vectors = bundle.encoder.encode([item_text(row, text_chars=chars) for row in items.iter_rows(named=True)])
     except Exception as error:
-        _LOG.error("Items are put without a vector, the encoder fails: %s", type(error).__name__)
+        _LOG.error("Items are put without a vector, the encoder fails: %s", places(error))
         vectors, unread = np.zeros((len(items), bundle.encoder.dim), np.float32), frozenset(items["item_id"])
     recommender = bundle.recommender.put(items, vectors, text_chars=chars)
     nobody = Histories.empty(0)  # what says that it was created since is created by now

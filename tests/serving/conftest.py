@@ -1,7 +1,8 @@
 """The tests' shop, served."""
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,11 @@ def ruled_client(ruled_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     app = create_app(ruled_root, store=fresh_store(tmp_path_factory), clock=lambda end: end + HOUR)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether something holds, now or soon."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()

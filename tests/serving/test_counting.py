@@ -1,8 +1,7 @@
 """What is posted is in the items' counters, as if the log had held it; in whatever order it came."""
 
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import Event, Store
 from tests.conftest import Shop
+from tests.serving.conftest import eventually
 from tests.serving.server import RedisServer
 
 HOUR = DAY // 24
@@ -186,10 +186,3 @@ def test_a_trend_is_in_the_lists_of_newcomers_also_after_a_restart(
 
 def got_at(bundle: Bundle) -> str:
     return str(np.datetime64(bundle.end + HOUR // 2, "us")) + "Z"
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.05)
-    return holds()

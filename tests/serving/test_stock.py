@@ -1,9 +1,7 @@
 """Items that come, change and go while the service runs."""
 
-import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,8 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from recsys.artifacts import point_to
-from recsys.bundle import CURRENT, Bundle
+from recsys.bundle import Bundle
 from recsys.retrieval.onnx import OnnxEncoder
 from recsys.schema import DAY
 from serving.app import create_app
@@ -21,20 +18,10 @@ from serving.run import opened
 from serving.sqlite import SqliteStore
 from serving.stock import stocked
 from serving.store import StoreError
+from tests.serving.conftest import eventually
 from tests.serving.server import RedisServer
 
 HOUR = DAY // 24
-
-
-@pytest.fixture
-def root(bundle_root: Path, ruled_root: Path, tmp_path: Path) -> Path:
-    """Both bundles in one folder; current is the one without rules."""
-    folder = tmp_path / "bundles"
-    for source in (ruled_root, bundle_root):
-        real = (source / CURRENT).resolve()
-        shutil.copytree(real, folder / real.name)
-    point_to(folder / CURRENT, folder / real.name)
-    return folder
 
 
 def served(root: Path, state: Path | str) -> TestClient:
@@ -57,13 +44,6 @@ def listed(client: TestClient, **body: object) -> list[str]:
 def there(client: TestClient, *items: str) -> bool:
     """Whether all are ranked; some rules keep an item from a list, none from being ranked."""
     return not client.post("/v1/rank", json={"user_id": "nobody", "item_ids": [*items]}).json()["unknown_items"]
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.02)
-    return holds()
 
 
 def twin(bundle: Bundle, item: int = 0) -> dict[str, object]:
