@@ -1,9 +1,21 @@
 """The inner loops of the features, compiled."""
 
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 
 from recsys.retrieval.compiled import compiled
-from recsys.schema import BoolArray, DoubleArray, LongArray
+from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
+
+BitsArray: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
+"""A bit for each leaf of a tree, the leftmost the lowest."""
+
+_ROWS = 256
+"""Rows whose columns are read tree by tree: as many as a processor keeps at hand."""
+
+_NOTHING = np.float32(1e-35)
+"""LightGBM takes numbers no larger for 0."""
 
 
 @compiled
@@ -100,3 +112,41 @@ def look_up(values: DoubleArray | LongArray, at: LongArray, found: BoolArray, mi
         if found[place]:
             out[place] = values[at[place]]
     return out
+
+
+@compiled
+def walk(
+    values: FloatArray,
+    starts: LongArray,
+    feature: IntArray,
+    threshold: FloatArray,
+    strays_left: BoolArray,
+    kept: BitsArray,
+    leaves: DoubleArray,
+    rotation: BitsArray,
+    out: DoubleArray,
+) -> None:
+    """Put the sum of what trees say of each of the rows, float32 (m, F), into float64 out (m,); by `forest.Forest`."""
+    block, shift = min(len(values), _ROWS), 27 if leaves.shape[1] == 32 else 58
+    columns, possible = np.empty((values.shape[1], block), np.float32), np.empty(block, kept.dtype)
+    for first in range(0, len(values), _ROWS):
+        own = out[first : first + _ROWS]
+        size = len(own)
+        own[:] = 0
+        for row in range(size):
+            for column in range(values.shape[1]):
+                value = values[first + row, column]
+                columns[column, row] = 0 if abs(value) <= _NOTHING else value
+        for tree in range(len(leaves)):
+            possible[:] = -1
+            for split in range(starts[tree], starts[tree + 1]):
+                column, bar, right = columns[feature[split]], threshold[split], kept[split]
+                if strays_left[split]:
+                    for row in range(size):
+                        possible[row] = possible[row] & right if column[row] > bar else possible[row]
+                else:
+                    for row in range(size):
+                        possible[row] = possible[row] if column[row] <= bar else possible[row] & right
+            for row in range(size):
+                possible[row] = (possible[row] & -possible[row]) * rotation[0]
+                own[row] += leaves[tree, possible[row] >> shift]

@@ -10,6 +10,7 @@ import numpy as np
 from recsys.errors import ArtifactError
 from recsys.ranking.config import TreesConfig
 from recsys.ranking.feature_list import directions
+from recsys.ranking.forest import Forest
 from recsys.ranking.mean_forest import mean
 from recsys.ranking.queries import GRADES, MAX_GRADE, Queries
 from recsys.schema import DoubleArray, FloatArray, Progress
@@ -27,12 +28,24 @@ class Trees:
     Attributes:
         names: of the features, in order.
         booster: lightgbm's model.
-        threads: CPU threads of a prediction.
+        forest: the same, laid out to be asked faster; None where only lightgbm can be asked.
+        threads: CPU threads of lightgbm.
     """
 
     names: tuple[str, ...]
     booster: lightgbm.Booster
+    forest: Forest | None
     threads: int
+
+    @classmethod
+    def of(cls, text: str, *, threads: int) -> "Trees":
+        """From lightgbm's text form.
+
+        Raises:
+            LightGBMError: it is none.
+        """
+        booster = lightgbm.Booster(model_str=text)
+        return cls(names=tuple(booster.feature_name()), booster=booster, forest=Forest.of(text), threads=threads)
 
     @property
     def count(self) -> int:
@@ -46,13 +59,14 @@ class Trees:
 
     def first(self, count: int) -> "Trees":
         """A forest of one seed as it was after so many trees."""
-        text = self.booster.model_to_string(num_iteration=count)
-        return Trees(names=self.names, booster=lightgbm.Booster(model_str=text), threads=self.threads)
+        return Trees.of(self.booster.model_to_string(num_iteration=count), threads=self.threads)
 
     def predict(self, values: FloatArray) -> FloatArray:
         """float32 (m,), higher is better; a row's result does not depend on the other rows."""
         if not len(values):
             return np.zeros(0, np.float32)
+        if self.forest is not None:
+            return self.forest.predict(values).astype(np.float32)
         return np.asarray(self.booster.predict(values, num_threads=self.threads), np.float32)
 
     def contributions(self, values: FloatArray) -> DoubleArray:
@@ -79,10 +93,9 @@ class Trees:
         """
         path = directory / FILE
         try:
-            booster = lightgbm.Booster(model_str=path.read_text())
+            return cls.of(path.read_text(), threads=threads)
         except (OSError, lightgbm.basic.LightGBMError) as error:
             raise ArtifactError(f"Expected a LightGBM model at {path}, could not read it ({error}).") from error
-        return cls(names=tuple(booster.feature_name()), booster=booster, threads=threads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +115,7 @@ def fit(train: Queries, *, config: TreesConfig, seed: int, threads: int, progres
     """Boost `config.seeds` forests of `config.trees` trees with lambdarank (Burges 2010); their mean is the score."""
     data = _dataset(train, None)
     grown = [_grown(data, None, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
-    text = mean([booster.model_to_string() for booster, _ in grown])
-    return Trees(names=train.names, booster=lightgbm.Booster(model_str=text), threads=threads)  # as it will be loaded
+    return Trees.of(mean([booster.model_to_string() for booster, _ in grown]), threads=threads)  # as it will be loaded
 
 
 def judge(train: Queries, exam: Queries, *, config: TreesConfig, smoothing: int, seed: int, threads: int) -> Judged:
