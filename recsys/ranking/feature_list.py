@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from recsys.errors import ShapeError
 from recsys.ranking.features import Feature, FeatureTable, build
-from recsys.ranking.item_features import ITEM_FEATURES
-from recsys.ranking.pair_features import PAIR_FEATURES, SOURCE_FEATURES
+from recsys.ranking.item_features import ITEMS
+from recsys.ranking.pair_features import EVERY_SOURCE, PAIRS
 from recsys.ranking.pairs import Pairs
-from recsys.ranking.trait_features import trait_features
-from recsys.ranking.user_features import USER_FEATURES
+from recsys.ranking.trait_features import trait_families, trait_features
+from recsys.ranking.user_features import USERS
 from recsys.retrieval.traits import Trait
 
-FEATURES = (*USER_FEATURES, *ITEM_FEATURES, *PAIR_FEATURES, *SOURCE_FEATURES)
+FAMILIES = (USERS, ITEMS, PAIRS, EVERY_SOURCE)
+
+FEATURES = tuple(feature for family in FAMILIES for feature in family.features)
 """Every feature but those of task heads; a name stands once."""
 
 FEATURE_NAMES = tuple(feature.name for feature in FEATURES)
@@ -49,4 +51,4 @@ def text_features(traits: Sequence[Trait]) -> frozenset[str]:
 
 def feature_table(pairs: Pairs) -> FeatureTable:
     """All features of pairs."""
-    return build(pairs, features(pairs.traits))
+    return build(pairs, (*FAMILIES, *trait_families(pairs.traits)))

@@ -9,9 +9,7 @@ import numpy as np
 from recsys.errors import ShapeError
 from recsys.ranking.pairs import Pairs
 from recsys.ranking.reasons import Group
-from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
-
-Column = DoubleArray | FloatArray | LongArray
+from recsys.schema import FloatArray, IntArray, LongArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +18,28 @@ class Feature:
 
     Attributes:
         name: unique.
-        scope: what it belongs to: user → `compute` gives (n,), item or pair → (m,).
+        scope: what it belongs to.
         group: what it is about, in an explanation.
-        compute: from what is known before an instant; NaN means missing. Kept as float32.
         monotone: 1 where more of it can only speak for the item, -1 where only against it, 0 where it depends.
     """
 
     name: str
     scope: Literal["user", "item", "pair"]
     group: Group
-    compute: Callable[[Pairs], Column]
     monotone: Literal[-1, 0, 1] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Features that are worked out together.
+
+    Attributes:
+        features: in the order of their columns.
+        fill: puts them, from what is known before an instant, into float32 (len(features), m); NaN means missing.
+    """
+
+    features: tuple[Feature, ...]
+    fill: Callable[[Pairs, FloatArray], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +75,17 @@ class FeatureTable:
         return FeatureTable(names=tuple(names), values=values, indptr=self.indptr, item_idx=self.item_idx)
 
 
-def build(pairs: Pairs, features: Sequence[Feature]) -> FeatureTable:
+def build(pairs: Pairs, families: Sequence[Family]) -> FeatureTable:
     """Compute features of pairs; a row depends on its user's history and the items only."""
-    values = np.empty((len(pairs.rows), len(features)), np.float32, order="F")
-    for column, feature in enumerate(features):
-        computed = feature.compute(pairs)
-        values[:, column] = computed[pairs.rows] if feature.scope == "user" else computed
+    names = tuple(feature.name for family in families for feature in family.features)
+    values, first = np.empty((len(names), len(pairs.candidates.item_idx)), np.float32), 0
+    for family in families:
+        end = first + len(family.features)
+        family.fill(pairs, values[first:end])
+        first = end
     return FeatureTable(
-        names=tuple(feature.name for feature in features),
-        values=np.ascontiguousarray(values),
+        names=names,
+        values=np.ascontiguousarray(values.T),
         indptr=pairs.candidates.indptr,
         item_idx=pairs.candidates.item_idx,
     )

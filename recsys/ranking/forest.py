@@ -2,14 +2,24 @@
 
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from recsys.ranking import kernels
-from recsys.ranking.kernels import BitsArray
+from recsys.retrieval.compiled import compiled
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 
 MOST_LEAVES = 64
+
+BitsArray: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
+"""A bit for each leaf of a tree, the leftmost the lowest."""
+
+_ROWS = 256
+"""Rows whose columns are read tree by tree: as many as a processor keeps at hand."""
+
+_NOTHING = np.float32(1e-35)
+"""LightGBM takes numbers no larger for 0."""
 
 _ROTATIONS = {32: 0x077CB531, 64: 0x03F79D71B4CB0A89}
 """De Bruijn numbers: times a power of two, the highest bits tell which power it was."""
@@ -79,7 +89,7 @@ class Forest:
     def predict(self, values: FloatArray) -> DoubleArray:
         """float64 (m,): the sum of what the trees say of rows, float32 (m, F), one after the other."""
         out = np.empty(len(values))
-        kernels.walk(
+        walk(
             np.ascontiguousarray(values, np.float32),
             self.starts,
             self.feature,
@@ -133,3 +143,41 @@ def _laid_out(tree: dict[str, str], width: int) -> tuple[list[int], DoubleArray]
 
     below(0 if several else -1)
     return kept, leaves
+
+
+@compiled
+def walk(
+    values: FloatArray,
+    starts: LongArray,
+    feature: IntArray,
+    threshold: FloatArray,
+    strays_left: BoolArray,
+    kept: BitsArray,
+    leaves: DoubleArray,
+    rotation: BitsArray,
+    out: DoubleArray,
+) -> None:
+    """Put the sum of what the trees of a `Forest` say of rows, float32 (m, F), into float64 out (m,)."""
+    block, shift = min(len(values), _ROWS), 27 if leaves.shape[1] == 32 else 58
+    columns, possible = np.empty((values.shape[1], block), np.float32), np.empty(block, kept.dtype)
+    for first in range(0, len(values), _ROWS):
+        own = out[first : first + _ROWS]
+        size = len(own)
+        own[:] = 0
+        for row in range(size):
+            for column in range(values.shape[1]):
+                value = values[first + row, column]
+                columns[column, row] = 0 if abs(value) <= _NOTHING else value
+        for tree in range(len(leaves)):
+            possible[:] = -1
+            for split in range(starts[tree], starts[tree + 1]):
+                column, bar, right = columns[feature[split]], threshold[split], kept[split]
+                if strays_left[split]:
+                    for row in range(size):
+                        possible[row] = possible[row] & right if column[row] > bar else possible[row]
+                else:
+                    for row in range(size):
+                        possible[row] = possible[row] if column[row] <= bar else possible[row] & right
+            for row in range(size):
+                possible[row] = (possible[row] & -possible[row]) * rotation[0]
+                own[row] += leaves[tree, possible[row] >> shift]

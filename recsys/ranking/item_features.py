@@ -1,68 +1,56 @@
 """What the ranker knows of an item; nothing at all of one that was never heard of."""
 
-from functools import partial
-
 import numpy as np
 
-from recsys.ranking.features import Feature
+from recsys.ranking import kernels
+from recsys.ranking.features import Family, Feature
 from recsys.ranking.pairs import Pairs
-from recsys.ranking.user_features import share
-from recsys.schema import DoubleArray
-
-
-def column(pairs: Pairs, name: str) -> DoubleArray:
-    """(m,): an array of `ItemState`, item by item of the pairs."""
-    return np.asarray(getattr(pairs.items, name)[pairs.candidates.item_idx], np.float64)
-
-
-def recent(pairs: Pairs, half_life: int) -> DoubleArray:
-    """Decayed weight of the item's positive events, logarithm."""
-    return np.asarray(pairs.recent[half_life], np.float64)
-
-
-def newly(pairs: Pairs, half_life: int) -> DoubleArray:
-    """Decayed number of its first-time takers, logarithm."""
-    return np.asarray(pairs.newly[half_life], np.float64)
-
-
-def interval(pairs: Pairs) -> DoubleArray:
-    """Days between two takes of the item by one user, on average; NaN where nobody came back for it."""
-    return share(column(pairs, "spans"), column(pairs, "gaps"))
-
+from recsys.schema import FloatArray
 
 ITEM_FEATURES = (
-    *(
-        Feature(name=f"item_recent_{h}", scope="item", group="popular", compute=partial(recent, half_life=h))
-        for h in range(3)
-    ),
-    *(
-        Feature(name=f"item_newly_{h}", scope="item", group="popular", compute=partial(newly, half_life=h))
-        for h in range(3)
-    ),
-    Feature(name="item_trend", scope="item", group="popular", compute=lambda p: recent(p, 0) - recent(p, 2)),
-    Feature(name="item_takers", scope="item", group="popular", compute=lambda p: p.takers),
-    Feature(
-        name="item_repeats",
-        scope="item",
-        group="popular",
-        compute=lambda p: share(column(p, "repeaters"), p.takers),
-    ),
-    Feature(
-        name="item_each",
-        scope="item",
-        group="popular",
-        compute=lambda p: share(column(p, "takes"), p.takers),
-    ),
+    # decayed weight of the item's positive events, logarithm
+    *(Feature(name=f"item_recent_{h}", scope="item", group="popular") for h in range(3)),
+    # decayed number of its first-time takers, logarithm
+    *(Feature(name=f"item_newly_{h}", scope="item", group="popular") for h in range(3)),
+    # the shortest half-life beside the longest
+    Feature(name="item_trend", scope="item", group="popular"),
+    Feature(name="item_takers", scope="item", group="popular"),
+    # share of the takers who came back for it
+    Feature(name="item_repeats", scope="item", group="popular"),
+    # takes a taker
+    Feature(name="item_each", scope="item", group="popular"),
     # of those who met it, more took it
-    Feature(
-        name="item_liked",
-        scope="item",
-        group="popular",
-        compute=lambda p: share(column(p, "takes"), column(p, "met")),
-        monotone=1,
-    ),
-    Feature(name="item_interval", scope="item", group="popular", compute=interval),
-    Feature(name="item_age", scope="item", group="popular", compute=lambda p: p.age(column(p, "born"))),
-    Feature(name="item_idle", scope="item", group="popular", compute=lambda p: p.age(column(p, "last"))),
-    Feature(name="item_price", scope="item", group="price", compute=lambda p: column(p, "price")),
+    Feature(name="item_liked", scope="item", group="popular", monotone=1),
+    # days between two takes of the item by one user, on average; NaN where nobody came back for it
+    Feature(name="item_interval", scope="item", group="popular"),
+    # days since the item came, and since it was last taken
+    Feature(name="item_age", scope="item", group="popular"),
+    Feature(name="item_idle", scope="item", group="popular"),
+    Feature(name="item_price", scope="item", group="price"),
 )
+
+
+def fill(pairs: Pairs, out: FloatArray) -> None:
+    """Every column, float32 (15, m)."""
+    items, item_idx = pairs.items, pairs.candidates.item_idx
+    counters = np.empty((6, len(item_idx)))
+    kernels.fresh(items.decayed, items.firsts, items.fading(pairs.as_of), item_idx, counters)
+    kernels.items(
+        np.log(counters),
+        item_idx,
+        items.takes,
+        items.takers,
+        items.repeaters,
+        items.met,
+        items.spans,
+        items.gaps,
+        items.born,
+        items.last,
+        items.price,
+        pairs.as_of,
+        items.day,
+        out,
+    )
+
+
+ITEMS = Family(features=ITEM_FEATURES, fill=fill)

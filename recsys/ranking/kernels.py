@@ -1,152 +1,240 @@
-"""The inner loops of the features, compiled."""
-
-from typing import TypeAlias
+"""The inner loops of the features, compiled: each goes once over its rows and fills all its columns."""
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys.retrieval.compiled import compiled
+from recsys.retrieval.tops import place
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 
-BitsArray: TypeAlias = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
-"""A bit for each leaf of a tree, the leftmost the lowest."""
 
-_ROWS = 256
-"""Rows whose columns are read tree by tree: as many as a processor keeps at hand."""
-
-_NOTHING = np.float32(1e-35)
-"""LightGBM takes numbers no larger for 0."""
+@compiled
+def share(part: float, whole: float) -> float:
+    """Part / whole, NaN where there is nothing."""
+    return part / whole if whole > 0 else np.nan
 
 
 @compiled
-def tally(
-    of_event: LongArray, of_pair: LongArray, at: LongArray, weights: DoubleArray, span: int
-) -> tuple[LongArray, LongArray, DoubleArray, DoubleArray, DoubleArray, LongArray, LongArray, LongArray, BoolArray]:
-    """Count events by several kinds of keys, and look up pairs' keys.
-
-    Args:
-        of_event: int64 (kinds, e), keys below `span`, below 0 where there is none; a key's events in order of time.
-        of_pair: int64 (kinds, m), the same of the pairs.
-        at: int64 (e,), instants.
-        weights: float64 (half-lives, e), what each event weighs by now.
-        span: above every key.
-
-    Returns:
-        int64 (kinds + 1,) where each kind begins in what follows: keys (k,), ascending by kind, count, visits,
-        decayed (half-lives, k), first and last, as `Counters` has them; then int64 (kinds, m) where among its kind's a
-        pair's key is, 0 where it is not there, and bool (kinds, m) whether it is.
-    """
-    kinds, n_events = of_event.shape
-    room = kinds * n_events
-    edges, keys = np.zeros(kinds + 1, np.int64), np.empty(room, np.int64)
-    count, visits, decayed = np.zeros(room), np.zeros(room), np.zeros((len(weights), room))
-    first, last = np.zeros(room, np.int64), np.zeros(room, np.int64)
-    where, found = np.zeros(of_pair.shape, np.int64), np.zeros(of_pair.shape, np.bool_)
-    place = np.empty(span, np.int64)
-    for kind in range(kinds):
-        place[:] = -1
-        for event in range(n_events):
-            if of_event[kind, event] >= 0:
-                place[of_event[kind, event]] = 0
-        start = end = edges[kind]
-        for key in range(span):
-            if place[key] == 0:
-                place[key], keys[end] = end, key
-                end += 1
-        edges[kind + 1] = end
-        for event in range(n_events):
-            if of_event[kind, event] >= 0:
-                own = place[of_event[kind, event]]
-                if count[own] == 0:
-                    first[own] = at[event]
-                if count[own] == 0 or last[own] != at[event]:
-                    visits[own] += 1
-                count[own] += 1
-                last[own] = at[event]
-                for life in range(len(weights)):
-                    decayed[life, own] += weights[life, event]
-        for pair in range(of_pair.shape[1]):
-            key = of_pair[kind, pair]
-            if key >= 0 and place[key] >= 0:
-                where[kind, pair], found[kind, pair] = place[key] - start, True
-    k = edges[-1]
-    return edges, keys[:k], count[:k], visits[:k], decayed[:, :k], first[:k], last[:k], where, found
+def age(at: int, as_of: int, day: int) -> float:
+    """Days from an instant to `as_of`, at least 0; NaN where there is no instant (< 0)."""
+    if at < 0:
+        return np.nan
+    return max(as_of - at, 0) / day
 
 
 @compiled
-def share(part: DoubleArray, whole: DoubleArray) -> DoubleArray:
-    """float64 (m,): part / whole, NaN where there is nothing."""
-    out = np.full(len(part), np.nan)
-    for at in range(len(part)):
-        if whole[at] > 0:
-            out[at] = part[at] / whole[at]
-    return out
+def interval(first: int, last: int, visits: float, day: int) -> float:
+    """Mean days between two visits; NaN before the second."""
+    return (last - first) / day / (visits - 1) if visits > 1 else np.nan
 
 
 @compiled
-def age(at: LongArray | DoubleArray, as_of: int, day: int) -> DoubleArray:
-    """float64 (m,): days from instants to `as_of`, at least 0; NaN where there is no instant (< 0)."""
-    out = np.full(len(at), np.nan)
-    for place in range(len(at)):
-        if not at[place] < 0:
-            passed = as_of - at[place]
-            out[place] = 0 if passed < 0 else passed / day
-    return out
-
-
-@compiled
-def interval(first: LongArray, last: LongArray, visits: DoubleArray, day: int) -> DoubleArray:
-    """float64 (k,): mean days between two visits; NaN before the second."""
-    out = np.full(len(first), np.nan)
-    for key in range(len(first)):
-        if visits[key] > 1:
-            out[key] = (last[key] - first[key]) / day / (visits[key] - 1)
-    return out
-
-
-@compiled
-def look_up(values: DoubleArray | LongArray, at: LongArray, found: BoolArray, missing: float) -> DoubleArray:
-    """float64 (m,): values[at] where found."""
-    out = np.full(len(at), missing)
-    for place in range(len(at)):
-        if found[place]:
-            out[place] = values[at[place]]
-    return out
-
-
-@compiled
-def walk(
-    values: FloatArray,
+def users(
     starts: LongArray,
-    feature: IntArray,
-    threshold: FloatArray,
-    strays_left: BoolArray,
-    kept: BitsArray,
-    leaves: DoubleArray,
-    rotation: BitsArray,
+    items: IntArray,
+    at: LongArray,
+    weights: DoubleArray,
+    met_starts: LongArray,
+    met: BoolArray,
+    price: DoubleArray,
+    popular: DoubleArray,
+    as_of: int,
+    day: int,
     out: DoubleArray,
 ) -> None:
-    """Put the sum of what trees say of each of the rows, float32 (m, F), into float64 out (m,); by `forest.Forest`."""
-    block, shift = min(len(values), _ROWS), 27 if leaves.shape[1] == 32 else 58
-    columns, possible = np.empty((values.shape[1], block), np.float32), np.empty(block, kept.dtype)
-    for first in range(0, len(values), _ROWS):
-        own = out[first : first + _ROWS]
-        size = len(own)
-        own[:] = 0
-        for row in range(size):
-            for column in range(values.shape[1]):
-                value = values[first + row, column]
-                columns[column, row] = 0 if abs(value) <= _NOTHING else value
-        for tree in range(len(leaves)):
-            possible[:] = -1
-            for split in range(starts[tree], starts[tree + 1]):
-                column, bar, right = columns[feature[split]], threshold[split], kept[split]
-                if strays_left[split]:
-                    for row in range(size):
-                        possible[row] = possible[row] & right if column[row] > bar else possible[row]
-                else:
-                    for row in range(size):
-                        possible[row] = possible[row] if column[row] <= bar else possible[row] & right
-            for row in range(size):
-                possible[row] = (possible[row] & -possible[row]) * rotation[0]
-                own[row] += leaves[tree, possible[row] >> shift]
+    """Put what `user_features` names of n users into float64 out (15, n), but no logarithm of decayed weights yet.
+
+    Args:
+        starts: int64 (n + 1,), whose the positive events are; a user's stand in order of time.
+        items: int32 (e,), of the positive events.
+        at: int64 (e,), their instants, µs.
+        weights: float64 (3, e), what is left of their weights, by half-life.
+        met_starts: int64 (n + 1,), whose all events are.
+        met: bool, of all events, those that take an item or turn it down.
+        price: float64 (n_items,), NaN where none.
+        popular: float64 (e,), how popular the item of a positive event is.
+        as_of: the instant, µs.
+        day: µs.
+        out: as above.
+    """
+    last_taker = np.full(len(price), -1)
+    for user in range(len(starts) - 1):
+        distinct = visits = priced = 0
+        money = liking = recent_0 = recent_1 = recent_2 = 0.0
+        for event in range(starts[user], starts[user + 1]):
+            item = items[event]
+            distinct += last_taker[item] != user
+            last_taker[item] = user
+            visits += event == starts[user] or at[event] != at[event - 1]
+            recent_0, recent_1 = recent_0 + weights[0, event], recent_1 + weights[1, event]
+            recent_2 += weights[2, event]
+            liking += popular[event]
+            if not np.isnan(price[item]):
+                money += price[item]
+                priced += 1
+        takes, count = starts[user + 1] - starts[user], 0
+        for event in range(met_starts[user], met_starts[user + 1]):
+            count += met[event]
+        first, last = (at[starts[user]], at[starts[user + 1] - 1]) if takes else (-1, -1)
+        idle, gap = age(last, as_of, day), interval(first, last, visits, day)
+        own = out[:, user]
+        own[0], own[1], own[2], own[3], own[4] = takes, recent_0, recent_1, recent_2, distinct
+        own[5], own[6], own[7], own[8] = (
+            1 - share(distinct, takes),
+            visits,
+            share(takes, visits),
+            share(takes, count),
+        )
+        own[9], own[10], own[11], own[12] = idle, age(first, as_of, day), gap, share(idle, gap)
+        own[13], own[14] = share(money, priced), share(liking, takes)
+
+
+@compiled
+def fresh(decayed: DoubleArray, firsts: DoubleArray, fading: DoubleArray, items: IntArray, out: DoubleArray) -> None:
+    """Put what is left of two kinds of decayed counters, float64 (3, n_items), of items into float64 out (6, m)."""
+    for pair in range(len(items)):
+        for life in range(3):
+            out[life, pair] = decayed[life, items[pair]] * fading[life] + 0.01
+            out[3 + life, pair] = firsts[life, items[pair]] * fading[life] + 0.01
+
+
+@compiled
+def items(
+    logs: DoubleArray,
+    item_idx: IntArray,
+    takes: DoubleArray,
+    takers: DoubleArray,
+    repeaters: DoubleArray,
+    met: DoubleArray,
+    spans: DoubleArray,
+    gaps: DoubleArray,
+    born: LongArray,
+    last: LongArray,
+    price: DoubleArray,
+    as_of: int,
+    day: int,
+    out: FloatArray,
+) -> None:
+    """Put what `item_features` names of m items into float32 out (15, m).
+
+    `logs` are the logarithms of what `fresh` gives, the rest is of `ItemState`.
+    """
+    for pair in range(len(item_idx)):
+        item = item_idx[pair]
+        for row in range(6):
+            out[row, pair] = logs[row, pair]
+        out[6, pair] = logs[0, pair] - logs[2, pair]
+        out[7, pair] = takers[item]
+        out[8, pair] = share(repeaters[item], takers[item])
+        out[9, pair] = share(takes[item], takers[item])
+        out[10, pair] = share(takes[item], met[item])
+        out[11, pair] = share(spans[item], gaps[item])
+        out[12, pair] = age(born[item], as_of, day)
+        out[13, pair] = age(last[item], as_of, day)
+        out[14, pair] = price[item]
+
+
+@compiled
+def own(
+    starts: LongArray,
+    took: IntArray,
+    at: LongArray,
+    weights: DoubleArray,
+    pair_starts: LongArray,
+    item_idx: IntArray,
+    category: IntArray,
+    brand: IntArray,
+    spans: DoubleArray,
+    gaps: DoubleArray,
+    as_of: int,
+    day: int,
+    out: FloatArray,
+) -> None:
+    """Put what `pair_features` names of users' own events, the first 12, into float32 out (12, m).
+
+    Args:
+        starts: int64 (n + 1,), whose the positive events are; a user's stand in order of time.
+        took: int32 (e,), of the positive events.
+        at: int64 (e,), their instants, µs.
+        weights: float64 (3, e), what is left of their weights, by half-life.
+        pair_starts: int64 (n + 1,), whose the pairs are.
+        item_idx: int32 (m,), of the pairs.
+        category: int32 (n_items,), codes below n_items, -1 where none.
+        brand: the same.
+        spans: of `ItemState`.
+        gaps: of `ItemState`.
+        as_of: the instant, µs.
+        day: µs.
+        out: as above.
+    """
+    n_items = len(category)
+    count, visits, decayed = np.zeros(n_items), np.zeros(n_items), np.zeros((3, n_items))
+    first, last = np.full(n_items, -1), np.full(n_items, -1)
+    of_category, of_brand = np.zeros((2, n_items + 1))  # the last, which -1 means, stays 0
+    for user in range(len(starts) - 1):
+        total = 0.0
+        for event in range(starts[user], starts[user + 1]):
+            item = took[event]
+            if count[item] == 0:
+                first[item] = at[event]
+            visits[item] += count[item] == 0 or last[item] != at[event]
+            count[item] += 1
+            last[item] = at[event]
+            for life in range(3):
+                decayed[life, item] += weights[life, event]
+            if category[item] >= 0:
+                of_category[category[item]] += weights[2, event]
+            if brand[item] >= 0:
+                of_brand[brand[item]] += weights[2, event]
+            total += weights[2, event]
+        for pair in range(pair_starts[user], pair_starts[user + 1]):
+            item = item_idx[pair]
+            idle, gap = age(last[item], as_of, day), interval(first[item], last[item], visits[item], day)
+            out[0, pair], out[1, pair] = count[item], visits[item]
+            out[2, pair], out[3, pair], out[4, pair] = decayed[0, item], decayed[1, item], decayed[2, item]
+            out[5, pair] = share(decayed[2, item], total)
+            out[6, pair], out[7, pair], out[8, pair] = idle, gap, share(idle, gap)
+            out[9, pair] = share(idle, share(spans[item], gaps[item]))
+            out[10, pair] = share(of_category[category[item]], total)
+            out[11, pair] = share(of_brand[brand[item]], total)
+        for event in range(starts[user], starts[user + 1]):  # the next user begins with nothing
+            item = took[event]
+            count[item] = visits[item] = of_category[category[item]] = of_brand[brand[item]] = 0
+            first[item] = last[item] = -1
+            decayed[:, item] = 0
+
+
+@compiled
+def beside(
+    pair_starts: LongArray,
+    item_idx: IntArray,
+    price: DoubleArray,
+    user_price: DoubleArray,
+    takers: DoubleArray,
+    out: DoubleArray,
+) -> None:
+    """Put an item's price beside the user's mean price, and the item's takers, into float64 out (2, m)."""
+    for user in range(len(pair_starts) - 1):
+        for pair in range(pair_starts[user], pair_starts[user + 1]):
+            out[0, pair] = np.divide(price[item_idx[pair]], user_price[user])
+            out[1, pair] = takers[item_idx[pair]]
+
+
+@compiled
+def sources(scores: FloatArray, best: FloatArray, starts: LongArray, out: FloatArray) -> None:
+    """Put score, relative score and place, source by source, into float32 out (3 · n_sources, m).
+
+    Args:
+        scores: float32 (m, n_sources), of the pairs of n users.
+        best: float32 (n, n_sources, depth), descending.
+        starts: int64 (n + 1,), whose the pairs are.
+        out: as above.
+    """
+    for user in range(len(best)):
+        for source in range(scores.shape[1]):
+            top = best[user, source]
+            scale = np.float32(1) / top[0] if top[0] > 0 else np.float32(0)
+            for pair in range(starts[user], starts[user + 1]):
+                score = scores[pair, source]
+                out[3 * source, pair] = score
+                out[3 * source + 1, pair] = score * scale
+                out[3 * source + 2, pair] = place(top, score)

@@ -1,111 +1,103 @@
 """What the ranker knows of a user and an item together."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
-from recsys.ranking.features import Feature
-from recsys.ranking.item_features import column, interval
-from recsys.ranking.pairs import LATEST, Pairs, Tally
+from recsys.ranking import kernels
+from recsys.ranking.features import Family, Feature
+from recsys.ranking.pairs import Pairs, likeness
 from recsys.ranking.reasons import SOURCE_GROUPS
-from recsys.ranking.user_features import share
 from recsys.retrieval.candidates import SOURCES
-from recsys.schema import DoubleArray, FloatArray, LongArray
+from recsys.schema import FloatArray
+
+PAIR_FEATURES = (
+    # positive events of the user with the item, their distinct instants, their decayed weight
+    Feature(name="own_takes", scope="pair", group="again"),
+    Feature(name="own_visits", scope="pair", group="again"),
+    *(Feature(name=f"own_recent_{h}", scope="pair", group="again") for h in range(3)),
+    # what part of the user's decayed weight falls to the item
+    Feature(name="own_share", scope="pair", group="again"),
+    # days since the user last took the item; NaN if never
+    Feature(name="own_idle", scope="pair", group="again"),
+    # mean days between the user's takes of the item; NaN before the second
+    Feature(name="own_interval", scope="pair", group="again"),
+    # own_idle in parts of it, and of the item's interval over all users
+    Feature(name="own_due", scope="pair", group="again"),
+    Feature(name="item_due", scope="pair", group="again"),
+    # what part of the user's decayed weight falls to the item's category, and to its brand
+    Feature(name="category_share", scope="pair", group="kind"),
+    Feature(name="brand_share", scope="pair", group="kind"),
+    # logarithm of the price beside the user's mean price
+    Feature(name="price_ratio", scope="pair", group="price"),
+    # logarithm of 1 + the takers, less the user's mean of it
+    Feature(name="popular_gap", scope="pair", group="popular"),
+    # how many sources propose the item
+    Feature(name="proposers", scope="pair", group="agreement"),
+    # the encoder's probability that the user takes the item
+    Feature(name="interest", scope="pair", group="text", monotone=1),
+    # the highest text cosine to the user's last items; NaN without a history
+    Feature(name="like_last", scope="pair", group="text"),
+    Feature(name="like_last_3", scope="pair", group="text"),
+    Feature(name="like_last_5", scope="pair", group="text"),
+)
 
 
-def own_recent(pairs: Pairs, half_life: int) -> DoubleArray:
-    """Decayed weight of the user's positive events with the item."""
-    return pairs.own(pairs.own.counters.decayed[half_life])
-
-
-def share_of(pairs: Pairs, tally: Tally, half_life: int) -> DoubleArray:
-    """What part of the user's decayed weight falls to the pair's key."""
-    total = pairs.spread(pairs.users.counters.decayed[half_life])[pairs.rows]
-    return share(tally(tally.counters.decayed[half_life]), total)
-
-
-def score(pairs: Pairs, source: int) -> FloatArray:
-    """A source's score of the pair."""
-    return pairs.candidates.scores[:, source]
-
-
-def relative(pairs: Pairs, source: int) -> FloatArray:
-    """The score beside the source's best for the user; 0 where it knows nothing."""
-    return pairs.relative[:, source]
-
-
-def place(pairs: Pairs, source: int) -> LongArray:
-    """How many items the source puts before this one for the user, as far as it proposes."""
-    return pairs.places[:, source]
-
-
-def likeness(pairs: Pairs, last: int) -> FloatArray:
-    """The highest text cosine to the user's `last` items; NaN without a history."""
-    return np.asarray(pairs.likeness[last - 1], np.float32)
-
-
-def proposers(pairs: Pairs) -> DoubleArray:
-    """How many sources propose the item."""
-    return np.bitwise_count(pairs.candidates.sources).astype(np.float64)
-
-
-def price_ratio(pairs: Pairs) -> DoubleArray:
-    """Logarithm of the price beside the user's mean price."""
+def fill(pairs: Pairs, out: FloatArray) -> None:
+    """Every column, float32 (19, m)."""
+    items, taken, candidates = pairs.items, pairs.taken, pairs.candidates
+    kernels.own(
+        taken.indptr,
+        taken.item_idx,
+        taken.at,
+        pairs.weights,
+        candidates.indptr,
+        candidates.item_idx,
+        items.category,
+        items.brand,
+        items.spans,
+        items.gaps,
+        pairs.as_of,
+        items.day,
+        out,
+    )
+    price, popular = pairs.users[-2:]
+    beside = np.empty((2, len(candidates.item_idx)))
+    kernels.beside(candidates.indptr, candidates.item_idx, items.price, price, items.takers, beside)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(column(pairs, "price") / pairs.price[pairs.rows])
+        out[12] = np.log(beside[0])
+    out[13] = np.log1p(beside[1]) - (popular if len(popular) == 1 else popular[pairs.rows])
+    out[14], out[15] = np.bitwise_count(candidates.sources), pairs.interest
+    out[16:] = likeness(taken, candidates, pairs.vectors.vectors)[[0, 2, 4]]
 
+
+PAIRS = Family(features=PAIR_FEATURES, fill=fill)
 
 BELIEVED = frozenset(SOURCES) - {"disliked", "own", "text_neighbours", "lexical"}
 """Sources whose higher score can only speak for an item: each is a model of who takes what next. Of the others, being
 like what was turned down may go either way; what was taken a moment ago may be needed no more, or again; and what reads
 like it may replace it."""
 
-_View: TypeAlias = Callable[..., FloatArray | LongArray]
-_VIEWS: tuple[tuple[str, _View, Literal[-1, 1]], ...] = (
-    ("score", score, 1),
-    ("relative", relative, 1),
-    ("place", place, -1),
-)
+
+_VIEWS: tuple[tuple[str, Literal[-1, 1]], ...] = (("score", 1), ("relative", 1), ("place", -1))
+"""A source's score of the pair; the same beside its best for the user, 0 where it knows nothing; and how many items it
+puts before this one, as far as it proposes."""
 
 SOURCE_FEATURES = tuple(
     Feature(
         name=f"{name}_{source}",
         scope="pair",
         group=SOURCE_GROUPS[source],
-        compute=partial(compute, source=bit),
         monotone=sign if source in BELIEVED else 0,
     )
-    for bit, source in enumerate(SOURCES)
-    for name, compute, sign in _VIEWS
+    for source in SOURCES
+    for name, sign in _VIEWS
 )
 
-PAIR_FEATURES = (
-    Feature(name="own_takes", scope="pair", group="again", compute=lambda p: p.own(p.own.counters.count)),
-    Feature(name="own_visits", scope="pair", group="again", compute=lambda p: p.own(p.own.counters.visits)),
-    *(
-        Feature(name=f"own_recent_{h}", scope="pair", group="again", compute=partial(own_recent, half_life=h))
-        for h in range(3)
-    ),
-    Feature(name="own_share", scope="pair", group="again", compute=lambda p: share_of(p, p.own, 2)),
-    Feature(name="own_idle", scope="pair", group="again", compute=lambda p: p.own_idle),
-    Feature(name="own_interval", scope="pair", group="again", compute=lambda p: p.own_interval),
-    Feature(name="own_due", scope="pair", group="again", compute=lambda p: share(p.own_idle, p.own_interval)),
-    Feature(name="item_due", scope="pair", group="again", compute=lambda p: share(p.own_idle, interval(p))),
-    Feature(name="category_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_category, 2)),
-    Feature(name="brand_share", scope="pair", group="kind", compute=lambda p: share_of(p, p.by_brand, 2)),
-    Feature(name="price_ratio", scope="pair", group="price", compute=price_ratio),
-    Feature(
-        name="popular_gap",
-        scope="pair",
-        group="popular",
-        compute=lambda p: np.log1p(p.takers) - p.popular[p.rows],
-    ),
-    Feature(name="proposers", scope="pair", group="agreement", compute=proposers),
-    # the encoder's probability that the user takes the item
-    Feature(name="interest", scope="pair", group="text", compute=lambda p: p.interest, monotone=1),
-    Feature(name="like_last", scope="pair", group="text", compute=partial(likeness, last=1)),
-    Feature(name="like_last_3", scope="pair", group="text", compute=partial(likeness, last=3)),
-    Feature(name="like_last_5", scope="pair", group="text", compute=partial(likeness, last=LATEST)),
-)
+
+def fill_sources(pairs: Pairs, out: FloatArray) -> None:
+    """Every column, float32 (3 · n_sources, m)."""
+    kernels.sources(pairs.candidates.scores, pairs.candidates.best, pairs.candidates.indptr, out)
+
+
+EVERY_SOURCE = Family(features=SOURCE_FEATURES, fill=fill_sources)

@@ -128,6 +128,19 @@ def _propose(
 
 
 @compiled
+def place(best: FloatArray, score: float) -> int:
+    """How many of the best, float32, descending, are higher than a score."""
+    low, high = 0, len(best)
+    while low < high:
+        middle = (low + high) // 2
+        if best[middle] > score:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@compiled
 def places(scores: FloatArray, best: FloatArray, indptr: LongArray, out: LongArray) -> None:
     """Put how many of a user's `best` are higher than each score into int64 out (m, n_sources).
 
@@ -141,11 +154,4 @@ def places(scores: FloatArray, best: FloatArray, indptr: LongArray, out: LongArr
         for source in range(scores.shape[1]):
             own = best[user, source]
             for pair in range(indptr[user], indptr[user + 1]):
-                score, low, high = scores[pair, source], 0, len(own)
-                while low < high:
-                    middle = (low + high) // 2
-                    if own[middle] > score:
-                        low = middle + 1
-                    else:
-                        high = middle
-                out[pair, source] = low
+                out[pair, source] = place(own, scores[pair, source])

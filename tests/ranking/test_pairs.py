@@ -1,38 +1,30 @@
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
-from recsys.data.interactions import Histories
-from recsys.ranking.pairs import Tally
-from tests.ranking.stock import catalog_of, state_of
+from recsys.ranking.pairs import LATEST, likeness
+from recsys.retrieval.candidates import Candidates
+from recsys.schema import IntArray
+from tests.ranking.stock import unit
+from tests.ranking.test_feature_list import histories, proposed
 
-ITEMS = state_of(catalog_of([None] * 3))
-AS_OF = 10
-N_USERS = 2
-KEY = st.integers(-1, N_USERS * len(ITEMS) - 1)
-EVENTS = st.lists(st.tuples(KEY, KEY, KEY), max_size=8)
-PAIRS = st.lists(st.tuples(KEY, KEY, KEY), min_size=1, max_size=8)
+VECTORS = unit(np.random.default_rng(1), 6)
 
 
-def _taken(n: int) -> Histories:
-    """So many events of the first user, none of the second."""
-    return Histories(
-        indptr=np.array([0, n, n]),
-        item_idx=np.zeros(n, np.int32),
-        event=np.zeros(n, np.uint8),
-        at=np.arange(n),
-        value=np.full(n, np.nan),
-        weight=np.ones(n, np.float32),
-    )
+def asked(items: list[list[int]]) -> Candidates:
+    return proposed(np.random.default_rng(2), items)
 
 
-@given(EVENTS, PAIRS)
-def test_every_kind_of_key_is_counted_apart(events: list[tuple[int, int, int]], pairs: list[tuple[int, int, int]]):
-    of_events, of_pairs = (np.array(side, np.int64).reshape(-1, 3).T for side in (events, pairs))
-    tallies = Tally.several(_taken(len(events)), of_events, of_pairs, items=ITEMS, as_of=AS_OF)
-    for tally, of_event, of_pair in zip(tallies, of_events, of_pairs, strict=True):
-        events_of = {int(key): np.flatnonzero(of_event == key) for key in of_event if key >= 0}
-        assert tally.counters.keys.tolist() == sorted(events_of)
-        assert tally(tally.counters.count).tolist() == [len(events_of.get(int(key), ())) for key in of_pair]
-        last = [max(events_of.get(int(key), [-1])) for key in of_pair]
-        assert tally(tally.counters.last, -1).tolist() == last
+def test_likeness_is_to_the_last_items_taken() -> None:
+    taken = histories([[(item, item, "purchase", 1.0) for item in (5, 4, 3, 2, 1, 0)], []])
+    found = likeness(taken, asked([[3, 5], [2]]), VECTORS)
+    latest: IntArray = np.array([0, 1, 2, 3, 4], np.int32)
+    for last in range(1, LATEST + 1):
+        expected = (VECTORS[[3, 5]] @ VECTORS[latest[:last]].T).max(axis=1)
+        assert np.allclose(found[last - 1, :2], expected, atol=1e-6)
+    assert np.isnan(found[:, 2]).all()
+
+
+def test_a_pair_is_as_like_alone_as_among_many() -> None:
+    taken = histories([[(item, item, "purchase", 1.0) for item in (5, 4, 3)]])
+    together = likeness(taken, asked([[0, 1, 2, 3, 4, 5]]), VECTORS)
+    alone = [likeness(taken, asked([[item]]), VECTORS) for item in range(6)]
+    assert np.concatenate(alone, axis=1).tobytes() == together.tobytes()
