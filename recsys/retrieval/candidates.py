@@ -46,12 +46,6 @@ class Candidates:
         tops.places(self.scores, self.best, self.indptr, places)
         return places
 
-    def relative(self) -> FloatArray:
-        """float32 (m, n_sources): the scores beside each source's best for the user, 0 where it knows nothing."""
-        best = self.best[:, :, 0]
-        scale = np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)
-        return self.scores * (scale if len(self) == 1 else scale[self.rows])
-
     def leading(self, n: int, *, besides: BoolArray | None = None) -> "Candidates":
         """Only the n of each user with the best `fused` place, of equal ones the first, and what is in `besides`.
 

@@ -1,6 +1,7 @@
 """The inner loops of the sources, compiled: one pass where numpy and scipy take several.
 
-Each adds up in a fixed order, so that what one user gets does not depend on the others.
+Each adds up in a fixed order, so that what one user gets does not depend on the others. Places are unsigned where much
+is added: for a signed one it is asked each time whether it counts from the end.
 """
 
 from typing import TypeAlias
@@ -33,11 +34,13 @@ def spread(
 ) -> None:
     """Add to float32 out (n, n_columns) the product of two float32 CSR matrices, given by their parts."""
     for user in range(len(weight_starts) - 1):
+        own = out[user]
         for at in range(weight_starts[user], weight_starts[user + 1]):
             row, weight = weight_columns[at], weights[at]
             if weight != 0:
-                for entry in range(starts[row], starts[row + 1]):
-                    out[user, columns[entry]] += weight * values[entry]
+                places, said = columns[starts[row] : starts[row + 1]], values[starts[row] : starts[row + 1]]
+                for entry in range(len(places)):
+                    own[np.uint64(places[entry])] += weight * said[entry]
 
 
 @compiled
@@ -74,8 +77,9 @@ def gather(
     """Add to float64 out (n_columns,) the chosen rows of a float32 CSR matrix, each times its weight."""
     for place in range(len(chosen)):
         row, weight = chosen[place], weights[place]
-        for entry in range(starts[row], starts[row + 1]):
-            out[columns[entry]] += weight * values[entry]
+        places, said = columns[starts[row] : starts[row + 1]], values[starts[row] : starts[row + 1]]
+        for entry in range(len(places)):
+            out[np.uint64(places[entry])] += weight * said[entry]
 
 
 @compiled
