@@ -128,7 +128,8 @@ class Recommender:
         Raises:
             ShapeError: `allowed` of another shape.
         """
-        lists = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+        besides = None if exploration is None else exploration.besides
+        lists = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen, besides=besides)
         rules, vectors, blocks = self.snapshot.rules, self.vectors.vectors, self.snapshot.blocks(len(histories))
         chosen = []
         for rows, found in zip(blocks, lists, strict=True):
@@ -143,24 +144,60 @@ class Recommender:
         as_of: Instant,
         allowed: BoolArray | None = None,
         exclude_seen: bool | None = None,
+        besides: BoolArray | None = None,
     ) -> Scored:
-        """All that each user's list is chosen from by `ranking.selection.select`; arguments as for `recommend`."""
-        found = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
+        """All that each user's list is chosen from by `ranking.selection.select`.
+
+        Args: as for `recommend`, `besides` for `Exploration`.
+        """
+        found = self._candidates(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen, besides=besides)
         return Scored.concat(list(found))
 
+    def proposed(
+        self,
+        histories: Histories,
+        *,
+        as_of: Instant,
+        allowed: BoolArray | None = None,
+        exclude_seen: bool | None = None,
+    ) -> list[Candidates]:
+        """What the sources and rules propose, block by block of users; arguments as for `recommend`."""
+        found = self._proposed(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen, besides=None)
+        return [candidates for _, candidates, _ in found]
+
     def _candidates(
-        self, histories: Histories, *, as_of: Instant, allowed: BoolArray | None, exclude_seen: bool | None
+        self,
+        histories: Histories,
+        *,
+        as_of: Instant,
+        allowed: BoolArray | None,
+        exclude_seen: bool | None,
+        besides: BoolArray | None,
     ) -> Iterator[Scored]:
         """Block by block of users."""
+        lists = self._proposed(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen, besides=besides)
+        for part, found, pinned in lists:
+            self.lap("retrieve")
+            yield self._scored(part, found, as_of, pinned, besides)
+
+    def _proposed(
+        self,
+        histories: Histories,
+        *,
+        as_of: Instant,
+        allowed: BoolArray | None,
+        exclude_seen: bool | None,
+        besides: BoolArray | None,
+    ) -> Iterator[tuple[Histories, Candidates, BoolArray | None]]:
+        """Block by block: the users, their candidates, and which of all items rules want on their lists."""
         known = histories.before(as_of)
         for rows in self.snapshot.blocks(len(known)):
             part = known.take(range(*rows.indices(len(known))))
             mask = allowed[rows] if allowed is not None and allowed.ndim == 2 else allowed
             may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
             pinned = self.snapshot.pinned(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
-            found = self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=pinned)
-            self.lap("retrieve")
-            yield self._scored(part, found, as_of, pinned)
+            given = pinned if besides is None else may & besides | (False if pinned is None else pinned)
+            yield part, self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=given), pinned
 
     def rank(
         self,
@@ -242,7 +279,14 @@ class Recommender:
             )
         return histories.before(as_of)
 
-    def _scored(self, histories: Histories, candidates: Candidates, as_of: Instant, pinned: BoolArray | None) -> Scored:
+    def _scored(
+        self,
+        histories: Histories,
+        candidates: Candidates,
+        as_of: Instant,
+        pinned: BoolArray | None,
+        besides: BoolArray | None = None,
+    ) -> Scored:
         """The candidates of a block by score."""
         interest = self.snapshot.interest(candidates)
         if self.ranker is None:
@@ -255,7 +299,7 @@ class Recommender:
             score = self.ranker.score(table)
             chance = self.ranker.chance(score)
         self.lap("trees")
-        return Scored.of(candidates, score=score, interest=interest, probability=chance, pinned=pinned)
+        return Scored.of(candidates, score=score, interest=interest, probability=chance, pinned=pinned, besides=besides)
 
     def save(self, directory: Path) -> None:
         """Write the snapshot and the ranker into directories of their own below an existing one."""

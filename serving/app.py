@@ -13,18 +13,19 @@ from serving.breaker import Breaker
 from serving.clock import Clock, wall
 from serving.door import door
 from serving.failures import Failures
+from serving.follower import Follower
 from serving.gate import Gate
 from serving.guard import Guard
 from serving.headers import Headers
 from serving.journal import TICK_SECONDS, Journal
 from serving.keys import KeyRing
-from serving.lane import Lane
+from serving.lane import Lane, one_thread
 from serving.limits import USUAL, Limits
 from serving.rates import Rates
 from serving.routes import Routes
 from serving.sampling import Sampler
 from serving.store import Store
-from serving.switch import Follower, Switch, one_thread
+from serving.switch import Switch
 from serving.telemetry import Facts, Telemetry
 from serving.watch import Watch, Watcher
 
@@ -68,8 +69,9 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        followers = [Follower(work, every=POLL_SECONDS) for work in (switch.follow, switch.restock, breaker.probe)]
-        followers.append(Follower(switch.count, every=COUNT_SECONDS))
+        looks = (switch.follow, switch.clerk.restock, breaker.probe)
+        followers = [Follower(look, every=POLL_SECONDS) for look in looks]
+        followers.append(Follower(switch.clerk.count, every=COUNT_SECONDS))
         followers += [] if log is None else [Follower(log.tick, every=TICK_SECONDS)]
         yield
         for follower in followers:

@@ -16,8 +16,10 @@ from starlette.types import Lifespan
 import recsys
 from recsys.errors import ArtifactError
 from recsys.schema import Lap
+from serving import desk
 from serving.auth import needs
 from serving.direct import DirectRoute
+from serving.experiments import CurrentExperiment, Experiment
 from serving.history import HistoryError
 from serving.item_schemas import Item, ItemReceipt, Similar
 from serving.journal import Journal, LogError
@@ -117,7 +119,7 @@ async def _answered(
 
 
 async def _at_desk(request: Request, work: Callable[[], R]) -> R:
-    desk: Lane = request.app.state.desk
+    lane: Lane = request.app.state.desk
     limits: Limits = request.app.state.limits
 
     def in_time(left: float) -> R:
@@ -127,7 +129,7 @@ async def _at_desk(request: Request, work: Callable[[], R]) -> R:
             )
         return work()
 
-    return await desk.run(in_time, seconds=limits.state_ms / 1e3)
+    return await lane.run(in_time, seconds=limits.state_ms / 1e3)
 
 
 def _service(request: Request) -> Service:
@@ -147,12 +149,14 @@ def _switch(request: Request) -> Switch:
 )
 async def recommend(query: RecommendRequest, request: Request) -> Response:
     """The best items of the catalogue for a user."""
-    service = _service(request)
     _switch(request).remember(query)
-    answer = await _answered(
-        request, lambda left, lap: service.recommend(query, seconds=left, lap=lap), deadline_ms=query.deadline_ms
-    )
-    request.app.state.sampler.offer(service, query)
+    turn = _switch(request).lineup.turn(query)
+
+    def work(left: float, lap: Lap) -> Reply:
+        return turn.service.recommend(turn.query, treatment=turn.treatment, beside=turn.beside, seconds=left, lap=lap)
+
+    answer = await _answered(request, work, deadline_ms=query.deadline_ms)
+    request.app.state.sampler.offer(turn.service, query)
     return answer
 
 
@@ -161,18 +165,20 @@ async def recommend(query: RecommendRequest, request: Request) -> Response:
 )
 async def rank(query: RankRequest, request: Request) -> Response:
     """The given items, best first; those the catalogue does not know are listed apart."""
-    service = _service(request)
     _switch(request).remember(query)
-    return await _answered(
-        request, lambda left, lap: service.rank(query, seconds=left, lap=lap), deadline_ms=query.deadline_ms
-    )
+    turn = _switch(request).lineup.turn(query)
+
+    def work(left: float, lap: Lap) -> Reply:
+        return turn.service.rank(turn.query, treatment=turn.treatment, seconds=left, lap=lap)
+
+    return await _answered(request, work, deadline_ms=query.deadline_ms)
 
 
 @router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503), openapi_extra=needs("write"))
 async def events(query: EventsRequest, request: Request) -> Receipt:
     """Remember what users did; on disk before it is acknowledged."""
     service = _service(request)
-    receipt = await _at_desk(request, lambda: service.post(query))
+    receipt = await _at_desk(request, lambda: desk.post(service, query))
     request.app.state.telemetry.posted(new=receipt.accepted, known=len(query.events) - receipt.accepted)
     return receipt
 
@@ -186,7 +192,7 @@ async def events(query: EventsRequest, request: Request) -> Receipt:
 async def user(user_id: Id, request: Request) -> User:
     """What lists for this user are made from."""
     service = _service(request)
-    found = await _at_desk(request, lambda: service.user(user_id))
+    found = await _at_desk(request, lambda: desk.user(service, user_id))
     if found is None:
         raise HTTPException(404, f"Nothing is known of user {user_id!r}; lists for them are a newcomer's.")
     return found
@@ -197,7 +203,7 @@ async def forget(user_id: Id, request: Request) -> Erased:
     """Erase a user: what was posted is deleted, also from the log, what the bundle knows is not used any more."""
     service = _service(request)
     journal: Journal | None = request.app.state.journal
-    erased = await _at_desk(request, lambda: service.forget(user_id))
+    erased = await _at_desk(request, lambda: desk.forget(service, user_id))
     if journal is not None:
         await run_in_threadpool(journal.erase, user_id)  # looks through all files of the log, while others post
     return erased
@@ -226,7 +232,7 @@ async def _change(item_id: str, item: Item | None, request: Request) -> ItemRece
     switch = _switch(request)
     known = switch.service.has(item_id)
     columns = None if item is None else item.model_dump_json(exclude_none=True)
-    await run_in_threadpool(switch.change, {item_id: columns})
+    await run_in_threadpool(switch.clerk.change, {item_id: columns})
     return switch.service.item(item_id, known=known)
 
 
@@ -251,6 +257,24 @@ async def bundle(request: Request) -> BundleInfo:
 async def swap(query: SwapRequest, request: Request) -> BundleInfo:
     """Serve another bundle from the next request on; a bad one changes nothing, and going back is the same call."""
     return await run_in_threadpool(_switch(request).to, query.name)
+
+
+@router.get("/v1/experiment", openapi_extra=needs("read"))
+async def experiment(request: Request) -> CurrentExperiment:
+    """Which experiment runs."""
+    return CurrentExperiment(experiment=_switch(request).lineup.experiment)
+
+
+@router.put("/v1/experiment", responses=documented(400, 404, 409, 413, 415, 422, 503), openapi_extra=needs("admin"))
+async def run_experiment(query: Experiment, request: Request) -> CurrentExperiment:
+    """Run an experiment in place of the one that runs; one that names a bad bundle changes nothing."""
+    return await run_in_threadpool(_switch(request).run, query)
+
+
+@router.delete("/v1/experiment", responses=documented(503), openapi_extra=needs("admin"))
+async def end_experiment(request: Request) -> CurrentExperiment:
+    """End the experiment that runs: from the next request on the bundle in use answers everybody, as it is."""
+    return await run_in_threadpool(_switch(request).run, None)
 
 
 @router.get("/health/live", response_model_exclude_none=True, openapi_extra=needs("anyone"))

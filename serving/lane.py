@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 R = TypeVar("R")
 
 
@@ -35,3 +37,8 @@ class Lane:
     def close(self) -> None:
         """Return when what has begun has ended."""
         self._thread.shutdown()
+
+
+def one_thread() -> None:
+    """Let BLAS and OpenMP of the calling thread use one: in calls this small, a second costs more than it saves."""
+    threadpool_limits(1)

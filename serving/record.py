@@ -14,6 +14,7 @@ from recsys.schema import Instant
 from serving.reply import Reply
 from serving.schemas import RankRequest, RecommendRequest
 from serving.store import Event
+from serving.treatment import Treatment
 
 LINE: dict[str, pl.DataType] = {
     "at": pl.Int64(),
@@ -51,26 +52,6 @@ LINE: dict[str, pl.DataType] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Treatment:
-    """How a request was answered, as an experiment decides it.
-
-    Attributes:
-        arm: of the experiment.
-        policy: how places were filled.
-        params: of the policy, as JSON.
-        seed: of its draws.
-    """
-
-    arm: str = "default"
-    policy: str = "deterministic"
-    params: str = "{}"
-    seed: int = 0
-
-
-USUAL_TREATMENT = Treatment()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRecord:
     """An answer, as it is logged.
 
@@ -98,7 +79,7 @@ class AnswerRecord:
             "user_id": self.query.user_id,
             "arm": treatment.arm,
             "bundle": reply.bundle,
-            "policy": treatment.policy,
+            "policy": treatment.policy.kind,
             "params": treatment.params,
             "seed": treatment.seed,
             "item_id": [ids[item] for item in found.item_idx.tolist()],

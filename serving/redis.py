@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from recsys.schema import Instant
-from serving.store import Arrival, ConflictError, Event, ItemChange, Past, StoreError, Swap
+from serving.store import Arrival, ConflictError, Event, ItemChange, Past, Running, StoreError, Swap
 
 R = TypeVar("R")
 
@@ -190,6 +190,21 @@ class RedisStore:
         """As `Store.swaps` has it."""
         found = cast("list[bytes]", self._told(lambda: self._redis.lrange("recsys:swaps", after, -1)))
         return [Swap(number=number, digest=digest.decode()) for number, digest in enumerate(found, after + 1)]
+
+    def run_experiment(self, experiment: str | None) -> None:
+        """As `Store.run_experiment` has it."""
+        self._told(
+            lambda: self._redis.rpush("recsys:experiments", _GONE if experiment is None else _THERE + experiment)
+        )
+
+    def running(self) -> Running:
+        """As `Store.running` has it."""
+        with self._redis.pipeline() as asked:
+            asked.llen("recsys:experiments")
+            asked.lindex("recsys:experiments", -1)
+            number, last = self._told(asked.execute)
+        there = last is not None and last.decode() != _GONE
+        return Running(number=number, experiment=last.decode().removeprefix(_THERE) if there else None)
 
     def close(self) -> None:
         """As `Store.close` has it."""

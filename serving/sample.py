@@ -2,12 +2,12 @@
 
 import logging
 
-from recsys.data.interactions import Histories
 from recsys.ranking.features import FeatureTable
+from recsys.ranking.policy import Exploration
 from recsys.ranking.scored import Scored
 from recsys.ranking.selection import select
 from recsys.recommender import Recommendations, Recommender
-from recsys.schema import BoolArray, Instant
+from serving.asked import Asked
 from serving.journal import LogConfig
 from serving.ladder import BEHAVIOUR, Found
 from serving.record import drawn
@@ -25,46 +25,22 @@ class Sample:
         self._scored: Scored | None = None
         self.features: FeatureTable | None = None
 
-    def recommend(
-        self,
-        recommender: Recommender,
-        histories: Histories,
-        *,
-        k: int,
-        as_of: Instant,
-        allowed: BoolArray | None,
-        exclude_seen: bool | None,
-    ) -> Recommendations:
-        """As `Recommender.recommend`, keeping what the list is chosen from where the answer is in the share."""
+    def recommend(self, way: Recommender, asked: Asked, *, k: int, exploration: Exploration | None) -> Recommendations:
+        """As `Asked.recommend`, keeping what the list is chosen from where the answer is in the share."""
         if not self._listed:
-            return recommender.recommend(histories, k=k, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
-        found = recommender.scored(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
-        chosen = select(found, recommender.snapshot.rules, recommender.vectors.vectors, k=k)
-        self._scored = found
-        return chosen
+            return asked.recommend(way, k=k, exploration=exploration)
+        self._scored = asked.scored(way, exploration=exploration)
+        return select(self._scored, way.snapshot.rules, way.vectors.vectors, k=k, exploration=exploration)
 
-    def read(
-        self,
-        recommender: Recommender,
-        histories: Histories,
-        found: Found,
-        *,
-        as_of: Instant,
-        allowed: BoolArray | None = None,
-        exclude_seen: bool | None = None,
-    ) -> None:
+    def read(self, way: Recommender, asked: Asked, found: Found) -> None:
         """Keep what the ranker has read about the items of a list where the answer is in the share.
 
-        Args: as for `Recommender.explain`. A list made without some part is not told of.
+        A list made without some part is not told of.
         """
-        items = found.items.item_idx
-        if not self._read or found.without or len(items) == 0:
+        if not self._read or found.without or len(found.items.item_idx) == 0:
             return
         try:
-            known, snapshot = histories.before(as_of), recommender.snapshot
-            may = snapshot.allowed(known, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
-            pairs = recommender.retriever.score(known, [items], as_of=as_of, allowed=may)
-            self.features = recommender.features(known, pairs, as_of=as_of)
+            self.features = asked.features(way, found.items.item_idx)
         except Exception as error:
             _LOG.error("An answer is logged without features: %s", type(error).__name__)
 

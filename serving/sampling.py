@@ -12,9 +12,9 @@ from recsys.data.interactions import Histories
 from recsys.ranking.observation import observe, recall
 from recsys.schema import Instant
 from serving.drift import Drift
+from serving.lane import one_thread
 from serving.schemas import RecommendRequest
 from serving.service import Service
-from serving.switch import one_thread
 
 PER_MINUTE = 12.0
 """Requests that are looked at in a minute, at most: each costs what its answer did, and one in a hundred would be felt
@@ -65,7 +65,8 @@ class Sampler:
 
     def _look(self, service: Service, query: RecommendRequest) -> None:
         try:
-            histories, as_of = service.asked(query)
+            asked = service.asked(query)
+            histories, as_of = asked.histories, asked.as_of
             self._count(service.bundle, histories, as_of, query.exclude_seen)
             snapshot = service.bundle.recommender.snapshot
             found = recall(snapshot, histories, as_of=as_of, exclude_seen=query.exclude_seen)

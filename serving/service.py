@@ -4,51 +4,38 @@ import logging
 import math
 import statistics
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from recsys.bundle import Bundle
 from recsys.data.interactions import Histories
-from recsys.ranking import explanation as ranking
-from recsys.ranking.rules import permitted, unseen
-from recsys.recommender import Recommendations, Recommender
-from recsys.schema import EVENTS, Instant, IntArray, Lap, unheard
+from recsys.schema import BoolArray, Instant, Lap, unheard
+from serving.asked import Asked
 from serving.breaker import Breaker
 from serving.clock import Clock
+from serving.explained import explained
+from serving.failures import places
 from serving.filters import Shelves
-from serving.history import joined, moment, posted, told
+from serving.history import joined, moment, told
 from serving.item_schemas import ItemReceipt
 from serving.journal import LOG, Journal, LogError
 from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
-from serving.record import USUAL_TREATMENT, AnswerRecord, post_line
+from serving.record import AnswerRecord
 from serving.reply import Reply
 from serving.sample import Sample
-from serving.schemas import (
-    LATEST_EVENTS,
-    Because,
-    BundleInfo,
-    Erased,
-    EventsRequest,
-    Explanation,
-    Query,
-    RankRequest,
-    Reason,
-    Receipt,
-    RecommendRequest,
-    User,
-    UserEvent,
-)
+from serving.schemas import BundleInfo, Query, RankRequest, RecommendRequest
 from serving.store import Past, Store, StoreError
-
-Q = TypeVar("Q", bound=Query)
+from serving.treatment import USUAL_TREATMENT, Treatment
 
 STATE = "state"
 """What was posted could not be read: answers come from what the bundle knows."""
+
+ARMS = "arms"
+"""What other arms would propose could not be found: a list is drawn from this arm's candidates alone."""
 
 _HASTE = 1.5
 """Where less than so many times the pace is left, there is no time for everything."""
@@ -126,6 +113,11 @@ class Service:
             paces.append(time.perf_counter() - start)
         return replace(self, pace=statistics.median(paces))
 
+    @property
+    def now(self) -> Instant:
+        """The instant an answer is true for."""
+        return self.clock(self.bundle.end)
+
     def has(self, item_id: str) -> bool:
         """Whether an item can be in an answer."""
         return item_id in self.bundle.catalog.vocabulary.index and item_id not in self.shelves.gone
@@ -150,137 +142,107 @@ class Service:
             encoder=self.bundle.encoder.digest,
         )
 
-    def recommend(self, query: RecommendRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
+    def recommend(
+        self,
+        query: RecommendRequest,
+        *,
+        treatment: Treatment = USUAL_TREATMENT,
+        beside: Sequence["Service"] = (),
+        seconds: float = math.inf,
+        lap: Lap = unheard,
+    ) -> Reply:
         """The best items of the catalogue for a user.
 
         Args:
             query: what is asked for.
+            treatment: who has the last word.
+            beside: who else might have answered; a list that is drawn is drawn from their candidates too.
             seconds: how long the answer may take: of few candidates where that is short, what is popular if none is.
             lap: told of each stage that has ended.
         """
-        query = _named(query)
-        sample = self._sample(query)
-        as_of, histories, unknown, degraded = self._asked(query)
+        asked = self.asked(query)
         lap(STATE)
-        allowed, exclude_seen = self.shelves.allowed(query.filters), query.exclude_seen
-        recommender = replace(self.bundle.recommender, lap=lap)
-        if seconds < _HASTE * self.pace:
-            recommender, degraded = hasty(recommender), [*degraded, DEADLINE]
-
-        def ask(way: Recommender) -> Recommendations:
-            return sample.recommend(way, histories, k=query.k, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
-
-        def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
-            return way.explain(histories, items, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen)
-
-        def among() -> IntArray:
-            may = recommender.snapshot.allowed(histories, as_of=as_of, mask=allowed, exclude_seen=exclude_seen)
-            return np.flatnonzero(may[0]).astype(np.int32)
-
-        if seconds <= 0:
-            found = popular(recommender, among(), k=query.k)
-        else:
-            found = climbed(recommender, ask, explain if query.explain else None, among=among, k=query.k)
-            sample.read(
-                self.bundle.recommender, histories, found, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen
-            )
-        return self._answer(query, as_of, unknown, degraded, found, sample)
-
-    def rank(self, query: RankRequest, *, seconds: float = math.inf, lap: Lap = unheard) -> Reply:
-        """The given items, best first; the most popular first if no `seconds` are left."""
-        query = _named(query)
+        recommender, besides = replace(self.bundle.recommender, lap=lap), None
+        if seconds < _HASTE * self.pace * (1 + len(beside)):
+            recommender, asked = hasty(recommender), asked.less(DEADLINE)
+        elif beside:
+            besides, asked = self._besides(beside, query, asked)
+        exploration = partial(treatment.exploration, query.request_id or "", besides=besides)
         sample = self._sample(query)
-        as_of, histories, unknown, degraded = self._asked(query)
+        if seconds <= 0:
+            found = popular(recommender, asked.among(recommender), k=query.k)
+        else:
+            found = climbed(
+                recommender,
+                lambda way: sample.recommend(way, asked, k=query.k, exploration=exploration()),
+                asked.explain if query.explain else None,
+                among=lambda: asked.among(recommender),
+                k=query.k,
+            )
+            sample.read(self.bundle.recommender, asked, found)
+        return self._answer(query, treatment, asked, found, sample)
+
+    def rank(
+        self,
+        query: RankRequest,
+        *,
+        treatment: Treatment = USUAL_TREATMENT,
+        seconds: float = math.inf,
+        lap: Lap = unheard,
+    ) -> Reply:
+        """The given items, best first; the most popular first if no `seconds` are left. Args: as for `recommend`."""
+        asked = self.asked(query)
         lap(STATE)
         ids = tuple(dict.fromkeys(query.item_ids))
         item_idx = self.bundle.catalog.vocabulary.encode(ids)
         item_idx[~self.shelves.there[item_idx]] = -1
-        unknown = [*unknown, *(name for name, i in zip(ids, item_idx, strict=True) if i < 0)]
-        n_items = len(self.bundle.catalog)
-        fresh = unseen(histories, n_items) if query.exclude_seen else None
-        kept = permitted(1, n_items, [self.shelves.allowed(query.filters), fresh])[0]
+        unknown = (name for name, i in zip(ids, item_idx, strict=True) if i < 0)
         item_idx = item_idx[item_idx >= 0]
-        item_idx = item_idx[kept[item_idx]]
-
+        item_idx = item_idx[asked.given(len(self.bundle.catalog))[item_idx]]
+        # whatever else is asked, the given items are compared with all
+        asked = replace(asked, allowed=None, exclude_seen=None, unknown=(*asked.unknown, *unknown))
+        sample = self._sample(query)
         if seconds <= 0:
-            found = popular(self.bundle.recommender, item_idx, k=len(item_idx))
-            return self._answer(query, as_of, unknown, [*degraded, DEADLINE], found, sample)
+            asked, found = asked.less(DEADLINE), popular(self.bundle.recommender, item_idx, k=len(item_idx))
+        else:
+            found = climbed(
+                replace(self.bundle.recommender, lap=lap),
+                lambda way: asked.rank(way, item_idx, exploration=treatment.exploration(query.request_id or "")),
+                asked.explain if query.explain else None,
+                among=lambda: item_idx,
+                k=len(item_idx),
+            )
+            sample.read(self.bundle.recommender, asked, found)
+        return self._answer(query, treatment, asked, found, sample)
 
-        def ask(way: Recommender) -> Recommendations:
-            return way.rank(histories, [item_idx], as_of=as_of)
+    def asked(self, query: Query) -> Asked:
+        """What a request comes down to; what was posted is left out where it cannot be read."""
+        as_of, bundle = self.now, self.bundle
+        unknown, without = list[str](), tuple[str, ...]()
+        if query.history is not None:
+            items = bundle.catalog.vocabulary
+            row, unknown = told(query.history, as_of=as_of, items=items, data=bundle.data)
+        else:
+            try:
+                row = self.known(self.breaker, query.user_id or "")
+            except StoreError as error:
+                _LOG.warning("An answer without what was posted: %s", error)
+                row, without = bundle.histories([query.user_id or ""]), (STATE,)
+        return Asked(
+            histories=row,
+            as_of=as_of,
+            allowed=self.shelves.allowed(query.filters),
+            exclude_seen=query.exclude_seen,
+            unknown=tuple(unknown),
+            without=without,
+        )
 
-        def explain(way: Recommender, items: IntArray) -> Sequence[ranking.Explanation]:
-            return way.explain(histories, items, as_of=as_of)
-
-        explained = explain if query.explain else None
-        recommender = replace(self.bundle.recommender, lap=lap)
-        found = climbed(recommender, ask, explained, among=lambda: item_idx, k=len(item_idx))
-        sample.read(self.bundle.recommender, histories, found, as_of=as_of)
-        return self._answer(query, as_of, unknown, degraded, found, sample)
-
-    def asked(self, query: Query) -> tuple[Histories, Instant]:
-        """Whose list a request is for, as one row, and as of when."""
-        as_of, histories, _, _ = self._asked(query)
-        return histories, as_of
-
-    def post(self, request: EventsRequest) -> Receipt:
-        """Remember what users did.
-
-        Raises:
-            HistoryError: an event that lies further in the future than clocks differ.
-            ConflictError: an event_id that was used before for something else.
-            StoreError: the state cannot be written.
-            LogError: the log cannot; to be posted again, the state counts it once.
-        """
-        now, known = self.clock(self.bundle.end), self.bundle.catalog.vocabulary.index
-        events = [posted(n, event, now) for n, event in enumerate(request.events)]
-        accepted = self.store.post(events, now=now)
-        if self.journal is not None:
-            self.journal.append(post_line(events, at=now))
-        self.breaker.probe()  # the next answer must know of it
-        unknown = [event.item_id for event in request.events if event.item_id not in known]
-        return Receipt(accepted=accepted, unknown_items=list(dict.fromkeys(unknown)))
-
-    def user(self, user_id: str) -> User | None:
-        """What is known of a user; None if nothing is.
+    def known(self, state: Breaker | Store, user_id: str) -> Histories:
+        """One row: what is known of a user.
 
         Raises:
             StoreError: the state cannot be read.
         """
-        row = self._known(self.store, user_id)
-        ids = self.bundle.catalog.vocabulary.ids
-        columns = (
-            column[: -LATEST_EVENTS - 1 : -1].tolist() for column in (row.item_idx, row.event, row.at, row.value)
-        )
-        latest = [
-            UserEvent(
-                item_id=ids[item], event=EVENTS[event], timestamp=moment(at), value=None if math.isnan(value) else value
-            )
-            for item, event, at, value in zip(*columns, strict=True)
-        ]
-        return User(user_id=user_id, events=len(row.item_idx), latest=latest) if latest else None
-
-    def forget(self, user_id: str) -> Erased:
-        """Erase a user: from now on a newcomer, also where the bundle knows better.
-
-        Raises:
-            StoreError: the state cannot be written.
-        """
-        return Erased(user_id=user_id, erased=self.store.forget(user_id, now=self.clock(self.bundle.end)))
-
-    def _asked(self, query: Query) -> tuple[Instant, Histories, list[str], list[str]]:
-        """Now, one row of history, the item ids in it that the catalogue does not know, and what could not be used."""
-        as_of = self.clock(self.bundle.end)
-        if query.history is not None:
-            items = self.bundle.catalog.vocabulary
-            return as_of, *told(query.history, as_of=as_of, items=items, data=self.bundle.data), []
-        try:
-            return as_of, self._known(self.breaker, query.user_id or ""), [], []
-        except StoreError as error:
-            _LOG.warning("An answer without what was posted: %s", error)
-            return as_of, self.bundle.histories([query.user_id or ""]), [], [STATE]
-
-    def _known(self, state: Breaker | Store, user_id: str) -> Histories:
         return self.row(user_id, state.past(user_id, since=self.bundle.end))
 
     def row(self, user_id: str, past: Past) -> Histories:
@@ -292,39 +254,52 @@ class Service:
             return row
         return joined(row, past.events, items=bundle.catalog.vocabulary, data=bundle.data)
 
+    def _besides(
+        self, beside: Sequence["Service"], query: RecommendRequest, asked: Asked
+    ) -> tuple[BoolArray | None, Asked]:
+        """Bool (n_items,), what the others would propose, or None and a request that says so where they cannot."""
+        items = self.bundle.catalog.vocabulary
+        some = np.zeros(len(items) + 1, np.bool_)  # the last one: what this bundle does not know, -1
+        try:
+            for other in beside:
+                found = other.asked(query).proposed(other.bundle.recommender)
+                some[items.encode(other.bundle.catalog.vocabulary.decode(found))] = True
+        except Exception as error:
+            _LOG.error("A list is drawn without what other arms would propose: %s", places(error))
+            return None, asked.less(ARMS)
+        return some[:-1], asked
+
     def _sample(self, query: Query) -> Sample:
         return Sample(query.request_id or "", None if self.journal is None else self.journal.config)
 
     def _answer(
         self,
         query: RecommendRequest | RankRequest,
-        as_of: Instant,
-        unknown: Sequence[str],
-        degraded: list[str],
+        treatment: Treatment,
+        asked: Asked,
         found: Found,
         sample: Sample,
     ) -> Reply:
         reply = Reply(
             request_id=query.request_id or "",
-            as_of=as_of,
+            as_of=asked.as_of,
             bundle=self.bundle.digest,
-            arm=USUAL_TREATMENT.arm,
-            policy=USUAL_TREATMENT.policy,
-            degraded=[*degraded, *found.without],
-            unknown_items=list(dict.fromkeys(unknown)),
+            arm=treatment.arm,
+            policy=treatment.policy.kind,
+            degraded=[*asked.without, *found.without],
+            unknown_items=list(dict.fromkeys(asked.unknown)),
             ids=self.bundle.catalog.vocabulary.ids,
             found=found.items,
-            why=[self._why(each) for each in found.why],
+            why=[explained(each, self.bundle.catalog, self.shelves) for each in found.why],
         )
-        return self._logged(
-            AnswerRecord(
-                query=query,
-                reply=reply,
-                treatment=USUAL_TREATMENT,
-                candidates=sample.candidates(found),
-                features=sample.features,
-            )
+        record = AnswerRecord(
+            query=query,
+            reply=reply,
+            treatment=treatment,
+            candidates=sample.candidates(found),
+            features=sample.features,
         )
+        return self._logged(record)
 
     def _logged(self, record: AnswerRecord) -> Reply:
         """The answer when the log has it, or the answer that says it is in no log."""
@@ -335,20 +310,3 @@ class Service:
                 _LOG.warning("An answer that is in no log: %s", error)
                 return replace(record.reply, degraded=[*record.reply.degraded, LOG])
         return record.reply
-
-    def _why(self, explanation: ranking.Explanation) -> Explanation:
-        """The same in the shape that crosses the door."""
-        item, items = explanation.because, self.bundle.catalog.items
-        return Explanation(
-            base=explanation.base,
-            contributions=dict(explanation.contributions),
-            reasons=[Reason(group=r.group, text=r.text, share=r.share) for r in explanation.reasons],
-            because=None
-            if item is None or not self.shelves.there[item]
-            else Because(item_id=items["item_id"][item], title=items["title"][item]),
-        )
-
-
-def _named(query: Q) -> Q:
-    """The request with a name of its own, where it has none."""
-    return query if query.request_id is not None else query.model_copy(update={"request_id": str(uuid.uuid4())})

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from recsys.schema import Instant
-from serving.store import Arrival, ConflictError, Event, ItemChange, Past, StoreError, Swap
+from serving.store import Arrival, ConflictError, Event, ItemChange, Past, Running, StoreError, Swap
 
 R = TypeVar("R")
 
@@ -23,6 +23,7 @@ CREATE INDEX IF NOT EXISTS by_time ON events (counted_at);
 CREATE TABLE IF NOT EXISTS arrivals (number INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS forgotten (user BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (item_id TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, columns TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS experiments (number INTEGER PRIMARY KEY AUTOINCREMENT, experiment TEXT);
 CREATE TABLE IF NOT EXISTS swaps (number INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL);
 """
 _INSERT = """
@@ -134,6 +135,18 @@ class SqliteStore:
         with self._reading:
             rows = self._told(lambda: self._reader.execute(select, (after,)).fetchall())
         return [Swap(number=number, digest=digest) for number, digest in rows]
+
+    def run_experiment(self, experiment: str | None) -> None:
+        """As `Store.run_experiment` has it."""
+        insert = "INSERT INTO experiments (experiment) VALUES (?)"
+        self._written(lambda: self._writer.execute(insert, (experiment,)))
+
+    def running(self) -> Running:
+        """As `Store.running` has it."""
+        select = "SELECT number, experiment FROM experiments ORDER BY number DESC LIMIT 1"
+        with self._reading:
+            row = self._told(lambda: self._reader.execute(select).fetchone())
+        return Running(number=row[0], experiment=row[1]) if row else Running(number=0, experiment=None)
 
     def close(self) -> None:
         """As `Store.close` has it."""

@@ -102,6 +102,19 @@ class ItemChange:
     columns: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The experiment that runs.
+
+    Attributes:
+        number: larger than that of the one before; 0 if there never was one.
+        experiment: as JSON; None where none runs.
+    """
+
+    number: int
+    experiment: str | None
+
+
 class Store(Protocol):
     """Events by user, changes of items, and swaps; durable once a method returns.
 
@@ -190,6 +203,22 @@ class Store(Protocol):
 
     def swaps(self, *, after: int) -> list[Swap]:
         """What was announced, of numbers above `after`, ascending.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def run_experiment(self, experiment: str | None) -> None:
+        """Tell all who share this state which experiment runs from now on, as JSON; None ends the one that does.
+
+        Raises:
+            StoreError: it cannot be written; the one before runs on.
+        """
+        ...
+
+    def running(self) -> Running:
+        """The experiment that runs.
 
         Raises:
             StoreError: it cannot be read.

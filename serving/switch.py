@@ -1,4 +1,4 @@
-"""The bundle in use, and how another takes its place between two requests."""
+"""Which bundle and which experiment are in use, and how another takes its place between two requests."""
 
 import ctypes
 import gc
@@ -6,22 +6,26 @@ import logging
 import re
 import threading
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
+from pydantic import ValidationError
 
 from recsys.artifacts import point_to
 from recsys.bundle import CURRENT
 from recsys.errors import ArtifactError, RecsysError
 from recsys.schema import unheard
 from serving.breaker import Breaker
+from serving.clerk import Clerk
 from serving.clock import Clock
-from serving.counting import counted
+from serving.experiments import CurrentExperiment, Experiment
 from serving.failures import places
 from serving.journal import Journal
+from serving.lane import one_thread
+from serving.lineup import Lineup
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
 from serving.stock import stocked
@@ -39,11 +43,11 @@ class UnknownBundleError(RecsysError):
 
 
 class BusyError(RecsysError):
-    """Another swap is under way."""
+    """Another bundle is being loaded."""
 
 
 class Switch:
-    """One service in use; whoever has begun to answer with it ends with it."""
+    """What is in use; whoever has begun to answer with it ends with it."""
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class Switch:
         journal: Journal | None = None,
         told: Callable[[str], None] = unheard,
     ) -> None:
-        """Load what root/current points to, and answer once.
+        """Load what root/current points to, and the experiment that runs, and answer once.
 
         Args:
             root: the folder of bundles.
@@ -75,11 +79,20 @@ class Switch:
         self._one_at_a_time = threading.Lock()
         # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundles", initializer=one_thread)
-        # all that replaces the service, one after the other
-        self._clerk = ThreadPoolExecutor(1, thread_name_prefix="items", initializer=one_thread)
-        self._waiting: deque[tuple[dict[str, str | None], Future[None]]] = deque()
         self._seen = store.swaps(after=0)[-1:]
-        self.service = self._loader.submit(self._loaded, root / CURRENT).result()
+        self._ran = 0
+        self.clerk = Clerk(self._loader.submit(self._loaded, root / CURRENT).result(), store=store)
+        self._follow_experiment()
+
+    @property
+    def service(self) -> Service:
+        """The bundle in use."""
+        return self.clerk.lineup.main
+
+    @property
+    def lineup(self) -> Lineup:
+        """Who answers whom."""
+        return self.clerk.lineup
 
     def remember(self, request: RecommendRequest | RankRequest) -> None:
         """A request that a new bundle can be tried on."""
@@ -93,106 +106,111 @@ class Switch:
 
         Raises:
             UnknownBundleError: no such bundle.
-            BusyError: another swap is under way.
+            BusyError: another is being loaded.
             ArtifactError: it is not whole, cannot answer, or root/current cannot be moved.
             StoreError: the others cannot be told.
         """
         directory = self._directory(name)
-        if not self._one_at_a_time.acquire(blocking=False):
-            raise BusyError("Another bundle is being loaded right now; try again when it is done.")
-        try:
-            fresh = self._loader.submit(self._loaded, directory).result()
-            link = self._root / CURRENT
-            before = link.resolve() if link.exists() else None
-            point_to(link, directory)
+        with self._alone():
             try:
-                self._store.announce(fresh.bundle.digest)
-            except StoreError:
-                if before is not None:
-                    point_to(link, before)
+                fresh = self._loader.submit(self._loaded, directory).result()
+                link = self._root / CURRENT
+                before = link.resolve() if link.exists() else None
+                point_to(link, directory)
+                try:
+                    self._store.announce(fresh.bundle.digest)
+                except StoreError:
+                    if before is not None:
+                        point_to(link, before)
+                    raise
+                self._exchange(fresh)
+            except RecsysError:
+                self._told("failed")
                 raise
-            self._exchange(fresh)
-        except RecsysError:
-            self._told("failed")
-            raise
-        finally:
-            self._one_at_a_time.release()
         return self.service.info()
 
-    def change(self, items: dict[str, str | None]) -> None:
-        """Change items: kept, and known to all answers of this process, before this returns; elsewhere soon.
+    def run(self, experiment: Experiment | None) -> CurrentExperiment:
+        """Run an experiment in place of the one that runs, or none, here and wherever this state is shared.
 
-        Args:
-            items: item_id → its columns as JSON; None where it is taken away.
+        On any error nothing has changed.
 
         Raises:
-            StoreError: the state cannot be written; nothing has changed.
+            UnknownBundleError: an arm names a bundle that is not there.
+            BusyError: another is being loaded.
+            ArtifactError: an arm's bundle is not whole, or cannot answer.
+            StoreError: the others cannot be told.
         """
-        done: Future[None] = Future()
-        self._waiting.append((items, done))
-        self._clerk.submit(self._change)  # what comes while it waits is done with it
-        done.result()
-
-    def _change(self) -> None:
-        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        if not waiting:
-            return
-        try:
-            self._store.change_items({item_id: columns for items, _ in waiting for item_id, columns in items.items()})
-            self._restock()
-        except BaseException as error:
-            for _, done in waiting:
-                done.set_exception(error)
+        if experiment is None:  # whatever is being loaded: what is ended must end at once
+            self._store.run_experiment(None)
+            self.clerk.run(None, {})
         else:
-            for _, done in waiting:
-                done.set_result(None)
-
-    def restock(self) -> None:
-        """Take over the changes of items that other processes made."""
-        try:
-            self._clerk.submit(self._restock).result()
-        except StoreError as error:
-            _LOG.warning("Cannot learn of changed items: %s", error)
-
-    def count(self) -> None:
-        """Let the items' counters know what was posted since."""
-        try:
-            self._clerk.submit(self._count).result()
-        except StoreError as error:
-            _LOG.warning("Cannot count what was posted: %s", error)
-
-    def _count(self) -> None:
-        self.service = counted(self.service)
-
-    def _restock(self) -> None:
-        self.service = self._stocked(self.service)
-
-    def _stocked(self, service: Service) -> Service:
-        return stocked(service, self._store.item_changes(after=service.stock))
+            with self._alone():
+                services = self._arms(experiment)
+                self._store.run_experiment(experiment.model_dump_json())
+                self.clerk.run(experiment, services)
+        _trim()
+        return CurrentExperiment(experiment=experiment)
 
     def follow(self) -> None:
-        """Take part in a swap that another process has made; one that fails is told in the log, and changes nothing."""
+        """Take part in what another process has begun; what fails is told in the log, and changes nothing."""
         try:
-            news = self._store.swaps(after=self._seen[-1].number if self._seen else 0)
+            self._follow_swap()
+            self._follow_experiment()
         except StoreError as error:
             _LOG.warning("Cannot learn of other bundles: %s", error)
-            return
+        except BusyError:
+            pass  # it may be what is under way here
+
+    def _follow_swap(self) -> None:
+        news = self._store.swaps(after=self._seen[-1].number if self._seen else 0)
         if news and news[-1].digest != self.service.bundle.digest:
-            if not self._one_at_a_time.acquire(blocking=False):
-                return  # it may be the swap that is under way here
-            try:
-                self._exchange(self._loader.submit(self._loaded, self._directory(news[-1].digest)).result())
-            except RecsysError as error:
-                self._told("failed")
-                _LOG.error("Cannot follow to bundle %s…: %s", news[-1].digest[:12], error)
-            finally:
-                self._one_at_a_time.release()
+            with self._alone():
+                try:
+                    self._exchange(self._loader.submit(self._loaded, self._directory(news[-1].digest)).result())
+                except StoreError:
+                    raise
+                except RecsysError as error:
+                    self._told("failed")
+                    _LOG.error("Cannot follow to bundle %s…: %s", news[-1].digest[:12], error)
         self._seen = news[-1:] or self._seen
+
+    def _follow_experiment(self) -> None:
+        running = self._store.running()
+        if running.number == self._ran:
+            return
+        with self._alone():
+            try:
+                told = running.experiment
+                experiment = None if told is None else Experiment.model_validate_json(told)
+                if experiment != self.lineup.experiment:
+                    self.clerk.run(experiment, self._arms(experiment))
+                    _trim()
+            except StoreError:
+                raise
+            except (RecsysError, ValidationError) as error:
+                _LOG.error("Cannot take part in an experiment: %s", places(error))
+        self._ran = running.number
 
     def close(self) -> None:
         """Load and change no more."""
         self._loader.shutdown()
-        self._clerk.shutdown()
+        self.clerk.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._one_at_a_time.acquire(blocking=False):
+            raise BusyError("Another bundle is being loaded right now; try again when it is done.")
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
+
+    def _arms(self, experiment: Experiment | None) -> Mapping[str, Service]:
+        """By digest, the bundles that an experiment needs and that are not here yet."""
+        directories = {digest: self._directory(digest) for digest in self.lineup.missing(experiment)}
+        return {
+            digest: self._loader.submit(self._loaded, directory).result() for digest, directory in directories.items()
+        }
 
     def _directory(self, name: str) -> Path:
         directory = (self._root / CURRENT).resolve() if name == CURRENT else self._root / name
@@ -202,7 +220,8 @@ class Switch:
         return directory
 
     def _loaded(self, directory: Path) -> Service:
-        service = self._stocked(self._open(directory))
+        service = self._open(directory)
+        service = stocked(service, self._store.item_changes(after=service.stock))
         try:
             return service.warm_up(tuple(self._recent))
         except Exception as error:
@@ -213,44 +232,14 @@ class Switch:
 
     def _exchange(self, fresh: Service) -> None:
         _LOG.info("Bundle %s… takes the place of %s…", fresh.bundle.digest[:12], self.service.bundle.digest[:12])
-        self._clerk.submit(self._take, fresh).result()
+        self.clerk.take(fresh)
         self._told("ok")
-        gc.collect()
         _trim()
-
-    def _take(self, fresh: Service) -> None:
-        self.service = self._stocked(fresh)  # with what has changed since it was loaded
-
-
-class Follower:
-    """A thread that looks for what others have done, until it is told to stop."""
-
-    def __init__(self, work: Callable[[], None], *, every: float) -> None:
-        """Start; `work` is called each `every` seconds."""
-        self._work, self._every, self._ended = work, every, threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ended.wait(self._every):
-            try:
-                self._work()
-            except Exception as error:  # the next time it may be well
-                _LOG.error("What others have done cannot be followed: %s", places(error))
-
-    def stop(self) -> None:
-        """Return when the last call has ended."""
-        self._ended.set()
-        self._thread.join()
-
-
-def one_thread() -> None:
-    """Let BLAS and OpenMP of the calling thread use one: in calls this small, a second costs more than it saves."""
-    threadpool_limits(1)
 
 
 def _trim() -> None:
     """Give the pages of what is gone back to the system, where the C library knows how."""
+    gc.collect()
     trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -70,6 +70,9 @@ class Telemetry:
             "recsys_queue_seconds", "Until an answer was begun.", buckets=_STAGE_SECONDS, registry=registry
         )
         self._answers = Counter("recsys_answers", "Lists.", ["arm", "policy"], registry=registry)
+        self._arms = Summary(
+            "recsys_arm_seconds", "Lists, from the first byte to the last.", ["arm"], registry=registry
+        )
         self._degraded = Counter("recsys_degraded", "Answers without something.", ["reason"], registry=registry)
         self._events = Counter("recsys_events", "Events that were acknowledged.", ["outcome"], registry=registry)
         self._swaps = Counter("recsys_swaps", "Bundles meant to replace another.", ["outcome"], registry=registry)
@@ -93,10 +96,12 @@ class Telemetry:
         for stage, start, end in visit.stages:
             self._stages.labels(stage).observe((end - start) / 1e9)
         if visit.answer is not None:
-            self._answered(visit.answer)
+            self._answered(visit.answer, visit.seconds)
 
-    def _answered(self, answer: Reply) -> None:
-        self._answers.labels(self._few("arm", answer.arm), self._few("policy", answer.policy)).inc()
+    def _answered(self, answer: Reply, seconds: float) -> None:
+        arm = self._few("arm", answer.arm)
+        self._answers.labels(arm, self._few("policy", answer.policy)).inc()
+        self._arms.labels(arm).observe(seconds)
         for reason in answer.degraded:
             self._degraded.labels(self._few("reason", reason)).inc()
 

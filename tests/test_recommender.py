@@ -16,6 +16,7 @@ from recsys.errors import ShapeError
 from recsys.ranking.config import RankingConfig, RecommenderConfig, RulesConfig, TreesConfig
 from recsys.ranking.examination import Examination
 from recsys.ranking.feature_list import FEATURE_NAMES, TEXT_FEATURES
+from recsys.ranking.policy import EpsilonGreedy, Exploration, randomness
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rows import pace_of_new, table_of
 from recsys.ranking.rulebook import Rulebook
@@ -223,6 +224,27 @@ def test_a_pin_is_there_though_no_source_proposed_it(recommender: Recommender) -
     assert found.item_idx.tolist()[1] == stranger
     assert (found.sources > 0).tolist() == [True, False, True]
     assert stranger not in pinned.recommend(Histories.empty(1), k=1, as_of=few.as_of).item_idx
+
+
+def test_a_list_that_is_drawn_may_hold_what_no_source_proposed(recommender: Recommender, histories: Histories) -> None:
+    snapshot, user = recommender.snapshot, histories.take([3])
+    config = snapshot.retriever.config.model_copy(update=dict.fromkeys(SOURCES, 0) | {"popular": 4})
+    few = replace(recommender, snapshot=replace(snapshot, retriever=replace(snapshot.retriever, config=config)))
+    (found,) = few.proposed(user, as_of=few.as_of)
+    proposed = set(found.item_idx.tolist())
+    assert len(proposed) == 4
+    besides = np.zeros(len(few.catalog), np.bool_)
+    besides[:20] = True
+    allowed = np.ones(len(few.catalog), np.bool_)
+    allowed[10:] = False
+    exploration = Exploration(policy=EpsilonGreedy(epsilon=1.0), sources=[randomness(0, "r")], besides=besides)
+    for mask in (None, allowed):
+        got = few.recommend(user, k=1000, as_of=few.as_of, allowed=mask, exploration=exploration)
+        may = set(range(len(few.catalog)) if mask is None else range(10))
+        (usual,) = few.proposed(user, as_of=few.as_of, allowed=mask)
+        assert set(got.item_idx.tolist()) == (set(usual.item_idx.tolist()) | set(range(20))) & may
+    best = few.recommend(user, k=1000, as_of=few.as_of)
+    assert set(best.item_idx.tolist()) == proposed
 
 
 def test_ranking_returns_every_item_in_the_order_of_the_rules(recommender: Recommender, histories: Histories) -> None:

@@ -9,13 +9,13 @@ P(it | the items above it, the candidates), and the product over a list is the l
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from recsys.ranking.config import PolicyConfig
-from recsys.schema import DoubleArray, LongArray
+from recsys.schema import BoolArray, DoubleArray, LongArray
 
 
 class Policy(Protocol):
@@ -88,14 +88,17 @@ class Exploration:
     Attributes:
         policy: how it draws.
         sources: one of `randomness` for each user; a list takes what it needs.
+        besides: bool (n_items,), candidates of every user who may get them, proposed or not: what another way to
+            recommend would propose, so that this one's lists tell of it. None adds nothing; given items are as given.
     """
 
     policy: Policy
     sources: Sequence[np.random.Generator]
+    besides: BoolArray | None = None
 
     def of(self, rows: slice) -> "Exploration":
         """For some of the users."""
-        return Exploration(policy=self.policy, sources=self.sources[rows])
+        return replace(self, sources=self.sources[rows])
 
 
 def policy(config: PolicyConfig) -> Policy | None:

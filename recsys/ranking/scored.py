@@ -22,6 +22,7 @@ class Scored:
         probability: float32 (m,), the ranker's, NaN where it has none.
         sources: uint16 (m,), bit s is set where source s proposed the item.
         pinnable: bool (m,), pinned items that may stand where they are pinned.
+        listable: bool (m,), items that may stand anywhere: a source proposed them, or an exploration wants them drawn.
     """
 
     indptr: LongArray
@@ -31,6 +32,7 @@ class Scored:
     probability: FloatArray
     sources: WordArray
     pinnable: BoolArray
+    listable: BoolArray
 
     @classmethod
     def of(
@@ -41,6 +43,7 @@ class Scored:
         interest: FloatArray,
         probability: FloatArray,
         pinned: BoolArray | None,
+        besides: BoolArray | None = None,
     ) -> "Scored":
         """Put in order.
 
@@ -50,9 +53,13 @@ class Scored:
             interest: float32 (m,).
             probability: float32 (m,).
             pinned: bool (n, n_items), pinned items that a user may see; none if None.
+            besides: bool (n_items,), items that may be in a list though no source proposes them; none if None.
         """
         rows, items = candidates.rows, candidates.item_idx
         order = np.lexsort((items, -score, rows))
+        listable = candidates.sources > 0
+        if besides is not None:
+            listable |= besides[items]
         return cls(
             indptr=candidates.indptr,
             item_idx=items[order],
@@ -61,6 +68,7 @@ class Scored:
             probability=probability[order],
             sources=candidates.sources[order],
             pinnable=np.zeros(len(items), np.bool_) if pinned is None else pinned[rows[order], items[order]],
+            listable=listable[order],
         )
 
     def __len__(self) -> int:

@@ -76,7 +76,7 @@ def _list(
 ) -> tuple[LongArray, FlagArray, FloatArray]:
     """Entries of one user, best first or as they were drawn, what moved each, and how likely each was."""
     diversity, score = rules.config.diversity, found.score[row]
-    may = np.ones(len(score), np.bool_) if k is None else found.sources[row] > 0
+    may = np.ones(len(score), np.bool_) if k is None else found.listable[row]
     value = relevance(score, score[may], diversity.depth) + rules.lift(found.item_idx[row])
     order = np.argsort(-value, kind="stable")
     items, value = found.item_idx[row][order], value[order]

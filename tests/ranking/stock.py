@@ -66,6 +66,7 @@ def scored(*rows: Sequence[tuple[int, float]], pinnable: Sequence[int] = (), una
         probability=np.full(len(items), np.nan, np.float32),
         sources=np.where(np.isin(items, list(unasked)), 0, 1).astype(np.uint16),
         pinnable=np.isin(items, list(pinnable)),
+        listable=~np.isin(items, list(unasked)),
     )
 
 

@@ -34,6 +34,24 @@ def test_candidates_are_put_in_order_of_score_and_of_equal_ones_the_lower_item_f
     assert not none.pinnable.any()
 
 
+def test_what_no_source_proposes_may_be_in_a_list_where_it_is_wanted() -> None:
+    candidates = Candidates(
+        indptr=np.array([0, 3]),
+        item_idx=np.array([2, 5, 7], np.int32),
+        sources=np.array([0, 2, 0], np.uint16),
+        scores=np.zeros((3, len(SOURCES)), np.float32),
+        best=np.zeros((1, len(SOURCES), 1), np.float32),
+    )
+    wanted = np.zeros(8, np.bool_)
+    wanted[7] = True
+    falling = np.array([3, 2, 1], np.float32)
+    for besides, expected in ((None, [False, True, False]), (wanted, [False, True, True])):
+        found = Scored.of(
+            candidates, score=falling, interest=falling, probability=falling, pinned=None, besides=besides
+        )
+        assert found.listable.tolist() == expected
+
+
 def test_entries_become_lists():
     found = scored([(0, 3), (1, 2)], [], [(2, 5), (0, 1)])
     lists = found.picked(np.array([1, 0, 2]), np.array([4, 0, 1], np.uint64), ("a", "b", "c"))

@@ -13,10 +13,10 @@ _CONTEXT.set_forkserver_preload(["tests.serving.doomed", "serving.app"])
 
 def append(folder: Path, name: str, telling: Connection) -> None:
     """Log events without end, and tell the name of each when it is logged."""
+    from serving.follower import Follower
     from serving.journal import Journal, LogConfig
     from serving.record import post_line
     from serving.store import Event
-    from serving.switch import Follower
 
     config = LogConfig(rotate_seconds=0.02, segment_bytes=4000)
     log = Journal(folder, forgotten=lambda _user: None, config=config)

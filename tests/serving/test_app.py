@@ -247,7 +247,7 @@ def test_bundle_and_health(client: TestClient, bundle: Bundle) -> None:
 def test_openapi_is_complete(client: TestClient) -> None:
     spec = client.get("/openapi.json").json()
     assert set(spec["paths"]) == {
-        *("/v1/recommend", "/v1/rank", "/v1/events", "/v1/users/{user_id}", "/v1/bundle"),
+        *("/v1/recommend", "/v1/rank", "/v1/events", "/v1/users/{user_id}", "/v1/bundle", "/v1/experiment"),
         *("/v1/items/{item_id}", "/v1/items/{item_id}/similar"),
         *("/health/live", "/health/ready", "/metrics"),
     }

@@ -16,7 +16,7 @@ from serving.app import create_app
 from serving.history import joined, moment
 from serving.run import opened
 from serving.sqlite import SqliteStore
-from serving.store import Event, ItemChange, Past, StoreError, Swap
+from serving.store import Event, ItemChange, Past, Running, StoreError, Swap
 from tests.serving.server import RedisServer
 
 HOUR = DAY // 24
@@ -193,6 +193,12 @@ class Broken:
 
     def swaps(self, *, after: int) -> list[Swap]:
         return []
+
+    def run_experiment(self, experiment: str | None) -> None:
+        raise StoreError("Cannot use the state in /secret/place: disk I/O error; nothing was changed.")
+
+    def running(self) -> Running:
+        return Running(number=0, experiment=None)
 
     def close(self) -> None:
         pass

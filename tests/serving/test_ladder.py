@@ -122,7 +122,7 @@ def test_where_time_is_short_few_candidates_are_scored(
     assert 0 < switch.service.pace < 1
     whole = listed(client)
     assert listed(client, deadline_ms=60_000) == whole
-    switch.service = replace(switch.service, pace=30.0)
+    switch.clerk.lineup = replace(switch.lineup, main=replace(switch.service, pace=30.0))
     got, degraded = listed(client, deadline_ms=40_000)
     assert (len(got), degraded) == (4, ["deadline"])
     first = replace(bundle.recommender, ranker=None).recommend(bundle.histories([USER]), k=4, as_of=bundle.end + HOUR)

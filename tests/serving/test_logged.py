@@ -22,6 +22,7 @@ from serving.app import create_app
 from serving.history import moment
 from serving.journal import Journal, LogConfig, LogError, forgotten_by
 from serving.sqlite import SqliteStore
+from tests.serving.conftest import eventually
 from tests.serving.doomed import serving
 
 HOUR = DAY // 24
@@ -254,7 +255,8 @@ def test_what_clients_received_is_in_the_log_after_kill(bundle_root: Path, tmp_p
         ]
         for client in clients:
             client.start()
-        time.sleep(0.3 + n * 37 % 100 / 100)
+        assert eventually(lambda: len(answers) > 3 * (n + 1), 60)  # noqa: B023  # asked within this round
+        time.sleep(n * 37 % 100 / 100)
         process.kill()
         process.join()
         for client in clients:

@@ -8,10 +8,11 @@ import pytest
 
 from recsys.ranking.features import FeatureTable
 from recsys.recommender import Recommendations
-from serving.record import LINE, USUAL_TREATMENT, AnswerRecord, asked, drawn, post_line
+from serving.record import LINE, AnswerRecord, asked, drawn, post_line
 from serving.reply import Reply
 from serving.schemas import RankRequest, RecommendRequest
 from serving.store import Event
+from serving.treatment import USUAL_TREATMENT
 
 
 def listed(*items: int, propensity: float = 1.0) -> Recommendations:

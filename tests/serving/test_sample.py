@@ -1,10 +1,13 @@
 """More is told of a share of the answers, and telling changes no list."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.bundle import Bundle
 from recsys.recommender import Recommender
+from serving.asked import Asked
 from serving.journal import LogConfig
 from serving.ladder import BEHAVIOUR, RANKER, Found
 from serving.sample import Sample
@@ -12,22 +15,27 @@ from serving.sample import Sample
 ALL = LogConfig(candidates=1, features=1)
 
 
+def of(bundle: Bundle, user: str) -> Asked:
+    return Asked(histories=bundle.histories([user]), as_of=bundle.end)
+
+
 def found(bundle: Bundle, sample: Sample, recommender: Recommender, *without: str) -> Found:
-    ann = bundle.histories([bundle.users.ids[0]])
-    items = sample.recommend(recommender, ann, k=5, as_of=bundle.end, allowed=None, exclude_seen=None)
+    ann = of(bundle, bundle.users.ids[0])
+    items = sample.recommend(recommender, ann, k=5, exploration=None)
     return Found(items=items, why=(), without=list(without))
 
 
 @pytest.mark.parametrize("kind", ["plain", "ruled", "without a ranker"])
 def test_the_list_is_the_recommenders(bundle: Bundle, recommender: Recommender, ruled: Recommender, kind: str) -> None:
-    from dataclasses import replace
-
     way = {"plain": recommender, "ruled": ruled, "without a ranker": replace(recommender, ranker=None)}[kind]
     for user in bundle.users.ids[:20]:
-        row = bundle.histories([user])
+        row, seen = (
+            bundle.histories([user]),
+            Asked(histories=bundle.histories([user]), as_of=bundle.end, exclude_seen=True),
+        )
         sample = Sample("r", ALL)
         for k in (1, 10, 1000):
-            mine = sample.recommend(way, row, k=k, as_of=bundle.end, allowed=None, exclude_seen=True)
+            mine = sample.recommend(way, seen, k=k, exploration=None)
             its = way.recommend(row, k=k, as_of=bundle.end, exclude_seen=True)
             for name in ("indptr", "item_idx", "score", "propensity", "sources", "rules"):
                 np.testing.assert_array_equal(getattr(mine, name), getattr(its, name))
@@ -37,14 +45,14 @@ def test_nothing_is_kept_of_the_others(bundle: Bundle, recommender: Recommender)
     for config in (None, LogConfig(candidates=0, features=0)):
         sample = Sample("r", config)
         listed = found(bundle, sample, recommender)
-        sample.read(recommender, bundle.histories(["nobody"]), listed, as_of=bundle.end)
+        sample.read(recommender, of(bundle, "nobody"), listed)
         assert (sample.candidates(listed), sample.features) == (None, None)
 
 
 def test_a_list_made_without_some_part_tells_what_is_true(bundle: Bundle, recommender: Recommender) -> None:
-    sample, row = Sample("r", ALL), bundle.histories(["nobody"])
+    sample = Sample("r", ALL)
     listed = found(bundle, sample, recommender, RANKER)
-    sample.read(recommender, row, listed, as_of=bundle.end)
+    sample.read(recommender, of(bundle, "nobody"), listed)
     assert sample.features is None
     candidates = sample.candidates(listed)
     assert candidates is not None
@@ -57,6 +65,6 @@ def test_features_that_cannot_be_made_are_done_without(
 ) -> None:
     sample = Sample("r", ALL)
     listed = found(bundle, sample, recommender)
-    sample.read(recommender, None, listed, as_of=bundle.end)  # type: ignore[arg-type]
+    sample.read(recommender, replace(of(bundle, "nobody"), histories=None), listed)  # type: ignore[arg-type]
     assert sample.features is None
     assert "An answer is logged without features: AttributeError" in caplog.text

@@ -189,6 +189,22 @@ def test_changes_of_items_are_told_to_all_the_last_of_each_in_order(store: Store
     other.close()
 
 
+def test_the_experiment_that_runs_is_told_to_all(store: Store, address: str, tmp_path: Path) -> None:
+    assert (store.running().number, store.running().experiment) == (0, None)
+    other = opened(address, tmp_path)
+    store.run_experiment('{"name": "é"}')
+    first = other.running()
+    assert first.experiment == '{"name": "é"}'
+    other.run_experiment("-")
+    assert store.running().experiment == "-"
+    other.run_experiment(None)
+    last = store.running()
+    assert last.experiment is None
+    assert 0 < first.number < last.number
+    other.close()
+    assert opened(address, tmp_path).running() == last
+
+
 POSTER = """
 import sys
 from pathlib import Path

@@ -20,7 +20,7 @@ from serving.limits import Limits
 from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import StoreError
-from serving.switch import Follower, Switch
+from serving.switch import Switch
 
 HOUR = DAY // 24
 
@@ -251,29 +251,3 @@ def test_a_thousand_swaps_under_load(root: Path, tmp_path: Path, without: str, w
     early, late = max(pages[50:150]), max(pages[-100:])
     print(f"{sum(counts.values())} answers, none failed; memory after 1,000 swaps {late / early:.3f} of that after 100")
     assert late < 1.05 * early
-
-
-def test_a_follower_stops_when_told() -> None:
-    calls: list[float] = []
-    follower = Follower(lambda: calls.append(time.monotonic()), every=0.01)
-    while len(calls) < 3:
-        time.sleep(0.01)
-    follower.stop()
-    n = len(calls)
-    time.sleep(0.05)
-    assert len(calls) == n
-
-
-def test_a_follower_goes_on_where_its_work_fails(caplog: pytest.LogCaptureFixture) -> None:
-    calls: list[float] = []
-
-    def work() -> None:
-        calls.append(time.monotonic())
-        raise KeyError("user-4711")
-
-    follower = Follower(work, every=0.01)
-    while len(calls) < 3:
-        time.sleep(0.01)
-    follower.stop()
-    assert "What others have done cannot be followed: KeyError at " in caplog.text
-    assert "4711" not in caplog.text

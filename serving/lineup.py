@@ -1,0 +1,99 @@
+"""Who answers whom: the bundle in use, the bundles of an experiment's arms, and which user gets which."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from serving.experiments import Arm, Experiment
+from serving.schemas import Query
+from serving.service import Service
+from serving.treatment import USUAL_TREATMENT, Treatment
+
+Q = TypeVar("Q", bound=Query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn(Generic[Q]):
+    """One request, and who answers it how.
+
+    Attributes:
+        query: the request; it has a name.
+        service: who answers.
+        treatment: how.
+        beside: the services of the other arms' bundles.
+    """
+
+    query: Q
+    service: Service
+    treatment: Treatment
+    beside: tuple[Service, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineup:
+    """All that answers at a moment.
+
+    Attributes:
+        main: the bundle in use.
+        experiment: the one that runs, if one does.
+        others: digest → service of each other bundle that one of its arms names.
+    """
+
+    main: Service
+    experiment: Experiment | None = None
+    others: Mapping[str, Service] = field(default_factory=dict)
+
+    def turn(self, query: Q) -> Turn[Q]:
+        """Who answers a request: by its user's arm, or by its own where it tells a history and no user."""
+        if query.request_id is None:
+            query = query.model_copy(update={"request_id": str(uuid.uuid4())})
+        if self.experiment is None:
+            return Turn(query=query, service=self.main, treatment=USUAL_TREATMENT)
+        arm = self.experiment.arm(query.user_id or query.request_id or "", at=self.main.now)
+        if isinstance(arm, str):
+            return Turn(query=query, service=self.main, treatment=Treatment(arm=arm))
+        service = self._of(arm)
+        return Turn(
+            query=query,
+            service=service,
+            treatment=Treatment(arm=arm.name, policy=arm.policy, seed=self.experiment.seed),
+            beside=self._beside(service) if arm.policy.kind != "deterministic" else (),
+        )
+
+    def mapped(self, change: Callable[[Service], Service]) -> "Lineup":
+        """The same with every service changed."""
+        others = {digest: change(service) for digest, service in self.others.items()}
+        return replace(self, main=change(self.main), others=others)
+
+    def led_by(self, main: Service) -> "Lineup":
+        """The same with another bundle in use; the one before stays where an arm names it."""
+        return replace(self, main=main)._with({**self.others, self.main.bundle.digest: self.main})
+
+    def running(self, experiment: Experiment | None, services: Mapping[str, Service]) -> "Lineup":
+        """The same with another experiment, or none.
+
+        Args:
+            experiment: what runs from now on.
+            services: by digest, at least those it names that are not here yet.
+        """
+        return replace(self, experiment=experiment)._with({**self.others, **services})
+
+    def missing(self, experiment: Experiment | None) -> list[str]:
+        """Digests of the bundles that an experiment names and that are not here."""
+        here = {self.main.bundle.digest, *self.others}
+        named = () if experiment is None else experiment.arms
+        return sorted({arm.bundle for arm in named if arm.bundle is not None} - here)
+
+    def _with(self, services: Mapping[str, Service]) -> "Lineup":
+        arms = () if self.experiment is None else self.experiment.arms
+        named = {arm.bundle for arm in arms} - {self.main.bundle.digest}
+        return replace(self, others={digest: service for digest, service in services.items() if digest in named})
+
+    def _of(self, arm: Arm) -> Service:
+        return self.others.get(arm.bundle or "", self.main)
+
+    def _beside(self, service: Service) -> tuple[Service, ...]:
+        assert self.experiment is not None
+        every = {id(one): one for one in map(self._of, self.experiment.arms)}
+        return tuple(one for one in every.values() if one is not service)
