@@ -18,7 +18,7 @@ class Lane:
 
     A request is a few milliseconds of CPU: two at once would only slow each other down, and the event loop stays free
     to tell health, and to turn requests away. A work begins when the loop has what the one before it found: a thread
-    that goes on at once keeps core and interpreter lock, and an answer that is ready would wait for a slice of the next.
+    that goes on at once keeps core and interpreter lock, and what is ready would wait for a slice of what comes next.
     """
 
     def __init__(self, name: str, *, initializer: Callable[[], None] | None = None) -> None:
