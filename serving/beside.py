@@ -44,44 +44,41 @@ class Beside:
             state: who knows who was erased, as for `stores.store_at`.
         """
         self._directory, self._state = directory, state
-        self._stopped = False
         self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     def keep(self, chores: Chores, taken: Callable[[], None]) -> bool:
         """As `Keeper.keep` has it; one call at a time."""
         left = (path for path in (self._directory / SEGMENTS).glob(f"*{ENDING}") if not owned(path))
-        if chores.erased is None and chores.before is None and next(left, None) is None:
+        if chores == Chores(seconds=chores.seconds) and next(left, None) is None:
             return True
+        told = {"directory": str(self._directory), "state": self._state, "chores": asdict(chores)}
         with _started() as process:
-            self._process = process
-            _mild(process.pid)
             hurry = threading.Timer(_IDLE_SECONDS, _hurry, [process.pid])
-            if chores.erased is None:  # nobody waits for it
-                _calm(process.pid)
-                hurry.start()
+            hurry.start()
+            self._stopped, self._process = False, process
             try:
-                if self._stopped:
-                    process.kill()
-                told = {"directory": str(self._directory), "state": self._state, "chores": asdict(chores)}
                 return _heard(process, json.dumps(told), taken)
             except KeepingError:
                 if self._stopped:
                     return False
                 raise
             finally:
+                self._process = None
                 hurry.cancel()
 
     def stop(self) -> None:
-        """As `Keeper.stop` has it: whatever is broken off is done again."""
-        self._stopped = True
-        if self._process is not None:
-            self._process.kill()
+        """As `Keeper.stop` has it."""
+        if (process := self._process) is not None:
+            self._stopped = True
+            process.kill()
+            _hurry(process.pid)
 
 
 def _started() -> subprocess.Popen[bytes]:
     folder = str(Path(__file__).parents[1])  # where this package lies is not where the other process looks for it
     paths = os.pathsep.join(path for path in (folder, os.environ.get("PYTHONPATH")) if path)
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -89,6 +86,8 @@ def _started() -> subprocess.Popen[bytes]:
         env=os.environ | {"POLARS_MAX_THREADS": "1", "PYTHONPATH": paths},
         process_group=0,  # who interrupts the service does not interrupt it
     )
+    _calm(process.pid)
+    return process
 
 
 def _heard(process: subprocess.Popen[bytes], chores: str, taken: Callable[[], None]) -> bool:
@@ -109,16 +108,14 @@ def _heard(process: subprocess.Popen[bytes], chores: str, taken: Callable[[], No
     raise KeepingError(f"the process that does it ended with exit code {process.wait()}")
 
 
-def _mild(pid: int) -> None:
-    """Let a process that has just begun have less than others, in all its threads to come."""
+def _calm(pid: int) -> None:
+    """Let a process that has just begun wait for all others, in all its threads to come.
+
+    Only so does nobody who wakes up beside it wait until its slice is over, as for one that is merely nicer.
+    """
     with suppress(ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + _MILD)
-
-
-def _calm(pid: int) -> None:
-    """Let it wait for all others: only so does nobody wait, who wakes up beside it, until its slice is over."""
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError):
+        if sys.platform == "linux":
             os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 

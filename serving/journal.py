@@ -67,7 +67,7 @@ class Journal:
             directory: its folder.
             forgotten: from a user_id to when everything before was erased; None if never.
             config: how much is logged and kept.
-            keeper: archives and erases while the log is open; None does so in the thread that asks, as its end does.
+            keeper: archives what `tick` finds; None does so in the thread that calls it, as all else is done.
 
         Raises:
             LogError: it cannot be written.
@@ -76,6 +76,7 @@ class Journal:
         self._directory, self._folder = directory, directory / SEGMENTS
         self._appending, self._keeping = threading.Lock(), threading.Lock()
         self._full: list[Segment] = []
+        self._stopped = False
         self._waiting, self._cleared = 0, -_HOUR_SECONDS
         with self._told():
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -103,6 +104,8 @@ class Journal:
 
     def tick(self) -> None:
         """Make Parquet of what is due, to be called every TICK_SECONDS; what fails is told, and tried again."""
+        if self._stopped:
+            return
         try:
             with self._appending:
                 if self._segment.size and time.monotonic() - self._segment.opened >= self.config.rotate_seconds:
@@ -120,15 +123,17 @@ class Journal:
         Raises:
             LogError: it cannot be read or written, or others write for too long; to be called again.
         """
+        self._keeper.stop()  # whoever waits here has waited long enough
         with self._told(), self._keeping:
             with self._appending:
                 if self._segment.size:
                     self._rotate()
-            if not self._archived(seconds=_WAIT_SECONDS, erased=user_id):
+            if not self._archived(seconds=_WAIT_SECONDS, erased=user_id, keeper=self._here):
                 raise LogError(f"The policy log in {self._directory} is in use; erase the user again.")
 
     def stop(self) -> None:
-        """Break off what another process does, so that the last `tick` ends soon; `close` archives the rest."""
+        """Let the last `tick` end soon, and no other begin; `close` archives the rest."""
+        self._stopped = True
         self._keeper.stop()
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class Keeper(Protocol):
         ...
 
     def stop(self) -> None:
-        """Break off what can be broken off, and do no more there."""
+        """Break off what is being done, where that is possible; it is done the next time."""
         ...
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from serving import beside
 from serving.beside import Beside
-from serving.journal import Journal, LogConfig, LogError
+from serving.journal import Journal, LogConfig
 from serving.keeping import Chores, forgotten_by
 from serving.record import post_line
 from serving.segment import alone
@@ -67,6 +67,31 @@ def test_an_erased_user_is_in_no_file_and_what_they_did_before_in_no_new_one(
     assert events(tmp_path / "log") == ["e2"]
 
 
+@pytest.fixture
+def stuck(tmp_path: Path, log: Journal, monkeypatch: pytest.MonkeyPatch) -> threading.Thread:
+    """A tick whose other process comes to no end."""
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 1000\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(beside.sys, "executable", str(slow))
+    log.append(post(1))
+    time.sleep(0.002)
+    ticking = threading.Thread(target=log.tick)
+    ticking.start()
+    assert eventually(lambda: log._keeper._process is not None)
+    return ticking
+
+
+def test_an_erased_user_does_not_wait_for_it(
+    tmp_path: Path, log: Journal, stuck: threading.Thread, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append(post(2, "bob"))
+    log.erase("ann")
+    stuck.join()
+    assert events(tmp_path / "log") == ["e2"]
+    assert caplog.messages == []
+
+
 def test_where_there_is_nothing_to_do_no_process_is_started(
     tmp_path: Path, log: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,24 +108,29 @@ def test_what_fails_is_told_here(tmp_path: Path, log: Journal, caplog: pytest.Lo
     assert events(tmp_path / "log") == ["e1", "e2"]
     (tmp_path / "state").rename(tmp_path / "gone")
     (tmp_path / "state").mkdir()
-    with pytest.raises(LogError, match=r"Cannot write the policy log in .*: Cannot use the state in .*; nothing was"):
-        log.erase("ann")
+    log.append(post(3))
+    time.sleep(0.002)
+    log.tick()
+    assert caplog.messages[1].startswith("The policy log cannot be archived: Cannot use the state in ")
 
 
 def test_a_process_that_cannot_be_started_or_is_killed_is_a_sentence(
-    tmp_path: Path, log: Journal, monkeypatch: pytest.MonkeyPatch
+    log: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(beside.sys, "executable", "/bin/false")
-    with pytest.raises(LogError, match="the process that does it ended with exit code 1"):
-        log.erase("ann")
+    log.append(post(1))
+    time.sleep(0.002)
+    log.tick()
+    told = "The policy log cannot be archived: the process that does it ended with exit code 1"
+    assert caplog.messages == [told]
 
 
 _ASKING = """
-import json, sys
+import sys
 from pathlib import Path
 from serving.beside import Beside
 from serving.keeping import Chores
-Beside(Path(sys.argv[1]), sys.argv[2]).keep(Chores(seconds=1000, **json.loads(sys.argv[3])), lambda: None)
+Beside(Path(sys.argv[1]), sys.argv[2]).keep(Chores(seconds=1000, before=0), lambda: None)
 """
 
 
@@ -130,34 +160,28 @@ over.set()
 """
 
 
-@pytest.mark.parametrize(("chores", "policy"), [('{"before": 0}', "SCHED_IDLE"), ('{"erased": "ann"}', "SCHED_OTHER")])
-def test_it_is_nicer_than_who_asks_and_ends_with_them(tmp_path: Path, log: Journal, chores: str, policy: str) -> None:
+def test_it_waits_for_all_others_and_ends_with_who_asks(tmp_path: Path, log: Journal) -> None:
     with alone(tmp_path / "log" / "lock", seconds=0):  # it has to wait
         asking = subprocess.Popen(
-            [sys.executable, "-c", _ASKING, str(tmp_path / "log"), str(tmp_path / "state"), chores], cwd=ROOT
+            [sys.executable, "-c", _ASKING, str(tmp_path / "log"), str(tmp_path / "state")], cwd=ROOT
         )
         assert eventually(lambda: len(children(asking.pid)) == 1)
         (pid,) = children(asking.pid)
-        assert eventually(lambda: os.sched_getscheduler(pid) == getattr(os, policy))
         assert eventually(lambda: os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10)
+        assert eventually(lambda: os.sched_getscheduler(pid) == os.SCHED_IDLE)
         asking.send_signal(signal.SIGKILL)
         asking.wait()
         os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))  # all cores may be busy
         assert eventually(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
 
 
-def test_who_ends_the_service_waits_for_nobody_and_nothing_is_lost(
-    tmp_path: Path, log: Journal, caplog: pytest.LogCaptureFixture
+def test_who_ends_the_service_does_not_wait_for_it_either(
+    tmp_path: Path, log: Journal, stuck: threading.Thread, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log.append(post(1))
-    time.sleep(0.002)
-    with alone(tmp_path / "log" / "lock", seconds=0):
-        ticking = threading.Thread(target=log._archived, kwargs={"seconds": 1000})
-        ticking.start()
-        assert eventually(lambda: log._keeper._process is not None)
-        log.stop()
-        ticking.join()
+    log.stop()
+    stuck.join()
     log.tick()  # nothing is begun any more
-    assert caplog.messages == []
+    assert events(tmp_path / "log") == []
     log.close()
     assert events(tmp_path / "log") == ["e1"]
+    assert caplog.messages == []

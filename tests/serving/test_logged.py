@@ -174,6 +174,9 @@ class Full:
         raise LogError("The policy log in /secret takes no more.")
 
     def tick(self) -> None: ...
+    def stop(self) -> None:
+        pass
+
     def close(self) -> None: ...
 
 
