@@ -74,6 +74,8 @@ def create_app(
         followers.append(Follower(switch.clerk.count, every=COUNT_SECONDS))
         followers += [] if log is None else [Follower(log.tick, every=TICK_SECONDS)]
         yield
+        if log is not None:
+            log.stop()
         for follower in followers:
             follower.stop()
         for part in (switch, desk, lane, sampler):
@@ -87,7 +89,7 @@ def create_app(
     app.state.telemetry, app.state.sampler, app.state.journal = telemetry, sampler, log
     routes: Routes = app.state.routes
     # from the innermost outwards
-    app.add_middleware(Guard, takes=routes.take)
+    app.add_middleware(Guard, takes=routes.take, seconds=limits.body_seconds)
     app.add_middleware(Gate, doors=limits.doors)
     if keys is not None:
         app.add_middleware(Auth, routes=routes, keys=keys, rates=Rates())

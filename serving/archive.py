@@ -15,7 +15,7 @@ import polars as pl
 from recsys.data.policy_log import ANSWERS, CANDIDATES, EVENTS, FEATURES, TABLES
 from recsys.data.storage import UNREADABLE
 from recsys.schema import UTC_US, Instant
-from serving.record import LINE
+from serving.line import LINE
 from serving.segment import ENDING, taken
 
 Forgotten: TypeAlias = Callable[[str], Instant | None]

@@ -23,13 +23,16 @@ def counted(service: Service) -> Service:
     arrivals = store.arrivals(after=service.counted, limit=AT_ONCE)
     if not arrivals:
         return service
+    fresh, now = {arrival.event_id for arrival in arrivals}, arrivals[-1].number
     users = tuple(dict.fromkeys(arrival.user_id for arrival in arrivals))
+    pasts = [store.past(user, since=bundle.end, arrived=now) for user in users]
+    earlier = [
+        replace(past, events=tuple(each for each in past.events if each.event_id not in fresh)) for past in pasts
+    ]
     before, after = (
-        Histories.concat(
-            [service.row(user, store.past(user, since=bundle.end, arrived=number)) for user in users],
-        )
-        for number in (service.counted, arrivals[-1].number)
+        Histories.concat([service.row(user, past) for user, past in zip(users, which, strict=True)])
+        for which in (earlier, pasts)
     )
     snapshot = bundle.recommender.snapshot.moved(before, after, as_of=service.clock(bundle.end))
     recommender = replace(bundle.recommender, snapshot=snapshot)
-    return replace(service, bundle=replace(bundle, recommender=recommender), counted=arrivals[-1].number)
+    return replace(service, bundle=replace(bundle, recommender=recommender), counted=now)

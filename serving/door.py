@@ -144,7 +144,7 @@ def _switch(request: Request) -> Switch:
 @lists.post(
     "/v1/recommend",
     response_model=Answer,
-    responses=documented(400, 413, 415, 422, 503),
+    responses=documented(400, 408, 413, 415, 422, 503),
     openapi_extra=needs("read"),
 )
 async def recommend(query: RecommendRequest, request: Request) -> Response:
@@ -161,7 +161,7 @@ async def recommend(query: RecommendRequest, request: Request) -> Response:
 
 
 @lists.post(
-    "/v1/rank", response_model=Answer, responses=documented(400, 413, 415, 422, 503), openapi_extra=needs("read")
+    "/v1/rank", response_model=Answer, responses=documented(400, 408, 413, 415, 422, 503), openapi_extra=needs("read")
 )
 async def rank(query: RankRequest, request: Request) -> Response:
     """The given items, best first; those the catalogue does not know are listed apart."""
@@ -174,7 +174,7 @@ async def rank(query: RankRequest, request: Request) -> Response:
     return await _answered(request, work, deadline_ms=query.deadline_ms)
 
 
-@router.post("/v1/events", responses=documented(400, 409, 413, 415, 422, 503), openapi_extra=needs("write"))
+@router.post("/v1/events", responses=documented(400, 408, 409, 413, 415, 422, 503), openapi_extra=needs("write"))
 async def events(query: EventsRequest, request: Request) -> Receipt:
     """Remember what users did; on disk before it is acknowledged."""
     service = _service(request)
@@ -209,7 +209,7 @@ async def forget(user_id: Id, request: Request) -> Erased:
     return erased
 
 
-@router.put("/v1/items/{item_id:id}", responses=documented(400, 413, 415, 422, 503), openapi_extra=needs("write"))
+@router.put("/v1/items/{item_id:id}", responses=documented(400, 408, 413, 415, 422, 503), openapi_extra=needs("write"))
 async def put_item(item_id: Id, item: Item, request: Request) -> ItemReceipt:
     """Add an item to the catalogue, or replace it: kept, and in answers, before it is acknowledged."""
     if item.item_id not in {None, item_id}:
@@ -253,7 +253,7 @@ async def bundle(request: Request) -> BundleInfo:
     return _service(request).info()
 
 
-@router.post("/v1/bundle", responses=documented(400, 404, 409, 413, 415, 422, 503), openapi_extra=needs("admin"))
+@router.post("/v1/bundle", responses=documented(400, 404, 408, 409, 413, 415, 422, 503), openapi_extra=needs("admin"))
 async def swap(query: SwapRequest, request: Request) -> BundleInfo:
     """Serve another bundle from the next request on; a bad one changes nothing, and going back is the same call."""
     return await run_in_threadpool(_switch(request).to, query.name)

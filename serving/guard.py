@@ -1,12 +1,17 @@
 """What no handler should have to see: bodies too large, of another type, or JSON that readers disagree on."""
 
+import asyncio
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import problem
+
+BODY = "recsys.body"
+"""Where in an ASGI scope the body stands, read as JSON."""
 
 MAX_BODY = 256 * 1024
 """Largest request body, in bytes."""
@@ -25,10 +30,18 @@ class RefusedError(Exception):
 class Guard:
     """ASGI middleware: reads the body of a writing request, at most MAX_BODY, checks it, and hands it on."""
 
-    def __init__(self, app: ASGIApp, *, takes: Callable[[Scope], bool] = lambda _scope: True) -> None:
-        """Stand before an app; what `takes` says that no route takes, the router may tell."""
+    def __init__(
+        self, app: ASGIApp, *, takes: Callable[[Scope], bool] = lambda _scope: True, seconds: float = math.inf
+    ) -> None:
+        """Stand before an app.
+
+        Args:
+            app: gets what is in order.
+            takes: what it says that no route takes, the router may tell.
+            seconds: how long a body may take to arrive; whoever sends slower keeps a connection for nothing.
+        """
         self.app = app
-        self._takes = takes
+        self._takes, self._seconds = takes, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is in order; answer the rest with a problem."""
@@ -36,12 +49,21 @@ class Guard:
             await self.app(scope, receive, send)
             return
         try:
-            body = await _read(scope, receive)
-            check_json(body)
+            body = await self._arrived(scope, receive)
+            scope[BODY] = check_json(body)
         except RefusedError as refused:
-            await problem(refused.status, str(refused))(scope, receive, send)
+            headers = {"Connection": "close"} if refused.status == 408 else None  # the rest may never come
+            await problem(refused.status, str(refused), headers)(scope, receive, send)
             return
         await self.app(scope, _Replay(body, receive), send)
+
+    async def _arrived(self, scope: Scope, receive: Receive) -> bytes:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await _read(scope, receive)
+        except TimeoutError as error:
+            told = f"Expected a whole body within {self._seconds:g} s, got a part of it; send it faster, or less."
+            raise RefusedError(408, told) from error
 
 
 class _Replay:
@@ -88,14 +110,14 @@ def _too_large() -> RefusedError:
     return RefusedError(413, f"Expected a body of at most {MAX_BODY} bytes, got more; send fewer items.")
 
 
-def check_json(body: bytes) -> None:
-    """Refuse what is not JSON as RFC 8259 has it, and what readers disagree on.
+def check_json(body: bytes) -> Any:
+    """What a body says; refuses what is not JSON as RFC 8259 has it, and what readers disagree on.
 
     Raises:
         RefusedError: not UTF-8, not JSON, nested too deep, NaN, an infinite number, or a key twice in one object.
     """
     try:
-        json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_distinct)
+        return json.loads(body.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_distinct)
     except UnicodeDecodeError as error:
         raise RefusedError(400, f"Expected UTF-8, got an undecodable byte at position {error.start}.") from error
     except RecursionError as error:
@@ -115,9 +137,12 @@ def _finite(text: str) -> float:
     return number
 
 
-def _distinct(pairs: Sequence[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise RefusedError(400, f"Expected each key once in an object, got {key[:40]!r} twice.")
-        seen.add(key)
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise RefusedError(400, f"Expected each key once in an object, got {key[:40]!r} twice.")
+            seen.add(key)
+    return found

@@ -1,7 +1,7 @@
 """The policy log while it is written: no answer or event is acknowledged that it could lose.
 
 A record is one write to a file of the process's own before the reply leaves: the system has it then, also when the
-process is killed the moment after. A thread beside the answers makes Parquet of files that are full, old, or of dead
+process is killed the moment after. Parquet is made, beside the answers, of files that are full, old, or of dead
 processes.
 """
 
@@ -9,17 +9,16 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import polars as pl
 from pydantic import Field
 
 from recsys.data.config import Config
 from recsys.errors import RecsysError
-from serving.archive import Archive, Forgotten
-from serving.segment import ENDING, UNNAMED, Segment, alone
-from serving.store import Store, StoreError
+from serving.archive import Forgotten
+from serving.keeping import FAILURES, SEGMENTS, Chores, Here, Keeper, cause
+from serving.segment import ENDING, Segment
 
 LOG = "log"
 """In `degraded`: the answer is in no log."""
@@ -31,9 +30,6 @@ _MIB = 2**20
 _DAY_NS = 86_400 * 10**9
 _HOUR_SECONDS = 3_600.0
 _WAIT_SECONDS = 10.0
-_NAMED_SECONDS = 60.0
-_LATER = 2**62  # than any event: only the forgetting is asked for
-_FAILURES = (OSError, StoreError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _LOG = logging.getLogger(__name__)
 
 
@@ -57,25 +53,35 @@ class LogConfig(Config):
 class Journal:
     """The log of one process, in a directory that many may share. Safe to use from several threads."""
 
-    def __init__(self, directory: Path, *, forgotten: Forgotten, config: LogConfig | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        forgotten: Forgotten,
+        config: LogConfig | None = None,
+        keeper: Keeper | None = None,
+    ) -> None:
         """Open, or make, the log.
 
         Args:
             directory: its folder.
             forgotten: from a user_id to when everything before was erased; None if never.
             config: how much is logged and kept.
+            keeper: archives what `tick` finds; None does so in the thread that calls it, as all else is done.
 
         Raises:
             LogError: it cannot be written.
         """
         self.config = config or LogConfig()
-        self._directory, self._folder = directory, directory / "segments"
+        self._directory, self._folder = directory, directory / SEGMENTS
         self._appending, self._keeping = threading.Lock(), threading.Lock()
         self._full: list[Segment] = []
+        self._stopped = False
         self._waiting, self._cleared = 0, -_HOUR_SECONDS
         with self._told():
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._archive = Archive(directory, forgotten=forgotten)
+            self._here = Here(directory, forgotten)
+            self._keeper = keeper or self._here
             self._segment = Segment(self._folder)
         self._count()
 
@@ -98,14 +104,16 @@ class Journal:
 
     def tick(self) -> None:
         """Make Parquet of what is due, to be called every TICK_SECONDS; what fails is told, and tried again."""
+        if self._stopped:
+            return
         try:
             with self._appending:
                 if self._segment.size and time.monotonic() - self._segment.opened >= self.config.rotate_seconds:
                     self._rotate()
             with self._keeping:
                 self._archived(seconds=0)
-        except _FAILURES as error:
-            _LOG.error("The policy log cannot be archived: %s", _cause(error))
+        except FAILURES as error:
+            _LOG.error("The policy log cannot be archived: %s", cause(error))
 
     def erase(self, user_id: str) -> None:
         """Delete a user who was forgotten from all that is archived and all that this process holds.
@@ -115,12 +123,18 @@ class Journal:
         Raises:
             LogError: it cannot be read or written, or others write for too long; to be called again.
         """
+        self._keeper.stop()  # whoever waits here has waited long enough
         with self._told(), self._keeping:
             with self._appending:
                 if self._segment.size:
                     self._rotate()
-            if not self._archived(seconds=_WAIT_SECONDS, erased=user_id):
+            if not self._archived(seconds=_WAIT_SECONDS, erased=user_id, keeper=self._here):
                 raise LogError(f"The policy log in {self._directory} is in use; erase the user again.")
+
+    def stop(self) -> None:
+        """Let the last `tick` end soon, and no other begin; `close` archives the rest."""
+        self._stopped = True
+        self._keeper.stop()
 
     def close(self) -> None:
         """Log no more; archive what there is, if that can be done now."""
@@ -128,9 +142,9 @@ class Journal:
             self._full.append(self._segment)
         try:
             with self._keeping:
-                self._archived(seconds=1)
-        except _FAILURES as error:
-            _LOG.error("The policy log is archived when it is next opened: %s", _cause(error))
+                self._archived(seconds=1, keeper=self._here)  # nobody is answered any more
+        except FAILURES as error:
+            _LOG.error("The policy log is archived when it is next opened: %s", cause(error))
 
     def _rotate(self) -> None:
         fresh = Segment(self._folder)
@@ -138,38 +152,19 @@ class Journal:
         self._waiting += self._segment.size
         self._segment = fresh
 
-    def _archived(self, *, seconds: float, erased: str | None = None) -> bool:
+    def _archived(self, *, seconds: float, erased: str | None = None, keeper: Keeper | None = None) -> bool:
         """Whether this was the one to do it: archive all that nobody owns, erase a user, clear up."""
         while self._full:
             self._full.pop().close()
-        with alone(self._directory / "lock", seconds=seconds) as mine:
-            if mine:
-                self._archive.tidy()
-                self._take()
-                if erased is not None:
-                    self._archive.erase(erased)
-                if time.monotonic() - self._cleared >= _HOUR_SECONDS:
-                    self._cleared = time.monotonic()
-                    self._archive.merge()
-                    self._archive.expire(time.time_ns() - int(self.config.keep_days * _DAY_NS))
+        now, before = time.monotonic(), None
+        if now - self._cleared >= _HOUR_SECONDS:
+            before = time.time_ns() - int(self.config.keep_days * _DAY_NS)
+        cleared, self._cleared = self._cleared, self._cleared if before is None else now
+        mine = (keeper or self._keeper).keep(Chores(seconds=seconds, erased=erased, before=before), self._count)
+        if not mine:
+            self._cleared = cleared
         self._count()
         return mine
-
-    def _take(self) -> None:
-        """Archive what nobody owns; one that cannot be does not keep the others from it."""
-        for path in self._folder.glob(f"*{UNNAMED}"):
-            with suppress(FileNotFoundError):  # it has its name by now
-                if time.time() - path.stat().st_mtime > _NAMED_SECONDS:
-                    path.unlink()  # its process was killed before the first line
-        failures = []
-        for path in sorted(self._folder.glob(f"*{ENDING}")):
-            try:
-                if self._archive.take(path):
-                    self._count()
-            except _FAILURES as error:
-                failures.append(error)
-        if failures:
-            raise failures[0]
 
     def _count(self) -> None:
         """What waits, but for the segment in use."""
@@ -181,20 +176,10 @@ class Journal:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except _FAILURES as error:
+        except FAILURES as error:
             raise LogError(
-                f"Cannot write the policy log in {self._directory}: {_cause(error)}; nothing was logged."
+                f"Cannot write the policy log in {self._directory}: {cause(error)}; nothing was logged."
             ) from error
-
-
-def forgotten_by(store: Store) -> Forgotten:
-    """Whom a store has forgotten, and when."""
-    return lambda user_id: store.past(user_id, since=_LATER).forgotten
-
-
-def _cause(error: BaseException) -> str:
-    """What may be told: a message of the tables' library may hold what a user sent."""
-    return str(error) if isinstance(error, OSError | StoreError) else type(error).__name__
 
 
 def _size(path: Path) -> int:

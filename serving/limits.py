@@ -22,6 +22,7 @@ class Limits(Config):
     changes: int = Field(64, ge=1, description="The same of requests about events, users and items.")
     deadline_ms: int = Field(1000, ge=1, description="How long a list may take that says nothing else.")
     state_ms: int = Field(10_000, ge=1, description="How long a request about events and users may wait for its turn.")
+    body_seconds: float = Field(10.0, gt=0, description="How long a body may take to arrive; others get 408.")
     samples_per_minute: float = Field(
         12.0, ge=0, description="Lists that are looked at once more, beside the answers, for drift and recall, at most."
     )

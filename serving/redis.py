@@ -66,7 +66,7 @@ _ARRIVALS = """
 local after, rows = '(' .. ARGV[1], {}
 local found = redis.call('ZRANGEBYSCORE', 'recsys:arrivals', after, '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
 for i = 1, #found, 2 do
-    table.insert(rows, {found[i + 1], redis.call('GET', 'recsys:event:' .. found[i])})
+    table.insert(rows, {found[i + 1], redis.call('GET', 'recsys:event:' .. found[i]), found[i]})
 end
 return rows
 """
@@ -151,9 +151,12 @@ class RedisStore:
 
     def arrivals(self, *, after: int, limit: int) -> list[Arrival]:
         """As `Store.arrivals` has it."""
-        rows = cast("list[tuple[bytes, bytes]]", self._told(lambda: self._arrivals(args=[after, limit])))
-        users = [(int(number), json.loads(row)[_FIELDS.index("user_id")]) for number, row in rows]
-        return [Arrival(number=number, user_id=user_id) for number, user_id in users]
+        rows = cast("list[tuple[bytes, bytes, bytes]]", self._told(lambda: self._arrivals(args=[after, limit])))
+        user = _FIELDS.index("user_id")
+        return [
+            Arrival(number=int(number), user_id=json.loads(row)[user], event_id=_text(name))
+            for number, row, name in rows
+        ]
 
     def forget(self, user_id: str, *, now: Instant) -> int:
         """As `Store.forget` has it."""

@@ -1,6 +1,7 @@
 """The app under uvicorn, until it is told to stop."""
 
 import contextlib
+import gc
 import ipaddress
 import logging
 import logging.config
@@ -21,8 +22,8 @@ from serving.clock import Clock, wall
 from serving.clock import log as log_clock
 from serving.keys import KeyRing
 from serving.limits import Limits
-from serving.sqlite import SqliteStore
 from serving.store import Store
+from serving.stores import store_at
 from serving.watching import WATCHING, Watching
 from serving.workers import Workers
 
@@ -104,12 +105,15 @@ class Plan:
 def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) -> None:
     """Serve on a bound socket, others beside, until SIGTERM; `ready` is called before the first request is taken."""
     from serving.app import create_app  # what only looks after the processes that answer needs none of it
-    from serving.journal import Journal, forgotten_by
+    from serving.beside import Beside
+    from serving.journal import Journal
+    from serving.keeping import forgotten_by
 
     watching = plan.watching
     with _until_sigterm(), logs.to_stderr(watching.log), watching.spans() as watchers:
-        store = opened(plan.state, plan.bundles_root)
-        journal = Journal(plan.log or _beside(plan.bundles_root, LOG, "folder by --log"), forgotten=forgotten_by(store))
+        state = _state(plan.state, plan.bundles_root)
+        store, log = store_at(state), plan.log or _beside(plan.bundles_root, LOG, "folder by --log")
+        journal = Journal(log, forgotten=forgotten_by(store), keeper=Beside(log, state))
         app = create_app(
             plan.bundles_root,
             store=store,
@@ -119,6 +123,7 @@ def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) ->
             watchers=watchers,
             log=journal,
         )
+        settle()
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -132,13 +137,19 @@ def answer(ready: Callable[[], None], *, listener: socket.socket, plan: Plan) ->
         uvicorn.Server(config).run(sockets=[listener])
 
 
+def settle() -> None:
+    """Let no answer wait while what was loaded, and stays, is searched for garbage: it takes a seventh of a second."""
+    gc.collect()
+    gc.freeze()
+
+
 def opened(state: str | None, bundles_root: Path) -> Store:
     """The store that is asked for; arguments and errors as for `run`."""
-    if state is None or "://" not in state:
-        return SqliteStore(_beside(bundles_root, STATE, "file by --state") if state is None else Path(state))
-    from serving.redis import RedisStore  # only who uses a server needs its client
+    return store_at(_state(state, bundles_root))
 
-    return RedisStore(state)
+
+def _state(state: str | None, bundles_root: Path) -> str:
+    return str(_beside(bundles_root, STATE, "file by --state")) if state is None else state
 
 
 def _beside(bundles_root: Path, name: str, other: str) -> Path:

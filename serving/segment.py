@@ -85,6 +85,18 @@ def taken(path: Path) -> Iterator[bytes | None]:
         os.close(file)
 
 
+def owned(path: Path) -> bool:
+    """Whether a segment has an owner, or somebody takes it right now; one that is gone needs none."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return True
+    try:
+        return not _locked(file)
+    finally:
+        os.close(file)
+
+
 @contextlib.contextmanager
 def alone(path: Path, *, seconds: float) -> Iterator[bool]:
     """Whether nobody else of those who ask is inside, after waiting for at most some seconds; ends with a process."""

@@ -38,7 +38,7 @@ WHERE user_id = ? AND counted_at >= ? ORDER BY counted_at, event_id
 """
 _ARRIVED = _PAST.replace("ORDER", "AND (SELECT number FROM arrivals a WHERE a.event_id = events.event_id) <= ? ORDER")
 _ARRIVALS = """
-SELECT number, user_id FROM arrivals JOIN events USING (event_id) WHERE number > ? ORDER BY number LIMIT ?
+SELECT number, user_id, event_id FROM arrivals JOIN events USING (event_id) WHERE number > ? ORDER BY number LIMIT ?
 """
 _LEAVE = "DELETE FROM arrivals WHERE event_id IN (SELECT event_id FROM events WHERE user_id = ?)"
 # the highest number is never deleted, only replaced by a higher one
@@ -91,7 +91,7 @@ class SqliteStore:
         """As `Store.arrivals` has it."""
         with self._reading:
             rows = self._told(lambda: self._reader.execute(_ARRIVALS, (after, limit)).fetchall())
-        return [Arrival(number=number, user_id=user_id) for number, user_id in rows]
+        return [Arrival(number=number, user_id=user_id, event_id=event_id) for number, user_id, event_id in rows]
 
     def forget(self, user_id: str, *, now: Instant) -> int:
         """As `Store.forget` has it."""

@@ -68,10 +68,12 @@ class Arrival:
     Attributes:
         number: larger than that of every event posted before.
         user_id: whose it is.
+        event_id: its name.
     """
 
     number: int
     user_id: str
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from tests.bench.load.catalogue import EVENTS_A_USER, around_tastes, items, log
-from tests.bench.load.client import BROKEN, NO_ANSWER, Client, message, poisson
+from tests.bench.load.client import BROKEN, NO_ANSWER, Client, even, message, poisson
 from tests.bench.load.measure import saturation, shares
 
 STALL = 0.4
@@ -48,6 +48,10 @@ def test_visitors_come_at_the_rate_and_the_same_ones_by_the_same_seed() -> None:
     assert at[-1] == pytest.approx(400, rel=0.03)
     assert (np.diff(at) > 0).all()
     np.testing.assert_array_equal(at, poisson(50, 20_000, seed=1))
+
+
+def test_or_one_after_the_other() -> None:
+    assert even(50, 3).tolist() == [0.02, 0.04, 0.06]
 
 
 def test_each_is_answered_once(client: Client) -> None:

@@ -255,8 +255,8 @@ def test_openapi_is_complete(client: TestClient) -> None:
         post = spec["paths"][path]["post"]
         assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(request)
         assert post["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("Answer")
-        assert set(post["responses"]) == {"200", "400", "401", "403", "413", "415", "422", "429", "503"}
-        for status in ("400", "413", "415", "422", "503"):
+        assert set(post["responses"]) == {"200", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
+        for status in ("400", "408", "413", "415", "422", "503"):
             assert set(post["responses"][status]["content"]) == {"application/problem+json"}
 
 

@@ -22,7 +22,7 @@ from serving.counting import counted
 from serving.run import opened
 from serving.service import Service
 from serving.sqlite import SqliteStore
-from serving.store import Event, Store
+from serving.store import Event, Past, Store
 from tests.conftest import Shop
 from tests.serving.conftest import eventually
 from tests.serving.server import RedisServer
@@ -154,6 +154,23 @@ def test_what_was_before_the_end_of_the_log_is_not_counted_twice(
     assert after.counted == 1
     items = after.bundle.recommender.snapshot.items
     assert np.array_equal(items.takes, before.bundle.recommender.snapshot.items.takes)
+    store.close()
+
+
+def test_each_user_is_read_once(bundle_root: Path, bundle: Bundle, tmp_path: Path) -> None:
+    store, read = SqliteStore(tmp_path / "state"), list[str]()
+
+    class Reading:
+        arrivals = store.arrivals
+
+        def past(self, user_id: str, *, since: int, arrived: int) -> Past:
+            read.append(user_id)
+            return store.past(user_id, since=since, arrived=arrived)
+
+    events = deeds(bundle)
+    store.post(events, now=bundle.end + HOUR)
+    counted(replace(serving(bundle_root, store), store=Reading()))
+    assert sorted(read) == sorted({event.user_id for event in events})
     store.close()
 
 

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel, Field
 
 from serving.direct import DirectRoute
+from serving.guard import Guard
 from serving.problems import refuse_invalid
 
 
@@ -25,6 +26,7 @@ def client() -> TestClient:
     app = FastAPI()
     app.add_exception_handler(RequestValidationError, refuse_invalid)
     app.include_router(router)
+    app.add_middleware(Guard)
     return TestClient(app)
 
 

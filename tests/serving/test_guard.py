@@ -1,9 +1,14 @@
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
+from starlette.types import ASGIApp
 
-from serving.guard import MAX_BODY, Guard, RefusedError, check_json
+from serving.app import create_app
+from serving.guard import BODY, MAX_BODY, Guard, RefusedError, check_json
+from serving.limits import Limits
+from serving.sqlite import SqliteStore
 
 
 @pytest.mark.parametrize(
@@ -32,8 +37,10 @@ def test_refuses_what_is_not_plain_json(body: bytes, sentence: str) -> None:
     assert refused.value.status == 400
 
 
-def test_accepts_what_is() -> None:
-    check_json(json.dumps({"a": [{"k": 1}, {"k": -1.5e-3}], "ß": "🎈\u0000"}).encode())
+def test_accepts_what_is_and_says_what_it_is() -> None:
+    told = {"a": [{"k": 1}, {"k": -1.5e-3}], "ß": "🎈\u0000", "none": None, "deep": {"k": True}}
+    assert check_json(json.dumps(told).encode()) == told
+    assert check_json(b"[]") == []
 
 
 def post(
@@ -129,3 +136,59 @@ def test_of_a_body_that_no_route_takes_nothing_is_said() -> None:
     scope = {"type": "http", "method": "POST", "path": "/nowhere", "headers": []}
     asyncio.run(Guard(app, takes=lambda scope: scope["path"] != "/nowhere")(scope, None, None))
     assert asked == ["/nowhere"]
+
+
+def test_what_was_read_is_handed_on_beside_the_body() -> None:
+    seen = []
+
+    async def app(scope, receive, send) -> None:
+        seen.append((scope[BODY], (await receive())["body"]))
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b'{"a": [1]}', "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/json")]}
+    asyncio.run(Guard(app)(scope, receive, None))
+    assert seen == [({"a": [1]}, b'{"a": [1]}')]
+
+
+def slowly(app: ASGIApp, *, pause: float, chunks: int) -> list[dict]:
+    """What is answered to a body that comes in pieces, a pause before each but the first."""
+    sent: list[dict] = []
+    left = iter(range(chunks))
+
+    async def receive() -> dict:
+        n = next(left)
+        await asyncio.sleep(pause if n else 0)
+        return {"type": "http.request", "body": b"{" if n == 0 else b" ", "more_body": True}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/rank",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+def test_a_body_that_comes_too_slowly_is_408_and_ends_its_connection() -> None:
+    async def app(scope, receive, send) -> None:
+        raise AssertionError("half a body reached the app")
+
+    for pause, chunks in ((60, 2), (0.02, 1000)):  # however steadily
+        start, body = slowly(Guard(app, seconds=0.1), pause=pause, chunks=chunks)
+        assert start["status"] == 408
+        assert dict(start["headers"])[b"connection"] == b"close"
+        told = json.loads(body["body"])["detail"]
+        assert told == "Expected a whole body within 0.1 s, got a part of it; send it faster, or less."
+
+
+def test_the_service_waits_as_long_as_its_limits_say(bundle_root: Path, tmp_path: Path) -> None:
+    app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), limits=Limits(body_seconds=0.1))
+    assert slowly(app, pause=60, chunks=2)[0]["status"] == 408
+    assert Limits().body_seconds == 10

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from recsys.data.policy_log import PolicyLog
 from recsys.schema import Instant
-from serving.journal import Journal, LogConfig, LogError, forgotten_by
+from serving.journal import Journal, LogConfig, LogError
+from serving.keeping import forgotten_by
 from serving.record import post_line
 from serving.sqlite import SqliteStore
 from serving.store import Event, StoreError

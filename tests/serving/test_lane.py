@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from serving import lane
 from serving.lane import Lane
 
 
@@ -57,6 +58,42 @@ def test_what_fails_fails_alone() -> None:
             await lane.run(broken, seconds=60)
         found = await lane.run(lambda _left: 5, seconds=60)
         lane.close()
+        return found
+
+    assert asyncio.run(play()) == 5
+
+
+def test_what_is_found_is_told_before_the_next_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "_HAND_OVER_SECONDS", 60)
+    order: list[tuple[str, int]] = []
+
+    async def play() -> None:
+        answers = Lane("answers")
+
+        async def ask(n: int) -> None:
+            await answers.run(lambda _left: order.append(("found", n)), seconds=60)
+            order.append(("told", n))
+
+        await asyncio.gather(*(ask(n) for n in range(50)))
+        answers.close()
+
+    asyncio.run(play())
+    assert order == [(what, n) for n in range(50) for what in ("found", "told")]
+
+
+def test_nobody_waits_for_who_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane, "_HAND_OVER_SECONDS", 60)
+
+    async def play() -> int:
+        answers, may = Lane("answers"), threading.Event()
+        first, second = (asyncio.create_task(answers.run(lambda _left: may.wait(), seconds=60)) for _ in range(2))
+        await asyncio.sleep(0.05)
+        for task in (first, second):  # one is under way, one has not begun
+            task.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        may.set()
+        found = await answers.run(lambda _left: 5, seconds=60)
+        answers.close()
         return found
 
     assert asyncio.run(play()) == 5

@@ -20,7 +20,8 @@ from recsys.ranking.features import FeatureTable
 from recsys.schema import DAY
 from serving.app import create_app
 from serving.history import moment
-from serving.journal import Journal, LogConfig, LogError, forgotten_by
+from serving.journal import Journal, LogConfig, LogError
+from serving.keeping import forgotten_by
 from serving.sqlite import SqliteStore
 from tests.serving.conftest import eventually
 from tests.serving.doomed import serving
@@ -174,6 +175,9 @@ class Full:
         raise LogError("The policy log in /secret takes no more.")
 
     def tick(self) -> None: ...
+    def stop(self) -> None:
+        pass
+
     def close(self) -> None: ...
 
 

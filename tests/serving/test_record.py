@@ -8,7 +8,8 @@ import pytest
 
 from recsys.ranking.features import FeatureTable
 from recsys.recommender import Recommendations
-from serving.record import LINE, AnswerRecord, asked, drawn, post_line
+from serving.line import LINE
+from serving.record import AnswerRecord, asked, drawn, post_line
 from serving.reply import Reply
 from serving.schemas import RankRequest, RecommendRequest
 from serving.store import Event

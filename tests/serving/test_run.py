@@ -82,6 +82,25 @@ print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "tr
     assert done.stdout.strip() == "[]"
 
 
+_SETTLED = """
+import gc
+from serving.run import settle
+class Loop:
+    pass
+loop = Loop()
+loop.itself = loop
+settle()
+print(gc.get_freeze_count() > 1000, loop in gc.get_objects())
+"""
+
+
+def test_what_was_loaded_is_not_searched_for_garbage_again() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SETTLED], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["True", "False"]
+
+
 def test_sigterm_ends_it_while_it_loads() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with _until_sigterm():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.segment import Segment, alone, taken
+from serving.segment import Segment, alone, owned, taken
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +30,17 @@ def test_a_segment_is_taken_when_its_owner_has_let_it_go(tmp_path: Path) -> None
     with pytest.raises(OSError):
         segment.append(b"two\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whether_there_is_an_owner_can_be_told_without_taking_it(tmp_path: Path) -> None:
+    segment = Segment(tmp_path)
+    assert owned(segment.path)
+    segment.close()
+    assert not owned(segment.path)
+    with taken(segment.path):
+        assert owned(segment.path)
+    segment.path.unlink()
+    assert owned(segment.path)  # nothing is left to do about it
 
 
 def test_what_follows_the_last_newline_was_acknowledged_to_nobody(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_events_are_told_as_they_arrive_and_a_user_as_they_were(store: Store, ad
     store.post([deed(4, at=40)], now=NOW)
     arrivals = other.arrivals(after=0, limit=9)
     assert [arrival.user_id for arrival in arrivals] == ["ann", "bob", "ann", "ann"]
+    assert [arrival.event_id for arrival in arrivals] == ["e1", "e2", "e3", "e4"]
     numbers = [arrival.number for arrival in arrivals]
     assert numbers == sorted(set(numbers))
     assert store.arrivals(after=numbers[0], limit=2) == arrivals[1:3]

@@ -1,8 +1,12 @@
 """The endpoint under load: python -m tests.bench.load --run RUN.
 
-An open loop: requests leave at times fixed beforehand (Poisson, seeded), and latency counts from those times. The
-client has the first core to itself, the server the others. First the highest rate that is sustained, then latency at
-half of it, then five times as much for `--overload` seconds. Times are milliseconds.
+An open loop: requests leave at times fixed beforehand, and latency counts from those times. The client has the first
+core to itself, the server the others. First the highest rate that is sustained, then latency at half of it, then five
+times as much for `--overload` seconds. Times are milliseconds.
+
+Half of saturation is asked for twice. `_even`: at equal distances, so that nobody waits for others unless an answer is
+late: what the service adds. `_poisson`: as independent visitors come (seeded), who wait for each other even where each
+answer takes the same time: in the mean half of that time at half load (M/D/1), one in a hundred three of them.
 """
 
 import argparse
@@ -13,7 +17,7 @@ import numpy as np
 
 from tests.bench.__main__ import inside
 from tests.bench.load import questions
-from tests.bench.load.client import Client, Load, poisson
+from tests.bench.load.client import Client, Load, even, poisson
 from tests.bench.load.measure import overload, saturation, settled, shares
 from tests.bench.load.server import Server, by_ray, served
 from tests.bench.load.soak import soak
@@ -65,12 +69,16 @@ def report(server: Server, bundle, asked: argparse.Namespace, primitives: float)
         show(f"{name}_saturation_per_second", rate)
         before = server.worked()
         quiet = at_rate(client, rate / 2, messages, asked.requests)
-        show_load(name, quiet)
+        show_load(f"{name}_poisson", quiet)
         show(f"{name}_cpu_ms_a_request", (server.worked() - before) / (1.1 * asked.requests) * 1e3)
+        steady = client.load(even(rate / 2, asked.requests), messages)
+        show_load(f"{name}_even", steady)
         empty = at_rate(client, rate / 2, questions.EMPTY, asked.requests)
         show_load(f"empty_at_{name}_rate", empty)
         if name == "rank_200":
-            show("rank_200_p50_over_primitives", quiet.quantile(0.5) / (primitives + empty.quantile(0.5)))
+            for how, load in (("poisson", quiet), ("even", steady)):
+                base = primitives + empty.quantile(0.5)
+                show(f"rank_200_{how}_p50_over_primitives", load.quantile(0.5) / base)
         if asked.overload:
             usual = float(np.quantile(quiet.latency, 0.99))
             over = overload(server, messages, rate=rate, factor=5, seconds=asked.overload, usual=usual)

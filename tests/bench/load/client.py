@@ -64,6 +64,11 @@ def poisson(rate: float, n: int, *, seed: int) -> np.ndarray:
     return np.cumsum(np.random.default_rng(seed).exponential(1 / rate, n))
 
 
+def even(rate: float, n: int) -> np.ndarray:
+    """float64 (n,): the seconds at which n come one after the other at equal distances, `rate` of them a second."""
+    return np.arange(1, n + 1) / rate
+
+
 def message(path: str, body: bytes | None) -> bytes:
     """A request as it goes over the wire."""
     method = "GET" if body is None else "POST"
