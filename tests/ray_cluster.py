@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -20,16 +21,25 @@ from ray.serve._private.api import serve_start
 from ray.serve._private.client import ServeControllerClient
 from ray.serve.schema import ServeDeploySchema
 
+START_SECONDS = 300
 FILE = Path(__file__).parents[1] / "serving" / "ray_serve.yaml"
 
 
 @contextmanager
-def deployed(bundles: Path, state: Path, *, port: int, replicas: int) -> Iterator[ServeControllerClient]:
-    """The application of the file, all replicas on this machine's one CPU."""
+def deployed(
+    bundles: Path, state: Path, *, port: int, replicas: int, **arguments: Any
+) -> Iterator[ServeControllerClient]:
+    """The application of the file, all replicas on this machine's one CPU; `arguments`: others than in the file."""
     config = yaml.safe_load(FILE.read_text())
     config["http_options"]["port"] = port
     (application,) = config["applications"]
-    application["args"] = {"bundles": str(bundles), "state": str(state), "clock": "log"}
+    application["args"] |= {
+        "bundles": str(bundles),
+        "state": str(state),
+        "clock": "log",
+        "log": str(state.parent / "log"),
+        **arguments,
+    }
     (deployment,) = application["deployments"]
     deployment["autoscaling_config"] |= {"min_replicas": replicas, "max_replicas": replicas}
     deployment["ray_actor_options"] = {"num_cpus": 0.9 / replicas}
@@ -44,7 +54,9 @@ def deployed(bundles: Path, state: Path, *, port: int, replicas: int) -> Iterato
     )
     try:
         client = serve_start(http_options=schema.http_options.model_dump(), proxy_location=schema.proxy_location)
-        client.deploy_apps(schema, _blocking=True)
+        client.deploy_apps(schema)  # which would wait no longer than a minute
+        client._wait_for_application_running(application["name"], timeout_s=START_SECONDS)
+        client.wait_for_proxies_serving(wait_for_applications_running=True)
         yield client
     finally:
         serve.shutdown()
