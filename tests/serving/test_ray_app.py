@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import numpy as np
@@ -152,15 +153,15 @@ def test_what_both_answer_is_in_one_log_and_who_is_deleted_is_not(deployed: http
     names = {f"logged-{n}" for n in range(20)}
     for name in names:
         deployed.post("/v1/recommend", json={"user_id": "somebody", "request_id": name, "k": 3}).raise_for_status()
-    log = PolicyLog.load(folder / "log")
 
-    def told(frame: pl.LazyFrame) -> set[str]:
-        return set(frame.filter(pl.col("user_id") == "somebody").collect()["request_id"])
+    def told(table: Literal["answers", "features"]) -> set[str]:
+        rows: pl.LazyFrame = getattr(PolicyLog.load(folder / "log"), table)
+        return set(rows.filter(pl.col("user_id") == "somebody").collect()["request_id"])
 
-    assert eventually(lambda: names <= told(log.answers))
-    assert names <= told(log.features)  # of one answer in a hundred, were it not for the settings
+    assert eventually(lambda: names <= told("answers"))
+    assert names <= told("features")  # of one answer in a hundred, were it not for the settings
     deployed.delete("/v1/users/somebody").raise_for_status()
-    assert eventually(lambda: not told(PolicyLog.load(folder / "log").answers))
+    assert eventually(lambda: not told("answers"))
 
 
 def test_arguments_that_nobody_knows_are_refused() -> None:
