@@ -1,8 +1,10 @@
 """Sparse item-item matrices: what was taken together, what was met close by, what reads alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
@@ -13,6 +15,8 @@ from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.sparse_rows import Weights, csr, load_csr, product, save_csr
 from recsys.retrieval.tops import highest
 from recsys.schema import BoolArray, FloatArray, IntArray
+
+Row = TypeVar("Row", IntArray, FloatArray)
 
 _ROWS = 2048
 _ITEMS = 32
@@ -184,8 +188,16 @@ def _with(matrix: csr_array, rows: IntArray, columns: IntArray, data: FloatArray
         for start, end, column in zip(starts, ends, columns.tolist(), strict=True)
     ]
     indptr = matrix.indptr + np.searchsorted(rows, np.arange(matrix.shape[0] + 1))
-    indices = np.insert(matrix.indices, before, columns)
-    return csr(np.insert(matrix.data, before, data), indices, indptr, matrix.shape[1])
+    indices, data = _inserted(matrix.indices, before, columns), _inserted(matrix.data, before, data)
+    return csr(data, indices, indptr, matrix.shape[1])
+
+
+def _inserted(values: Row, before: Sequence[int], extra: Row) -> Row:
+    """Each of `extra` put before a place of `values`, ascending; as numpy's `insert`, at the speed of a copy."""
+    pieces = []
+    for number, (start, end) in enumerate(pairwise([0, *before, len(values)])):
+        pieces += [values[start:end], extra[number : number + 1]]
+    return np.concatenate(pieces, dtype=values.dtype)
 
 
 def _likeness(vectors: FloatArray, known: BoolArray, items: IntArray) -> Iterator[FloatArray]:

@@ -95,9 +95,10 @@ def limited(config: RecommenderConfig, ease_items: int) -> RecommenderConfig:
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     yield
-    print(f"{what}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+    took, cpu = time.perf_counter() - start, time.process_time() - worked
+    print(f"{what}: {took:.1f} s, {cpu:.1f} s of CPU", file=sys.stderr, flush=True)
 
 
 def items(tastes: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
