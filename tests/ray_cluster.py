@@ -17,18 +17,18 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 from ray import serve
-from ray.serve._private.api import serve_start
-from ray.serve._private.client import ServeControllerClient
+from ray.serve._private import api, client
 from ray.serve.schema import ServeDeploySchema
 
 START_SECONDS = 300
+api.HTTP_PROXY_TIMEOUT = client.HTTP_PROXY_TIMEOUT = START_SECONDS  # a minute is too short on a busy machine
 FILE = Path(__file__).parents[1] / "serving" / "ray_serve.yaml"
 
 
 @contextmanager
 def deployed(
     bundles: Path, state: Path, *, port: int, replicas: int, **arguments: Any
-) -> Iterator[ServeControllerClient]:
+) -> Iterator[client.ServeControllerClient]:
     """The application of the file, all replicas on this machine's one CPU; `arguments`: others than in the file."""
     config = yaml.safe_load(FILE.read_text())
     config["http_options"]["port"] = port
@@ -53,11 +53,11 @@ def deployed(
         _node_ip_address="127.0.0.1",
     )
     try:
-        client = serve_start(http_options=schema.http_options.model_dump(), proxy_location=schema.proxy_location)
-        client.deploy_apps(schema)  # which would wait no longer than a minute
-        client._wait_for_application_running(application["name"], timeout_s=START_SECONDS)
-        client.wait_for_proxies_serving(wait_for_applications_running=True)
-        yield client
+        serving = api.serve_start(http_options=schema.http_options.model_dump(), proxy_location=schema.proxy_location)
+        serving.deploy_apps(schema)  # which would wait no longer than a minute
+        serving._wait_for_application_running(application["name"], timeout_s=START_SECONDS)
+        serving.wait_for_proxies_serving(wait_for_applications_running=True)
+        yield serving
     finally:
         serve.shutdown()
         ray.shutdown()
