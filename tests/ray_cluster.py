@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# five seconds, three times, are too short on a busy machine: the controller would kill a proxy that is about to start
+os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
 
 import ray
 from ray import serve
