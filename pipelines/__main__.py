@@ -137,17 +137,26 @@ def serve(
         str | None, typer.Option(help="An OpenTelemetry collector, http://host:4318; else OTEL_EXPORTER_OTLP_ENDPOINT.")
     ] = None,
     samples_per_minute: Annotated[
-        float, typer.Option(min=0, help="Lists that are looked at once more for drift and recall, at most.")
-    ] = 12,
+        float | None,
+        typer.Option(min=0, help="Lists that are looked at once more for drift and recall, at most; else 12."),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="A TOML file with [limits] and [log]: serving/limits.py, serving/journal.py.")
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
 ) -> None:
     """Answer /v1/recommend and /v1/rank from the current bundle, remember /v1/events, and log both."""
+    from recsys.data import knobs
     from serving.run import run as serve_forever
+    from serving.settings import Settings
+    from serving.site import Site
     from serving.watching import Watching
 
-    watching = Watching(log=lines, trace=trace, samples_per_minute=samples_per_minute)
-    serve_forever(
-        bundles, host=host, port=port, clock=clock, state=state, log=log, keys=keys, workers=workers, watching=watching
-    )
+    samples = [] if samples_per_minute is None else [f"limits.samples_per_minute={samples_per_minute}"]
+    chosen = knobs.load(Settings, settings, [*(set_ or []), *samples])
+    site = Site(bundles=bundles, state=state, log=log, keys=keys, settings=chosen)
+    watching = Watching(log=lines, trace=trace)
+    serve_forever(site, host=host, port=port, clock=clock, workers=workers, watching=watching)
 
 
 @app.command()

@@ -16,11 +16,6 @@ from serving.lane import one_thread
 from serving.schemas import RecommendRequest
 from serving.service import Service
 
-PER_MINUTE = 12.0
-"""Requests that are looked at in a minute, at most: each costs what its answer did, and one in a hundred would be felt
-in the slowest hundredth of the answers.
-"""
-
 WAITING = 10
 """Requests that may wait to be looked at; further ones are let go."""
 
@@ -36,7 +31,8 @@ class Sampler:
         """Nothing is looked at yet.
 
         Args:
-            per_minute: how many requests are looked at, at most; 0 looks at none.
+            per_minute: how many requests are looked at, at most; 0 looks at none. Each costs what its answer did: one
+                in a hundred would be felt in the slowest hundredth of the answers.
             found_recall: told of each search what share in [0, 1] of the exactly nearest it found.
             ticks: seconds since any fixed instant.
         """

@@ -1,4 +1,4 @@
-"""How a served process is watched: its logs, its spans, its samples."""
+"""How a served process is watched: its logs and its spans."""
 
 import contextlib
 import os
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from recsys.errors import UsageError
 from serving.logs import Form
-from serving.sampling import PER_MINUTE
 from serving.watch import Watcher
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -21,12 +20,10 @@ class Watching:
     Attributes:
         log: form of the lines on stderr.
         trace: where spans go, http://host:4318; None goes where `ENDPOINT` says, or makes none.
-        samples_per_minute: requests that are looked at once more, at most.
     """
 
     log: Form = "text"
     trace: str | None = None
-    samples_per_minute: float = PER_MINUTE
 
     @contextlib.contextmanager
     def spans(self) -> Iterator[Sequence[Watcher]]:

@@ -9,27 +9,39 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# five seconds, three times, are too short on a busy machine: the controller would kill a proxy that is about to start
+os.environ.setdefault("RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S", "120")
 
 import ray
 from ray import serve
-from ray.serve._private.api import serve_start
-from ray.serve._private.client import ServeControllerClient
+from ray.serve._private import api, client
 from ray.serve.schema import ServeDeploySchema
 
+START_SECONDS = 300
+api.HTTP_PROXY_TIMEOUT = client.HTTP_PROXY_TIMEOUT = START_SECONDS  # a minute is too short on a busy machine
 FILE = Path(__file__).parents[1] / "serving" / "ray_serve.yaml"
 
 
 @contextmanager
-def deployed(bundles: Path, state: Path, *, port: int, replicas: int) -> Iterator[ServeControllerClient]:
-    """The application of the file, all replicas on this machine's one CPU."""
+def deployed(
+    bundles: Path, state: Path, *, port: int, replicas: int, **arguments: Any
+) -> Iterator[client.ServeControllerClient]:
+    """The application of the file, all replicas on this machine's one CPU; `arguments`: others than in the file."""
     config = yaml.safe_load(FILE.read_text())
     config["http_options"]["port"] = port
     (application,) = config["applications"]
-    application["args"] = {"bundles": str(bundles), "state": str(state), "clock": "log"}
+    application["args"] |= {
+        "bundles": str(bundles),
+        "state": str(state),
+        "clock": "log",
+        "log": str(state.parent / "log"),
+        **arguments,
+    }
     (deployment,) = application["deployments"]
     deployment["autoscaling_config"] |= {"min_replicas": replicas, "max_replicas": replicas}
     deployment["ray_actor_options"] = {"num_cpus": 0.9 / replicas}
@@ -43,9 +55,11 @@ def deployed(bundles: Path, state: Path, *, port: int, replicas: int) -> Iterato
         _node_ip_address="127.0.0.1",
     )
     try:
-        client = serve_start(http_options=schema.http_options.model_dump(), proxy_location=schema.proxy_location)
-        client.deploy_apps(schema, _blocking=True)
-        yield client
+        serving = api.serve_start(http_options=schema.http_options.model_dump(), proxy_location=schema.proxy_location)
+        serving.deploy_apps(schema)  # which would wait no longer than a minute
+        serving._wait_for_application_running(application["name"], timeout_s=START_SECONDS)
+        serving.wait_for_proxies_serving(wait_for_applications_running=True)
+        yield serving
     finally:
         serve.shutdown()
         ray.shutdown()

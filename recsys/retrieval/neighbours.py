@@ -1,7 +1,10 @@
 """Sparse item-item matrices: what was taken together, what was met close by, what reads alike."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse import csr_array, diags_array, vstack
@@ -10,9 +13,13 @@ from recsys.data.interactions import Histories
 from recsys.retrieval.config import BehaviourConfig, IndexConfig
 from recsys.retrieval.index import ItemIndex
 from recsys.retrieval.sparse_rows import Weights, csr, load_csr, product, save_csr
+from recsys.retrieval.tops import highest
 from recsys.schema import BoolArray, FloatArray, IntArray
 
+Row = TypeVar("Row", IntArray, FloatArray)
+
 _ROWS = 2048
+_ITEMS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +127,9 @@ def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig)
         config: how neighbours are searched.
     """
     unit = _centred(vectors, known)
-    whole = config.model_copy(update={"storage": "float32", "factory": ""})  # nothing of this index is kept
-    hits = ItemIndex.build(unit, whole).search(unit, n + 1)
+    # nothing of this index is kept: a graph, built thirty times as slowly as lists are, would never pay
+    passing = config.model_copy(update={"storage": "float32", "factory": "", "hnsw_up_to": 0})
+    hits = ItemIndex.build(unit, passing).search(unit, n + 1)
     rows = np.repeat(np.arange(len(unit)), hits.item_idx.shape[1])
     found = hits.item_idx.ravel() >= 0
     data = np.maximum(hits.score.ravel()[found], 0) ** 4
@@ -141,24 +149,77 @@ def alike_with(similar: ItemItem, vectors: FloatArray, known: BoolArray, items: 
         items: int32 (m,), what was put, every new item among them.
         n: neighbours an item.
     """
-    unit, size = _centred(vectors, known), len(vectors)
-    likeness = np.maximum(unit[items] @ unit.T, 0) ** 4
-    likeness[np.arange(len(items)), items] = 0
-    near = strongest(csr_array(likeness), n, size).tocoo()  # no row is its own item any more
-    put, other, weight = items[near.row], near.col, near.data
+    found, weights = [], []
+    for likeness in _likeness(vectors, known, items):
+        found.append(highest(likeness, n).astype(np.int32))
+        weights.append(likeness[found[-1]])
+    put, other = np.repeat(items, [len(each) for each in found]), np.concatenate([items[:0], *found])
+    weight = np.concatenate([np.zeros(0, np.float32), *weights])
     back = ~np.isin(other, items)
-    old = similar.grown(size).matrix.tocoo()
-    stays = ~(np.isin(old.row, items) | np.isin(old.col, items))
-    rows = np.concatenate([old.row[stays], put, other[back]])
-    columns = np.concatenate([old.col[stays], other, put[back]])
-    data = np.concatenate([old.data[stays], weight, weight[back]])
+    left = _without(similar.grown(len(vectors)).matrix, items)
+    rows, columns = np.concatenate([put, other[back]]), np.concatenate([other, put[back]])
+    return ItemItem(matrix=_with(left, rows, columns, np.concatenate([weight, weight[back]])))
+
+
+def _without(matrix: csr_array, items: IntArray) -> csr_array:
+    """An item-item matrix with nothing in the rows and columns of some items."""
+    gone = np.zeros(matrix.shape[1], np.bool_)
+    gone[items] = True
+    goes = gone[matrix.indices]
+    for start, end in zip(matrix.indptr[items].tolist(), matrix.indptr[items + 1].tolist(), strict=True):
+        goes[start:end] = True
+    where = np.flatnonzero(goes)
+    if not len(where):
+        return matrix
+    indptr = matrix.indptr - np.searchsorted(where, matrix.indptr)
+    return csr(np.delete(matrix.data, where), np.delete(matrix.indices, where), indptr, matrix.shape[1])
+
+
+def _with(matrix: csr_array, rows: IntArray, columns: IntArray, data: FloatArray) -> csr_array:
+    """An item-item matrix, its columns ascending in each row, with further entries (m,) at places that are empty.
+
+    Entries are put between others, which are moved as a whole: to sort millions anew would take a second.
+    """
     order = np.lexsort((columns, rows))
-    indptr = np.searchsorted(rows[order], np.arange(size + 1))
-    return ItemItem(matrix=csr(data[order], columns[order], indptr, size))
+    rows, columns, data = rows[order], columns[order], data[order]
+    starts, ends = matrix.indptr[rows].tolist(), matrix.indptr[rows + 1].tolist()
+    before = [
+        start + int(np.searchsorted(matrix.indices[start:end], column))
+        for start, end, column in zip(starts, ends, columns.tolist(), strict=True)
+    ]
+    indptr = matrix.indptr + np.searchsorted(rows, np.arange(matrix.shape[0] + 1))
+    indices, data = _inserted(matrix.indices, before, columns), _inserted(matrix.data, before, data)
+    return csr(data, indices, indptr, matrix.shape[1])
+
+
+def _inserted(values: Row, before: Sequence[int], extra: Row) -> Row:
+    """Each of `extra` put before a place of `values`, ascending; as numpy's `insert`, at the speed of a copy."""
+    pieces = []
+    for number, (start, end) in enumerate(pairwise([0, *before, len(values)])):
+        pieces += [values[start:end], extra[number : number + 1]]
+    return np.concatenate(pieces, dtype=values.dtype)
+
+
+def _likeness(vectors: FloatArray, known: BoolArray, items: IntArray) -> Iterator[FloatArray]:
+    """float32 (n_items,) of each of some items, as `alike` has it, 0 to itself; no copy of all vectors is made."""
+    centre = _centre(vectors, known)
+    square = np.einsum("id,id->i", vectors, vectors) - 2 * (vectors @ centre) + centre @ centre
+    length = np.maximum(np.sqrt(np.maximum(square, 0)), 1e-9).astype(np.float32)
+    for start in range(0, len(items), _ITEMS):
+        part = items[start : start + _ITEMS]
+        unit = vectors[part] - centre
+        unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
+        for item, along, middle in zip(part, unit @ vectors.T, unit @ centre, strict=True):
+            likeness = np.maximum((along - middle) / length, 0) ** 4
+            likeness[item] = 0
+            yield likeness
 
 
 def _centred(vectors: FloatArray, known: BoolArray) -> FloatArray:
     """Less the known items' mean, at length 1."""
-    centre = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], np.float32)
-    unit = vectors - centre
+    unit = vectors - _centre(vectors, known)
     return np.asarray(unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def _centre(vectors: FloatArray, known: BoolArray) -> FloatArray:
+    return np.asarray(known.astype(np.float32) @ vectors / np.float32(max(known.sum(), 1)), np.float32)

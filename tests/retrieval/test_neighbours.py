@@ -110,3 +110,18 @@ def test_an_item_that_is_replaced_loses_its_old_neighbours() -> None:
     assert found[0].nonzero()[0].tolist() == [2]
     assert found[:, 0].nonzero()[0].tolist() == [2]
     assert found[4:].tolist() == old.matrix.toarray()[4:].tolist()
+
+
+def test_where_all_are_neighbours_what_is_put_is_as_if_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsys.retrieval.neighbours._ITEMS", 2)
+    vectors = np.random.default_rng(1).normal(size=(15, 4)).astype(np.float32)
+    known = np.arange(15) < 12
+    old = alike(vectors[:12], known[:12], n=15, config=IndexConfig())
+    moved = vectors.copy()
+    moved[[3, 12, 7, 14, 13]] = vectors[[9, 12, 2, 14, 13]] * np.float32(0.5)
+    found = alike_with(old, moved, known, np.array([3, 12, 7, 14, 13], np.int32), n=15).matrix
+    assert found.has_sorted_indices
+    assert found.toarray()[[3, 7, 12, 13, 14]] == pytest.approx(
+        alike(moved, known, n=15, config=IndexConfig()).matrix.toarray()[[3, 7, 12, 13, 14]], abs=1e-5
+    )
+    assert found.toarray() == pytest.approx(found.toarray().T, abs=1e-5)

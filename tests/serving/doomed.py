@@ -33,8 +33,10 @@ def append(folder: Path, name: str, telling: Connection) -> None:
 def serve(bundle_root: Path, port: int, folder: Path) -> None:
     """Serve a bundle; state and log lie in the folder."""
     from serving.run import run
+    from serving.site import Site
 
-    run(bundle_root, "127.0.0.1", port, "wall", str(folder / "state"), log=folder / "log")
+    site = Site(bundles=bundle_root, state=str(folder / "state"), log=folder / "log")
+    run(site, host="127.0.0.1", port=port, clock="wall")
 
 
 def appending(folder: Path, name: str) -> tuple[BaseProcess, Connection]:

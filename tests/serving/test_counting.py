@@ -19,8 +19,8 @@ from serving import counting
 from serving.app import create_app
 from serving.breaker import Breaker
 from serving.counting import counted
-from serving.run import opened
 from serving.service import Service
+from serving.site import opened
 from serving.sqlite import SqliteStore
 from serving.store import Event, Past, Store
 from tests.conftest import Shop

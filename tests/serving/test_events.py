@@ -14,7 +14,7 @@ from recsys.data.interactions import Histories
 from recsys.schema import DAY, EVENT_CODES, Instant
 from serving.app import create_app
 from serving.history import joined, moment
-from serving.run import opened
+from serving.site import opened
 from serving.sqlite import SqliteStore
 from serving.store import Event, ItemChange, Past, Running, StoreError, Swap
 from tests.serving.server import RedisServer

@@ -19,7 +19,8 @@ from serving.app import create_app
 from serving.breaker import Breaker
 from serving.experiments import Experiment
 from serving.history import moment
-from serving.journal import Journal, LogConfig, forgotten_by
+from serving.journal import Journal, LogConfig
+from serving.keeping import forgotten_by
 from serving.schemas import Facet, Filters, RecommendRequest
 from serving.service import ARMS, Service
 from serving.sqlite import SqliteStore

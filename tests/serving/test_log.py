@@ -19,6 +19,7 @@ SERVER = """
 import logging, sqlite3, sys
 from pathlib import Path
 from serving.run import run
+from serving.site import Site
 from serving.service import Service
 from recsys.retrieval.onnx import OnnxEncoder
 from serving.sqlite import SqliteStore
@@ -51,7 +52,7 @@ def repeats(service, requests=()):
     return warm_up(service)
 
 Service.recommend, SqliteStore.past, Service.warm_up, OnnxEncoder.encode = fails, is_down, repeats, reads
-run(Path(sys.argv[1]), "127.0.0.1", 0, "log", sys.argv[2])
+run(Site(bundles=Path(sys.argv[1]), state=sys.argv[2]), host="127.0.0.1", port=0, clock="log")
 """
 
 

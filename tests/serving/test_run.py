@@ -19,6 +19,7 @@ from recsys.bundle import CURRENT, Bundle
 from recsys.errors import UsageError
 from serving.keys import add
 from serving.run import _until_sigterm, check_host, run
+from serving.site import Site
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,14 +34,15 @@ def test_loopback_is_allowed(host: str) -> None:
 )
 def test_what_others_can_reach_is_refused(host: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Expected a loopback host such as 127\.0\.0\.1, got"):
-        run(tmp_path, host, 0, "wall")
+        run(Site(bundles=tmp_path), host=host, port=0, clock="wall")
 
 
 def test_with_keys_others_may_reach_it(bundle_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path / "keys", name="shop", role="read")
     served = []
     monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: served.append(server.config.app))
-    run(bundle_root, "0.0.0.0", 0, "wall", str(tmp_path / "state"), keys=tmp_path / "keys")
+    site = Site(bundles=bundle_root, state=str(tmp_path / "state"), log=tmp_path / "log", keys=tmp_path / "keys")
+    run(site, host="0.0.0.0", port=0, clock="wall")
     with TestClient(served[0]) as client:
         assert client.get("/v1/bundle").status_code == 401
         assert client.get("/health/ready").status_code == 200
@@ -48,22 +50,22 @@ def test_with_keys_others_may_reach_it(bundle_root: Path, tmp_path: Path, monkey
 
 def test_keys_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Cannot read the keys in .*none: No such file or directory; make one"):
-        run(tmp_path, "0.0.0.0", 0, "wall", keys=tmp_path / "none")
+        run(Site(bundles=tmp_path, keys=tmp_path / "none"), host="0.0.0.0", port=0, clock="wall")
 
 
 def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=rf"Cannot listen on 127\.0\.0\.1 port {port}: .*; choose another port\."):
-            run(tmp_path, "127.0.0.1", port, "wall")
+            run(Site(bundles=tmp_path), host="127.0.0.1", port=port, clock="wall")
 
 
 def test_no_place_for_the_state_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "serving").write_text("in the way")
     with pytest.raises(UsageError, match=r"Cannot keep the state in .*serving: File exists; name .* by --state\."):
-        run(tmp_path / "bundles", "127.0.0.1", 0, "wall")
+        run(Site(bundles=tmp_path / "bundles"), host="127.0.0.1", port=0, clock="wall")
     with pytest.raises(UsageError, match=r"Cannot keep the log in .*serving: File exists; name .* by --log\."):
-        run(tmp_path / "bundles", "127.0.0.1", 0, "wall", str(tmp_path / "state.sqlite"))
+        run(Site(bundles=tmp_path / "bundles", state=str(tmp_path / "state")), host="127.0.0.1", port=0, clock="wall")
 
 
 def test_no_training_library_is_loaded_to_answer(bundle_root: Path, tmp_path: Path) -> None:
@@ -118,8 +120,10 @@ def server(bundle_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 from pathlib import Path
 from serving.keys import add
 from serving.run import run
+from serving.site import Site
 from serving.watching import Watching
-run(Path({str(bundle_root)!r}), "127.0.0.1", {port}, "log", {str(state)!r}, watching=Watching(log="json"))
+site = Site(bundles=Path({str(bundle_root)!r}), state={str(state)!r}, log=Path({str(state.parent / "log")!r}))
+run(site, host="127.0.0.1", port={port}, clock="log", watching=Watching(log="json"))
 """
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{port}"

@@ -14,7 +14,7 @@ from recsys.retrieval.onnx import OnnxEncoder
 from recsys.schema import DAY
 from serving.app import create_app
 from serving.history import moment
-from serving.run import opened
+from serving.site import opened
 from serving.sqlite import SqliteStore
 from serving.stock import stocked
 from serving.store import StoreError

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.run import opened
+from serving.site import opened
 from serving.sqlite import SqliteStore
 from serving.store import ConflictError, Event, Store, StoreError
 from tests.serving.server import RedisServer

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from recsys.bundle import CURRENT
+from recsys.data.policy_log import PolicyLog
 from recsys.errors import ArtifactError, RecsysError
 from serving.workers import Workers
 
@@ -25,12 +26,12 @@ ROOT = Path(__file__).parents[2]
 class Served:
     """`recsys serve` with two workers, its log in a file."""
 
-    def __init__(self, bundle_root: Path, folder: Path) -> None:
+    def __init__(self, bundle_root: Path, folder: Path, *options: str | Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         self._log = folder / "log"
         where = ["--bundles", bundle_root, "--state", folder / "state", "--port", self.url.rpartition(":")[2]]
-        command = [sys.executable, "-m", "pipelines", "serve", *where, "--clock", "log", "--workers", "2"]
+        command = [sys.executable, "-m", "pipelines", "serve", *where, "--clock", "log", "--workers", "2", *options]
         with self._log.open("w") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, stdout=log)
 
@@ -127,6 +128,30 @@ def test_a_swap_reaches_all(root: Path, tmp_path: Path, without: str, with_rules
     finally:
         served.process.terminate()
         served.process.wait(60)
+
+
+def test_settings_reach_all(bundle_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "serve.toml").write_text("[log]\nfeatures = 1.0\n")
+    served = Served(bundle_root, tmp_path, "--settings", tmp_path / "serve.toml", "--log", tmp_path / "policy")
+    try:
+        served.wait(lambda: served.started(2))
+        for number in (1, 2):
+            with served.only(number) as client:
+                asked = {"user_id": "u00001", "request_id": f"by-{number}"}
+                client.post("/v1/recommend", json=asked).raise_for_status()
+    finally:
+        served.process.terminate()
+        served.process.wait(60)
+    logged = PolicyLog.load(tmp_path / "policy").features.collect()
+    assert set(logged["request_id"]) == {"by-1", "by-2"}  # of one in a hundred, were it not for the settings
+
+
+def test_a_mistake_in_the_settings_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "serve.toml").write_text("[limits]\nanwers = 1\n")
+    command = [sys.executable, "-m", "pipelines", "serve", "--bundles", tmp_path, "--settings", tmp_path / "serve.toml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    told = f"recsys: Unknown setting limits.anwers in {tmp_path / 'serve.toml'}; did you mean limits.answers?"
+    assert (done.returncode, done.stderr.splitlines()) == (2, [told])
 
 
 def test_sigterm_ends_all_of_them(served: Served) -> None:

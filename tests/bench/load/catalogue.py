@@ -25,6 +25,7 @@ from recsys.data.synthetic import START, WORDS
 from recsys.data.vocabulary import Vocabulary
 from recsys.ranking.config import RecommenderConfig
 from recsys.recommender import Recommender
+from recsys.retrieval.ease_penalty import USUAL
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.schema import DAY, EVENT_CODES, EVENT_WEIGHTS
 
@@ -43,9 +44,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder of bundles to make")
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--ease-items", type=int, help="items EASE covers at most; else as in that bundle")
+    parser.add_argument("--ease-items", type=int, default=2000, help="items EASE covers at most")
     asked = parser.parse_args()
     like, rng = Bundle.load(asked.like), np.random.default_rng(0)
+    config = limited(like.recommender.snapshot.config, asked.ease_items)
     with told("catalogue and log"):
         tastes = rng.integers(len(WORDS), size=asked.items)
         catalog = Catalog.of(items(tastes, rng), text_chars=_TEXT_CHARS)
@@ -63,7 +65,7 @@ def main() -> None:
             interactions=interactions,
             as_of=interactions.end,
             ranker=like.recommender.ranker,
-            config=limited(like.recommender.snapshot.config, asked.ease_items),
+            config=config,
         )
     with told("bundle written"):
         bundle = Bundle.write(
@@ -71,7 +73,7 @@ def main() -> None:
             recommender=recommender,
             interactions=interactions,
             encoder=asked.like / "encoder",
-            config=like.config,
+            config={**like.config, "retrieval": config.retrieval.model_dump(mode="json")},
             parents={"catalog": catalog.digest},
         )
     size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) / 2**20
@@ -80,19 +82,23 @@ def main() -> None:
         Bundle.load(bundle)
 
 
-def limited(config: RecommenderConfig, ease_items: int | None) -> RecommenderConfig:
-    """The same settings, EASE over fewer items: its fit takes time with the cube, its files space with the square."""
-    if ease_items is None:
-        return config
-    behaviour = config.retrieval.behaviour.model_copy(update={"ease_max_items": ease_items})
+def limited(config: RecommenderConfig, ease_items: int) -> RecommenderConfig:
+    """The same settings, EASE over fewer items by its usual penalty, as a shop of this size would set them.
+
+    Its fit takes time with the cube of the items, its files space with their square, and the penalty is else found by
+    a dozen fits.
+    """
+    changes = {"ease_max_items": ease_items, "ease_l2": USUAL, "ease_fresh_l2": USUAL}
+    behaviour = config.retrieval.behaviour.model_copy(update=changes)
     return config.model_copy(update={"retrieval": config.retrieval.model_copy(update={"behaviour": behaviour})})
 
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     yield
-    print(f"{what}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+    took, cpu = time.perf_counter() - start, time.process_time() - worked
+    print(f"{what}: {took:.1f} s, {cpu:.1f} s of CPU", file=sys.stderr, flush=True)
 
 
 def items(tastes: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
