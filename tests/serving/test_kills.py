@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -205,9 +204,15 @@ def checked(clients: list[Client], url: str) -> None:
             client.check(http)
 
 
-def killed(process: BaseProcess) -> None:
-    process.kill()
-    process.join()
+@contextlib.contextmanager
+def served(root: Path, folder: Path, state: str | None) -> Iterator[str]:
+    """The address of a service that is killed at the end of the block."""
+    process, url = started(root, folder, state=state)
+    try:
+        yield url
+    finally:
+        process.kill()
+        process.join()
 
 
 def kept_in_log(folder: Path, shoppers: list[Shopper]) -> None:
@@ -240,28 +245,27 @@ def survived(root: Path, names: list[str], folder: Path, *, rounds: int, state: 
     shoppers: list[Shopper] = []
     for n in range(rounds):
         if n % 4 == 3:
-            process, url = serving(root, folder, state=state)
+            process, _ = serving(root, folder, state=state)
             time.sleep(rng.uniform(0, 2))
-        else:
-            process, url = started(root, folder, state=state)
-            fresh = [Shopper(name=f"shopper-{n}-{c}") for c in range(2)]
-            shoppers += fresh
-            clients: list[Client] = [operator, *keepers, *fresh]
-            with ThreadPoolExecutor(len(clients)) as pool:
+            process.kill()
+            process.join()
+            continue
+        fresh = [Shopper(name=f"shopper-{n}-{c}") for c in range(2)]
+        shoppers += fresh
+        clients: list[Client] = [operator, *keepers, *fresh]
+        with ThreadPoolExecutor(len(clients)) as pool:
+            with served(root, folder, state) as url:
                 asking = [pool.submit(until_killed, client, url) for client in clients]
                 swaps = operator.swaps + rng.randrange(3)
                 while operator.swaps < swaps and not any(each.done() for each in asking):
                     time.sleep(0.001)
                 time.sleep(rng.uniform(0, 0.5))
-                killed(process)
             for each in asking:
                 each.result()
-            process, url = started(root, folder, state=state)
+        with served(root, folder, state) as url:
             checked(clients, url)
-        killed(process)
-    process, url = started(root, folder, state=state)
-    checked([operator, *keepers, *shoppers], url)
-    killed(process)
+    with served(root, folder, state) as url:
+        checked([operator, *keepers, *shoppers], url)
     kept_in_log(folder / "log", shoppers)
     done = {"events": sum(len(s.events) for s in shoppers), "answers": sum(len(s.answers) for s in shoppers)}
     done |= {"changes of items": sum(k.changes for k in keepers), "swaps": operator.swaps}
