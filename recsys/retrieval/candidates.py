@@ -49,7 +49,8 @@ class Candidates:
     def relative(self) -> FloatArray:
         """float32 (m, n_sources): the scores beside each source's best for the user, 0 where it knows nothing."""
         best = self.best[:, :, 0]
-        scale = np.where(best > 0, 1 / np.where(best > 0, best, 1), 0).astype(np.float32)
+        # what decays for years ends below what float32 can take one over
+        scale = np.where(best > 0, 1 / np.maximum(best, np.finfo(np.float32).tiny), 0).astype(np.float32)
         return self.scores * (scale if len(self) == 1 else scale[self.rows])
 
     def leading(self, n: int, *, besides: BoolArray | None = None) -> "Candidates":

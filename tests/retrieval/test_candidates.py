@@ -34,3 +34,24 @@ def test_the_leading_candidates_are_those_of_the_best_places_and_what_is_asked_f
         assert np.array_equal(kept.scores[rows], scores[entries])
         assert np.array_equal(kept.sources[rows], found.sources[entries])
     assert found.leading(50).item_idx.tolist() == item_idx.tolist()
+
+
+def test_beside_the_best_even_what_has_nearly_decayed_is_at_most_one() -> None:
+    best = np.full((2, len(SOURCES), 1), -np.inf, np.float32)
+    best[:, :3, 0] = [[4.0, 1e-39, 1e-44], [0.0, 2e-38, 1.0]]
+    scores = np.zeros((3, len(SOURCES)), np.float32)
+    scores[:, :3] = [[1.0, 1e-39, 0.0], [4.0, 0.0, 1e-44], [0.0, 1e-38, 0.25]]
+    found = Candidates(
+        indptr=np.array([0, 2, 3], np.int64),
+        item_idx=np.arange(3, dtype=np.int32),
+        sources=np.ones(3, np.uint16),
+        scores=scores,
+        best=best,
+    )
+    with np.errstate(all="raise", under="ignore"):
+        relative = found.relative()
+    assert relative.dtype == np.float32
+    assert relative.min() == 0
+    assert relative.max() == 1
+    np.testing.assert_allclose(relative[:, 0], [0.25, 1, 0], rtol=1e-6)
+    np.testing.assert_allclose(relative[2, 1:3], [0.5, 0.25], rtol=1e-6)
