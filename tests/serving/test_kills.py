@@ -1,6 +1,7 @@
 """Killed at any moment, the service comes back, and with it all that it had acknowledged."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ import httpx
 import polars as pl
 import pytest
 
-from recsys.bundle import CURRENT, Bundle
+from recsys.bundle import CURRENT, Bundle, release
 from recsys.data.policy_log import PolicyLog
 from serving.journal import Journal
 from serving.schemas import LATEST_EVENTS
@@ -160,11 +161,11 @@ def ranked(http: httpx.Client, item: str, **more: object) -> list[str]:
 
 @dataclass(slots=True, kw_only=True)
 class Operator:
-    """Swaps two bundles back and forth.
+    """Swaps three bundles round and round: of two, whichever is served had been asked for.
 
     Attributes:
         root: their folder.
-        names: of both.
+        names: of all.
         served: what was acknowledged last.
         pending: asked for, not acknowledged.
         swaps: acknowledged.
@@ -177,7 +178,7 @@ class Operator:
     swaps: int = 0
 
     def go(self, http: httpx.Client) -> None:
-        (self.pending,) = (name for name in self.names if name != self.served)
+        self.pending = self.names[(self.names.index(self.served) + 1) % len(self.names)]
         got = http.post("/v1/bundle", json={"name": self.pending})
         assert (got.status_code, got.json().get("bundle")) == (200, self.pending), got.text
         self.served, self.pending, self.swaps = self.pending, None, self.swaps + 1
@@ -229,6 +230,13 @@ def kept_in_log(folder: Path, shoppers: list[Shopper]) -> None:
 
 
 @pytest.fixture
+def names(root: Path, tmp_path: Path, without: str, with_rules: str) -> list[str]:
+    """Of three bundles in one folder."""
+    third = release(shutil.copytree(root / without, tmp_path / "third"), root, note={"third": True})
+    return [without, with_rules, third.name]
+
+
+@pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "redis").mkdir()
     server = RedisServer(tmp_path / "redis")
@@ -276,13 +284,13 @@ def survived(root: Path, names: list[str], folder: Path, *, rounds: int, state: 
 @pytest.mark.slow
 @pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.prove)])
 def test_killed_at_any_moment_it_serves_again_and_has_lost_nothing(
-    root: Path, tmp_path: Path, without: str, with_rules: str, rounds: int
+    root: Path, names: list[str], tmp_path: Path, rounds: int
 ) -> None:
-    survived(root, [without, with_rules], tmp_path, rounds=rounds)
+    survived(root, names, tmp_path, rounds=rounds)
 
 
 @pytest.mark.prove
 def test_with_the_state_in_redis_it_has_lost_nothing_either(
-    root: Path, tmp_path: Path, without: str, with_rules: str, redis_url: str
+    root: Path, names: list[str], tmp_path: Path, redis_url: str
 ) -> None:
-    survived(root, [without, with_rules], tmp_path, rounds=12, state=redis_url)
+    survived(root, names, tmp_path, rounds=12, state=redis_url)
