@@ -218,7 +218,8 @@ def served(root: Path, folder: Path, state: str | None) -> Iterator[str]:
 
 def kept_in_log(folder: Path, shoppers: list[Shopper]) -> None:
     """Each answer that was received is in the log's files once, place by place, and each event is in the log."""
-    Journal(folder, forgotten=lambda _user: None).close()
+    for _ in range(2):  # the second time what was interrupted is at an end
+        Journal(folder, forgotten=lambda _user: None).close()
     rows = pl.concat([pl.read_parquet(path) for path in sorted((folder / "answers").iterdir())]).sort("position")
     logged = {
         name: part["item_id"].to_list() for (name,), part in rows.partition_by("request_id", as_dict=True).items()
