@@ -163,10 +163,8 @@ class Query(Config):
         None, description="What is known about the request, such as device or page."
     )
     explain: StrictBool = Field(False, description="Say why, in words and in each feature's contribution.")
-    deadline_ms: StrictInt | None = Field(
+    deadline_ms: Annotated[StrictInt, Field(ge=1, le=MAX_DEADLINE_MS), BeforeValidator(_whole)] | None = Field(
         None,
-        ge=1,
-        le=MAX_DEADLINE_MS,
         description="How long the answer may take; where the time for all candidates is not left, `degraded` says so.",
     )
     request_id: Id | None = Field(None, description="Returned with the answer; made up where missing.")

@@ -6,6 +6,8 @@ from recsys.retrieval.compiled import compiled
 from recsys.retrieval.tops import place
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 
+_TINY = np.finfo(np.float32).tiny
+
 
 @compiled
 def share(part: float, whole: float) -> float:
@@ -232,7 +234,8 @@ def sources(scores: FloatArray, best: FloatArray, starts: LongArray, out: FloatA
     for user in range(len(best)):
         for source in range(scores.shape[1]):
             top = best[user, source]
-            scale = np.float32(1) / top[0] if top[0] > 0 else np.float32(0)
+            # what decays for years ends below what float32 can take one over
+            scale = np.float32(1) / max(top[0], _TINY) if top[0] > 0 else np.float32(0)
             for pair in range(starts[user], starts[user + 1]):
                 score = scores[pair, source]
                 out[3 * source, pair] = score

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recsys.ranking.kernels import age, interval, share
+from recsys.ranking.kernels import age, interval, share, sources
 
 
 def test_a_share_of_nothing_is_missing() -> None:
@@ -23,3 +23,15 @@ def test_an_interval_takes_two_visits() -> None:
     assert interval(0, 60, 4.0, 10) == 2
     assert interval(0, 60, 2.0, 10) == 6
     assert np.isnan(interval(10, 10, 1.0, 10))
+
+
+def test_beside_the_best_even_what_has_nearly_decayed_is_at_most_one() -> None:
+    best = np.array([[[4.0], [1e-39], [1e-44]], [[0.0], [2e-38], [1.0]]], np.float32)
+    scores = np.array([[1.0, 1e-39, 0.0], [4.0, 0.0, 1e-44], [0.0, 1e-38, 0.25]], np.float32)
+    out = np.empty((9, 3), np.float32)
+    sources(scores, best, np.array([0, 2, 3]), out)
+    relative = out[1::3].T
+    assert relative.min() == 0
+    assert relative.max() == 1
+    np.testing.assert_allclose(relative[:, 0], [0.25, 1, 0], rtol=1e-6)
+    np.testing.assert_allclose(relative[2, 1:], [0.5, 0.25], rtol=1e-6)

@@ -7,6 +7,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import httpx
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.serving.doomed", "serving.app"])
 
@@ -30,12 +32,12 @@ def append(folder: Path, name: str, telling: Connection) -> None:
         n += 1
 
 
-def serve(bundle_root: Path, port: int, folder: Path) -> None:
-    """Serve a bundle; state and log lie in the folder."""
+def serve(bundle_root: Path, port: int, state: str, log: Path) -> None:
+    """What `recsys serve` does."""
     from serving.run import run
     from serving.site import Site
 
-    site = Site(bundles=bundle_root, state=str(folder / "state"), log=folder / "log")
+    site = Site(bundles=bundle_root, state=state, log=log)
     run(site, host="127.0.0.1", port=port, clock="wall")
 
 
@@ -48,10 +50,25 @@ def appending(folder: Path, name: str) -> tuple[BaseProcess, Connection]:
     return process, told
 
 
-def serving(bundle_root: Path, folder: Path) -> tuple[BaseProcess, str]:
-    """A process that runs `serve`, and its address."""
+def serving(bundle_root: Path, folder: Path, *, state: str | None = None) -> tuple[BaseProcess, str]:
+    """A process that runs `serve`, and its address; the log lies in the folder, and the state too without another."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    process = _CONTEXT.Process(target=serve, args=(bundle_root, port, folder), daemon=True)
+    where = bundle_root, port, state or str(folder / "state"), folder / "log"
+    process = _CONTEXT.Process(target=serve, args=where, daemon=True)
     process.start()
     return process, f"http://127.0.0.1:{port}"
+
+
+def started(bundle_root: Path, folder: Path, *, state: str | None = None) -> tuple[BaseProcess, str]:
+    """The same, when it answers."""
+    process, url = serving(bundle_root, folder, state=state)
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        assert process.is_alive()
+        try:
+            httpx.get(f"{url}/health/ready", timeout=30)
+            return process, url
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("The service does not start.")

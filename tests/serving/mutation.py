@@ -92,6 +92,10 @@ def mutated(seed: Seed, rng: Random) -> Asked:
     return rng.choice(_HEADERS)(asked, rng) if rng.random() < 0.15 else asked
 
 
+_LONGEST = 4_000
+"""Entries of a list that was repeated: far beyond what is taken, and twice over it still fits into memory."""
+
+
 def _deep(rng: Random) -> Any:
     value: Any = []
     for _ in range(rng.choice((5, 60, 400))):
@@ -160,7 +164,8 @@ def _renamed(body: Any, rng: Random) -> Any:
 def _repeated(body: Any, rng: Random) -> Any:
     if places := [(holder, where) for holder, where in _places(body) if isinstance(holder[where], list)]:
         holder, where = rng.choice(places)
-        holder[where] = holder[where] * rng.choice((2, 999, 1001, 4_000))
+        times = min(rng.choice((2, 999, 1001, 4_000)), 1 + _LONGEST // max(1, len(holder[where])))
+        holder[where] = (holder[where] * times)[:_LONGEST]
     return body
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,9 @@ UNSAID = (
 )
 """Refusals for what a JSON schema has no words for."""
 
+counted: Counter[int] = Counter()
+"""Cases so far, by the status of their answer."""
+
 schema = schemathesis.openapi.from_path(str(COMMITTED))
 unhurried = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -55,10 +59,12 @@ def address(bundle_root: Path, bearer: tuple[dict, Path], tmp_path_factory: pyte
     yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
     server.should_exit = True
     thread.join()
+    print(f"{sum(counted.values())} cases, by status: {dict(sorted(counted.items()))}")
 
 
 def keeps_its_word(case: schemathesis.Case, address: str, headers: dict[str, str]) -> None:
     answer = case.call(base_url=address, headers=headers)
+    counted[answer.status_code] += 1
     beyond = [positive_data_acceptance] if any(word in answer.text for word in UNSAID) else []
     if case.operation.path.endswith("}/similar"):
         beyond += [unsupported_method, allow_header_conformance]  # PUT …/a/similar is of an item named a/similar

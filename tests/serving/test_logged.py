@@ -5,7 +5,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import httpx
@@ -24,7 +23,7 @@ from serving.journal import Journal, LogConfig, LogError
 from serving.keeping import forgotten_by
 from serving.sqlite import SqliteStore
 from tests.serving.conftest import eventually
-from tests.serving.doomed import serving
+from tests.serving.doomed import started
 
 HOUR = DAY // 24
 ALL = LogConfig(candidates=1, features=1)
@@ -217,19 +216,6 @@ def test_a_user_who_is_deleted_is_in_no_file_of_the_log(bundle_root: Path, tmp_p
     )
     assert found.events.collect()["user_id"].to_list() == ["bob"]
     assert found.answers.filter(user_id="bob").collect().height == 20
-
-
-def started(bundle_root: Path, folder: Path) -> tuple[BaseProcess, str]:
-    process, url = serving(bundle_root, folder)
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        assert process.is_alive()
-        try:
-            httpx.get(f"{url}/health/ready", timeout=30)
-            return process, url
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("The service does not start.")
 
 
 def asked_until_killed(url: str, name: str, at: str, answers: dict[str, list[str]], events: set[str]) -> None:

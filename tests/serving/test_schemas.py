@@ -59,6 +59,15 @@ def test_ids_are_measured_in_bytes() -> None:
         RecommendRequest(user_id="")
 
 
+def test_a_number_without_a_fraction_is_whole() -> None:
+    query = RecommendRequest.model_validate({"user_id": "u", "k": 5.0, "deadline_ms": 457.0})
+    assert (query.k, query.deadline_ms) == (5, 457)
+    for name in ("k", "deadline_ms"):
+        for odd in (4.5, "5", True):
+            with pytest.raises(ValidationError, match=f"{name}\n.*valid integer"):
+                RecommendRequest.model_validate({"user_id": "u", name: odd})
+
+
 def test_exactly_one_user() -> None:
     with pytest.raises(ValidationError, match="expected exactly one of user_id and history, got neither"):
         RecommendRequest()

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--ray", action="store_true", help="afterwards the same at the same rates through Ray Serve")
     parser.add_argument("--soak", type=float, default=0, help="minutes of a steady load, in place of all else")
+    parser.add_argument("--rate", type=float, default=30, help="requests a second of the steady load")
     asked = parser.parse_args()
     bundles = asked.bundles or asked.run / "bundles"
     client_core, *server_cores = sorted(os.sched_getaffinity(0))
@@ -50,7 +51,7 @@ def main() -> None:
         show("json", found["json"])
     with served(bundles, workers=asked.workers, cores=server_cores or [client_core]) as server:
         if asked.soak:
-            raise SystemExit(soak(server, bundle, minutes=asked.soak))
+            raise SystemExit(soak(server, bundle, minutes=asked.soak, rate=asked.rate))
         rates = report(server, bundle, asked, primitives)
     if asked.ray:
         with served(bundles, cores=server_cores or [client_core], command=by_ray) as server:

@@ -69,9 +69,9 @@ def even(rate: float, n: int) -> np.ndarray:
     return np.arange(1, n + 1) / rate
 
 
-def message(path: str, body: bytes | None) -> bytes:
-    """A request as it goes over the wire."""
-    method = "GET" if body is None else "POST"
+def message(path: str, body: bytes | None, *, method: str | None = None) -> bytes:
+    """A request as it goes over the wire; one with a body is a POST, any other a GET, where nothing else is said."""
+    method = method or ("GET" if body is None else "POST")
     head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n"
     if body is not None:
         head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"

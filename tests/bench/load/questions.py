@@ -1,6 +1,7 @@
 """What is asked: many different requests, made beforehand."""
 
 import json
+from urllib.parse import quote
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from tests.bench.load.client import message
 
 DISTINCT = 2000
 CANDIDATES = 200
+
+EVENT_EACH, CHANGE_EACH, CHANGED = 15, 60, 50
 
 EMPTY = [message("/health/live", None)]
 
@@ -26,15 +29,42 @@ def recommend(bundle, *, seed: int = 1) -> list[bytes]:
     return [_post("/v1/recommend", {"user_id": u, "k": 20}) for u in _users(bundle, np.random.default_rng(seed))]
 
 
-def events(bundle, *, distinct: int = 500, seed: int = 2) -> list[bytes]:
-    """Posts that have been made before from the second round on, so that the state grows no further."""
-    rng, ids = np.random.default_rng(seed), bundle.catalog.vocabulary.ids
-    at = str(np.datetime64(bundle.end, "us")) + "Z"
-    rows = [
-        {"event_id": f"soak-{n}", "user_id": user, "item_id": ids[rng.integers(len(ids))], "event": "click"}
-        for n, user in enumerate(_users(bundle, rng)[:distinct])
+def mixed(bundle, n: int, *, minute: int) -> list[bytes]:
+    """n requests of one minute of a shop, the last of which erases a user.
+
+    Ranks and lists in turn, one in EVENT_EACH an event, one in CHANGE_EACH an item that is put or taken away. Events
+    are new each minute; CHANGED items come and go over and over, each time with another text.
+    """
+    rng = np.random.default_rng(minute)
+    mixed = [
+        message
+        for pair in zip(rank(bundle, seed=minute), recommend(bundle, seed=minute), strict=True)
+        for message in pair
     ]
-    return [_post("/v1/events", {"events": [row | {"timestamp": at}]}) for row in rows]
+    mixed = (mixed * (n // len(mixed) + 1))[:n]
+    mixed[::EVENT_EACH] = _events(bundle, len(mixed[::EVENT_EACH]), minute, rng)
+    mixed[1::CHANGE_EACH] = _changes(bundle, len(mixed[1::CHANGE_EACH]), minute)
+    mixed[-1] = message(f"/v1/users/{quote(bundle.users.ids[minute % len(bundle.users)])}", None, method="DELETE")
+    return mixed
+
+
+def _events(bundle, n: int, minute: int, rng: np.random.Generator) -> list[bytes]:
+    at = str(np.datetime64(bundle.end + minute * 1_000_000, "us")) + "Z"  # the service's clock is beyond that by then
+    ids, users = bundle.catalog.vocabulary.ids, _users(bundle, rng)
+    rows = [
+        {"event_id": f"soak-{minute}-{i}", "user_id": users[i % len(users)], "item_id": ids[rng.integers(len(ids))]}
+        for i in range(n)
+    ]
+    return [_post("/v1/events", {"events": [row | {"event": "click", "timestamp": at}]}) for row in rows]
+
+
+def _changes(bundle, n: int, minute: int) -> list[bytes]:
+    changes, titles = [], bundle.catalog.items["title"]
+    for i in range(minute * n, (minute + 1) * n):
+        path, comes = f"/v1/items/soak-{i % CHANGED}", i // CHANGED % 2 == 0
+        body = json.dumps({"title": f"{titles[i % len(titles)]} {i}", "price": 1.0}).encode() if comes else None
+        changes.append(message(path, body, method="PUT" if comes else "DELETE"))
+    return changes
 
 
 def _users(bundle, rng: np.random.Generator) -> list[str]:

@@ -24,12 +24,14 @@ class Server:
     Attributes:
         pid: of the process that was started.
         port: where it answers.
-        folder: where it keeps what it remembers.
+        folder: where it keeps what it remembers: the state, and in `log` the policy log.
+        lines: what it has written to stderr.
     """
 
     pid: int
     port: int
     folder: Path
+    lines: Path
 
     def memory(self) -> dict[int, tuple[float, float]]:
         """Process → MiB resident, and MiB with shared pages divided among those that share them; largest first."""
@@ -52,10 +54,6 @@ class Server:
         """Open files of all its processes."""
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in _family(self.pid))
 
-    def written(self) -> float:
-        """MiB in its folder."""
-        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file()) / 2**20
-
 
 def _family(pid: int) -> list[int]:
     """A process and its descendants."""
@@ -66,9 +64,9 @@ def _family(pid: int) -> list[int]:
 
 
 def by_uvicorn(bundles: Path, state: Path, workers: int) -> list[str]:
-    """`recsys serve` on a free port."""
-    where = ["--bundles", str(bundles), "--port", "0", "--state", str(state), "--workers", str(workers)]
-    return [sys.executable, "-m", "pipelines", "serve", *where, "--clock", "log"]
+    """`recsys serve` on a free port, its policy log beside the state."""
+    where = ["--bundles", str(bundles), "--port", "0", "--state", str(state), "--log", str(state.with_name("log"))]
+    return [sys.executable, "-m", "pipelines", "serve", *where, "--workers", str(workers), "--clock", "log"]
 
 
 def by_ray(bundles: Path, state: Path, _workers: int) -> list[str]:
@@ -122,4 +120,4 @@ def _started(process: subprocess.Popen, log: Path, folder: Path) -> Server:
         if time.monotonic() > until:
             raise SystemExit(f"The server listens but does not answer:\n{log.read_text()}")
         time.sleep(0.05)
-    return Server(pid=process.pid, port=port, folder=folder)
+    return Server(pid=process.pid, port=port, folder=folder, lines=log)
