@@ -4,20 +4,33 @@ import hashlib
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from recsys.data.config import Config
 from recsys.ranking.config import PolicyConfig
 from recsys.schema import Instant
 from serving.history import moment
 from serving.item_schemas import UtcTime
+from serving.schemas import Number, Whole
 from serving.treatment import DEFAULT
 
 HOLDOUT = "holdout"
 """What answers say of users who are in no experiment, whichever runs; of others who have no arm: DEFAULT."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+def _numbers(value: object) -> object:
+    if isinstance(value, dict) and any(isinstance(value.get(name), str | bool) for name in ("epsilon", "temperature")):
+        raise ValueError("expected numbers as epsilon and temperature")
+    return value
+
+
+Drawn = Annotated[PolicyConfig, BeforeValidator(_numbers)]
+"""Settings may be written as text elsewhere; in JSON a number is a number."""
+
+_MOST_SEED = 2**31 - 1
 
 
 class Arm(Config):
@@ -31,7 +44,7 @@ class Arm(Config):
     bundle: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         None, description="Digest of the bundle that answers; if not set, the one in use."
     )
-    policy: PolicyConfig = Field(default_factory=PolicyConfig, description="Who has the last word on a list.")
+    policy: Drawn = Field(default_factory=PolicyConfig, description="Who has the last word on a list.")
 
 
 class Ramp(Config):
@@ -63,7 +76,7 @@ class Experiment(Config):
     holdout: Share = Field(
         0.0, description="Share of the users who never take part: whatever the experiment, the same ones."
     )
-    seed: int = Field(0, description="Of the draws of policies, with each request's id.")
+    seed: Whole = Field(0, ge=0, le=_MOST_SEED, description="Of the draws of policies, with each request's id.")
     arms: Annotated[tuple[Arm, ...], Field(min_length=1, max_length=20)]
 
     @model_validator(mode="after")

@@ -30,6 +30,9 @@ UNSAID = (
     "expected an instant before",
     ", as in the path, or none, got",
     "expected a year from 2 to 9998",
+    "expected arms of different names other than",
+    "expected shares of arms that sum to 1, got",
+    "expected start before end",
 )
 """Refusals for what a JSON schema has no words for."""
 

@@ -94,3 +94,19 @@ def test_a_ramp_grows_and_everybody_who_is_in_stays_in() -> None:
 def test_an_experiment_that_cannot_be_is_a_sentence(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         made(**change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": -1},
+        {"seed": 2**31},
+        {"traffic": "0.5"},
+        {"holdout": True},
+        {"arms": [{"name": "a", "share": 1, "policy": {"epsilon": "0.1"}}]},
+        {"arms": [{"name": "a", "share": 1, "policy": {"temperature": True}}]},
+    ],
+)
+def test_numbers_are_numbers_that_a_seed_and_a_share_can_be(change: dict) -> None:
+    with pytest.raises(ValidationError):
+        made(**change)
