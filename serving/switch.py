@@ -29,7 +29,7 @@ from serving.lineup import Lineup
 from serving.schemas import BundleInfo, RankRequest, RecommendRequest
 from serving.service import Service
 from serving.stock import stocked
-from serving.store import Store, StoreError
+from serving.store import Store, StoreError, Swap
 
 REMEMBERED = 20
 """Requests that a new bundle answers before anybody waits for it."""
@@ -82,6 +82,7 @@ class Switch:
         self._seen = store.swaps(after=0)[-1:]
         self._ran = 0
         self.clerk = Clerk(self._loader.submit(self._loaded, root / CURRENT).result(), store=store)
+        self._tell_where_current_is()
         self._follow_experiment()
 
     @property
@@ -161,18 +162,37 @@ class Switch:
         except BusyError:
             pass  # it may be what is under way here
 
+    def _news(self) -> list[Swap]:
+        """The last swap since the last look, if there was one."""
+        return self._store.swaps(after=self._seen[-1].number if self._seen else 0)[-1:]
+
+    def _tell_where_current_is(self) -> None:
+        """Let the others serve what root/current points to.
+
+        A process that was killed in a swap, or a release, may have moved it and told nobody.
+        """
+        digest = self.service.bundle.digest
+        if [swap.digest for swap in self._seen] != [digest] and not self._news():
+            try:
+                self._store.announce(digest)
+            except StoreError as error:
+                _LOG.warning("Cannot tell the others which bundle is current: %s", error)
+
     def _follow_swap(self) -> None:
-        news = self._store.swaps(after=self._seen[-1].number if self._seen else 0)
-        if news and news[-1].digest != self.service.bundle.digest:
-            with self._alone():
+        if not self._news():
+            return
+        with self._alone():
+            news = self._news()  # by now it may have been another's turn
+            digest = news[-1].digest
+            if digest != self.service.bundle.digest:
                 try:
-                    self._exchange(self._loader.submit(self._loaded, self._directory(news[-1].digest)).result())
+                    self._exchange(self._loader.submit(self._loaded, self._directory(digest)).result())
                 except StoreError:
                     raise
                 except RecsysError as error:
                     self._told("failed")
-                    _LOG.error("Cannot follow to bundle %s…: %s", news[-1].digest[:12], error)
-        self._seen = news[-1:] or self._seen
+                    _LOG.error("Cannot follow to bundle %s…: %s", digest[:12], error)
+            self._seen = news
 
     def _follow_experiment(self) -> None:
         running = self._store.running()

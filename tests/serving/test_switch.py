@@ -19,7 +19,7 @@ from serving.breaker import Breaker
 from serving.limits import Limits
 from serving.service import Service
 from serving.sqlite import SqliteStore
-from serving.store import StoreError
+from serving.store import StoreError, Swap
 from serving.switch import Switch
 
 HOUR = DAY // 24
@@ -176,6 +176,48 @@ def test_a_worker_that_cannot_follow_stays_where_it_is_and_says_so(
     told = [record.getMessage() for record in caplog.records if "Cannot follow" in record.getMessage()]
     assert len(told) == 1
     assert told[0].startswith(f"Cannot follow to bundle {'f' * 12}…: No bundle is named")
+    switch.close()
+    store.close()
+
+
+def test_who_starts_where_nobody_was_told_tells_the_others(
+    root: Path, tmp_path: Path, without: str, with_rules: str
+) -> None:
+    store = SqliteStore(tmp_path / "state")
+    one, other = (Switch(root, store=store, breaker=Breaker(store), clock=lambda end: end) for _ in range(2))
+    assert [swap.digest for swap in store.swaps(after=0)] == [without]
+    one.follow()
+    other.to(with_rules)
+    point_to(root / CURRENT, root / without)  # as a process does that is killed before it can tell
+    late = Switch(root, store=store, breaker=Breaker(store), clock=lambda end: end)
+    assert [swap.digest for swap in store.swaps(after=0)] == [without, with_rules, without]
+    for switch in (one, other):
+        switch.follow()
+        assert switch.service.bundle.digest == without == late.service.bundle.digest
+    for switch in (one, other, late):
+        switch.close()
+    store.close()
+
+
+def test_a_swap_that_comes_in_before_a_followers_turn_is_not_undone(
+    root: Path, tmp_path: Path, without: str, with_rules: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SqliteStore(tmp_path / "state")
+    switch = Switch(root, store=store, breaker=Breaker(store), clock=lambda end: end)
+    store.announce(with_rules)
+    store.announce(without)
+    news, loaded = Switch._news, list[str]()
+
+    def later(switch: Switch) -> list[Swap]:
+        found = news(switch)
+        if not loaded:
+            loaded.append(switch.to(with_rules).bundle)  # the lock is free until it is the follower's turn
+        return found
+
+    monkeypatch.setattr(Switch, "_news", later)
+    switch.follow()
+    assert loaded == [with_rules]
+    assert switch.service.bundle.digest == with_rules
     switch.close()
     store.close()
 
