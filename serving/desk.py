@@ -5,8 +5,8 @@ import math
 from recsys.schema import EVENTS
 from serving.history import moment, posted
 from serving.record import post_line
-from serving.schemas import LATEST_EVENTS, Erased, EventsRequest, Receipt, User, UserEvent
 from serving.service import Service
+from serving.state_schemas import LATEST_EVENTS, Erased, EventsRequest, Receipt, User, UserEvent
 
 
 def post(service: Service, request: EventsRequest) -> Receipt:

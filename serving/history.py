@@ -12,7 +12,8 @@ from recsys.data.interactions import Histories
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import RecsysError
 from recsys.schema import EVENT_CODES, POSITIVE_RATING, SECOND, Instant
-from serving.schemas import HistoryEvent, PostedEvent
+from serving.schemas import HistoryEvent
+from serving.state_schemas import PostedEvent
 from serving.store import Event
 
 SKEW = 300 * SECOND

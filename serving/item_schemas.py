@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from recsys.data.config import Config
-from serving.schemas import MAX_ITEMS, Id, Number, Time
+from serving.fields import MAX_ITEMS, Id, Number, Time
 
 
 def _writable(value: str) -> str:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from serving.auth import SCHEME
-from serving.schemas import Problem
+from serving.state_schemas import Problem
 
 COMMITTED = Path(__file__).with_name("openapi.json")
 

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from serving.schemas import Problem
+from serving.state_schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,72 +1,19 @@
-"""The shapes that cross the door, as promised in the HTTP contract; adding is allowed, renaming is not."""
+"""The shapes of requests for lists, and of lists, that cross the door; adding is allowed, renaming is not."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    JsonValue,
-    Strict,
-    StrictBool,
-    StrictInt,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StrictBool, StrictInt, model_validator
 
 from recsys.data.config import Config
 from recsys.ranking.reasons import Group
-from recsys.schema import EVENT_CODES, EVENTS
-
-ID_BYTES = 256
-"""Longest id, in UTF-8 bytes."""
-
-MAX_ITEMS = 1000
-"""Most items in one list of a request or an answer."""
-
-LATEST_EVENTS = 100
-"""Events told of a user."""
+from serving.fields import MAX_ITEMS, Id, ItemIds, Number, Role, Time, Whole, whole
 
 MAX_DEADLINE_MS = 60_000
 """Longest time that a request may wait."""
 
 MAX_CONTEXT = 64
 """Most entries of a request's context."""
-
-
-def _short(value: str) -> str:
-    size = len(value.encode())
-    if not 1 <= size <= ID_BYTES:
-        raise ValueError(f"expected 1 to {ID_BYTES} bytes of UTF-8, got {size}")
-    return value
-
-
-def _whole(value: object) -> object:
-    """JSON has one kind of numbers: 20.0 is 20."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _text(value: object) -> object:
-    if not isinstance(value, str | datetime):
-        raise ValueError("expected a string such as 2026-01-31T12:00:00Z")
-    return value
-
-
-def _role(value: str) -> str:
-    if value not in EVENT_CODES:
-        raise ValueError(f"expected one of {', '.join(EVENTS)}, got {value[:40]!r}")
-    return value
-
-
-Number = Annotated[FiniteFloat, Strict()]  # neither true nor "5"
-Whole = Annotated[StrictInt, BeforeValidator(_whole)]
-Id = Annotated[str, AfterValidator(_short), Field(json_schema_extra={"minLength": 1, "maxLength": ID_BYTES})]
-Time = Annotated[AwareDatetime, BeforeValidator(_text)]
-Role = Annotated[str, AfterValidator(_role), Field(json_schema_extra={"enum": [*EVENTS]})]
-ItemIds = Annotated[tuple[Id, ...], Field(max_length=MAX_ITEMS)]
 
 
 class HistoryEvent(Config):
@@ -76,31 +23,6 @@ class HistoryEvent(Config):
     event: Role
     timestamp: Time | None = Field(None, description="When, with a zone; without it: just now, in the given order.")
     value: Number | None = Field(None, description="A rating's stars or a purchase's amount.")
-
-
-class PostedEvent(Config):
-    """Something a user did, to be remembered."""
-
-    event_id: Id = Field(description="A name of its own: posted twice, an event counts once.")
-    user_id: Id
-    item_id: Id
-    event: Role
-    timestamp: Time = Field(description="When, with a zone.")
-    value: Number | None = Field(None, description="A rating's stars or a purchase's amount.")
-    request_id: Id | None = Field(None, description="The answer that led to it.")
-
-
-class EventsRequest(Config):
-    """POST /v1/events: what users did, all of it kept or nothing."""
-
-    events: Annotated[tuple[PostedEvent, ...], Field(min_length=1, max_length=MAX_ITEMS)]
-
-
-class Receipt(Config):
-    """What became of posted events: they are on disk, and the next request of their users knows them."""
-
-    accepted: int = Field(description="Events that were new; the others had been posted before.")
-    unknown_items: list[str] = Field(description="Items that the catalogue does not know, or not yet; kept too.")
 
 
 class Facet(Config):
@@ -163,7 +85,7 @@ class Query(Config):
         None, description="What is known about the request, such as device or page."
     )
     explain: StrictBool = Field(False, description="Say why, in words and in each feature's contribution.")
-    deadline_ms: Annotated[StrictInt, Field(ge=1, le=MAX_DEADLINE_MS), BeforeValidator(_whole)] | None = Field(
+    deadline_ms: Annotated[StrictInt, Field(ge=1, le=MAX_DEADLINE_MS), BeforeValidator(whole)] | None = Field(
         None,
         description="How long the answer may take; where the time for all candidates is not left, `degraded` says so.",
     )
@@ -244,60 +166,3 @@ class Answer(Config):
     degraded: list[str] = Field(description="What could not be used for this answer; empty when all was well.")
     unknown_items: list[str] = Field(description="Items of the request that the catalogue does not know.")
     items: list[RankedItem]
-
-
-class UserEvent(Config):
-    """Something a user did, as it is remembered."""
-
-    item_id: str
-    event: str
-    timestamp: datetime
-    value: float | None = None
-
-
-class User(Config):
-    """GET /v1/users/{user_id}: what lists for this user are made from."""
-
-    user_id: str
-    events: int = Field(description="How many are remembered; purchases that came back are none.")
-    latest: list[UserEvent] = Field(description=f"The last {LATEST_EVENTS} of them, the last first.")
-
-
-class Erased(Config):
-    """DELETE /v1/users/{user_id}: from now on this is a newcomer."""
-
-    user_id: str
-    erased: int = Field(description="Posted events that were erased.")
-
-
-class BundleInfo(Config):
-    """GET /v1/bundle: what is being served."""
-
-    bundle: str = Field(description="Digest of the bundle.")
-    end: datetime = Field(description="The state knows every event before this instant.")
-    users: int
-    items: int
-    catalog: str = Field(description="Digest of the catalogue.")
-    encoder: str = Field(description="Digest of the text encoder.")
-
-
-class SwapRequest(Config):
-    """POST /v1/bundle: what to serve from now on."""
-
-    name: Id = Field(description="The digest of a bundle beside the one served, or current: what the link points to.")
-
-
-class Health(Config):
-    """Alive, or ready with a bundle."""
-
-    status: Literal["live", "ready"]
-    bundle: str | None = None
-
-
-class Problem(Config):
-    """An error as application/problem+json (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str = Field(description="The status in words.")
-    status: int
-    detail: str = Field(description="One sentence: what was expected, what came, where.")

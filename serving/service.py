@@ -27,7 +27,8 @@ from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
 from serving.record import AnswerRecord
 from serving.reply import Reply
 from serving.sample import Sample
-from serving.schemas import BundleInfo, Query, RankRequest, RecommendRequest
+from serving.schemas import Query, RankRequest, RecommendRequest
+from serving.state_schemas import BundleInfo
 from serving.store import Past, Store, StoreError
 from serving.treatment import USUAL_TREATMENT, Treatment
 

@@ -26,8 +26,9 @@ from serving.failures import places
 from serving.journal import Journal
 from serving.lane import one_thread
 from serving.lineup import Lineup
-from serving.schemas import BundleInfo, RankRequest, RecommendRequest
+from serving.schemas import RankRequest, RecommendRequest
 from serving.service import Service
+from serving.state_schemas import BundleInfo
 from serving.stock import stocked
 from serving.store import Store, StoreError, Swap
 

@@ -18,7 +18,7 @@ import pytest
 from recsys.bundle import CURRENT, Bundle, release
 from recsys.data.policy_log import PolicyLog
 from serving.journal import Journal
-from serving.schemas import LATEST_EVENTS
+from serving.state_schemas import LATEST_EVENTS
 from tests.serving.doomed import serving, started
 from tests.serving.server import RedisServer
 

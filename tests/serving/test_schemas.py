@@ -12,12 +12,12 @@ from serving.schemas import (
     HistoryEvent,
     ItemList,
     PriceRange,
-    Problem,
     RankedItem,
     RankRequest,
     Reason,
     RecommendRequest,
 )
+from serving.state_schemas import Problem
 
 QUERY = {"user_id", "history", "exclude_seen", "filters", "context", "explain", "deadline_ms", "request_id"}
 
