@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.__main__ import inside
+from tests.bench.__main__ import TREES, inside
 from tests.bench.load import questions
 from tests.bench.load.client import Client, Load, even, poisson
 from tests.bench.load.measure import overload, saturation, settled, shares
@@ -46,9 +46,9 @@ def main() -> None:
     bundle = Bundle.load(bundles / "current")
     if not asked.soak:
         found = inside(bundle)
-        primitives = found["trees_200_rows"] + found["json"]
-        show("trees_200_rows", found["trees_200_rows"])
-        show("json", found["json"])
+        for name in (*TREES, "json"):
+            show(name, found[name])
+        primitives = {trees: found[trees] + found["json"] for trees in TREES}
     with served(bundles, workers=asked.workers, cores=server_cores or [client_core]) as server:
         if asked.soak:
             raise SystemExit(soak(server, bundle, minutes=asked.soak, rate=asked.rate))
@@ -58,8 +58,8 @@ def main() -> None:
             beside(server, bundle, asked, rates)
 
 
-def report(server: Server, bundle, asked: argparse.Namespace, primitives: float) -> dict[str, float]:
-    """Print all figures of one server and give the rates of saturation; `primitives` are ms of trees and JSON."""
+def report(server: Server, bundle, asked: argparse.Namespace, primitives: dict[str, float]) -> dict[str, float]:
+    """Print all figures of one server and give the rates of saturation; `primitives` are ms of `TREES` and JSON."""
     rates = {}
     client, kinds = (
         Client(server.port),
@@ -78,8 +78,9 @@ def report(server: Server, bundle, asked: argparse.Namespace, primitives: float)
         show_load(f"empty_at_{name}_rate", empty)
         if name == "rank_200":
             for how, load in (("poisson", quiet), ("even", steady)):
-                base = primitives + empty.quantile(0.5)
-                show(f"rank_200_{how}_p50_over_primitives", load.quantile(0.5) / base)
+                for trees, base in primitives.items():
+                    ratio = load.quantile(0.5) / (base + empty.quantile(0.5))
+                    show(f"rank_200_{how}_p50_over_primitives_{trees}", ratio)
         if asked.overload:
             usual = float(np.quantile(quiet.latency, 0.99))
             over = overload(server, messages, rate=rate, factor=5, seconds=asked.overload, usual=usual)
