@@ -163,7 +163,7 @@ class Recommender:
     ) -> list[Candidates]:
         """What the sources and rules propose, block by block of users; arguments as for `recommend`."""
         found = self._proposed(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen, besides=None)
-        return [candidates for _, candidates, _ in found]
+        return [candidates for _, candidates, _, _ in found]
 
     def _candidates(
         self,
@@ -176,9 +176,9 @@ class Recommender:
     ) -> Iterator[Scored]:
         """Block by block of users."""
         lists = self._proposed(histories, as_of=as_of, allowed=allowed, exclude_seen=exclude_seen, besides=besides)
-        for part, found, pinned in lists:
+        for part, found, pinned, extra in lists:
             self.lap("retrieve")
-            yield self._scored(part, found, as_of, pinned, besides)
+            yield self._scored(part, found, as_of, pinned, extra)
 
     def _proposed(
         self,
@@ -188,16 +188,17 @@ class Recommender:
         allowed: BoolArray | None,
         exclude_seen: bool | None,
         besides: BoolArray | None,
-    ) -> Iterator[tuple[Histories, Candidates, BoolArray | None]]:
-        """Block by block: the users, their candidates, and which of all items rules want on their lists."""
+    ) -> Iterator[tuple[Histories, Candidates, BoolArray | None, BoolArray | None]]:
+        """Block by block: the users, their candidates, and which of all items are pinned or wanted besides."""
         known = histories.before(as_of)
         for rows in self.snapshot.blocks(len(known)):
             part = known.take(range(*rows.indices(len(known))))
             mask = allowed[rows] if allowed is not None and allowed.ndim == 2 else allowed
             may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
             pinned = self.snapshot.pinned(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
-            given = pinned if besides is None else may & besides | (False if pinned is None else pinned)
-            yield part, self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=given), pinned
+            extra = None if besides is None else may & besides
+            given = pinned if extra is None else extra if pinned is None else extra | pinned
+            yield part, self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=given), pinned, extra
 
     def rank(
         self,

@@ -76,17 +76,24 @@ class Clerk:
         """
         self._ask(lambda lineup: lineup.led_by(self.stocked(fresh)))
 
-    def run(self, experiment: Experiment | None, services: Mapping[str, Service]) -> None:
+    def run(self, experiment: Experiment | None, services: Mapping[str, Service], *, number: int) -> None:
         """Let an experiment decide from the next request on, or none.
 
-        Args: as for `Lineup.running`.
+        Args:
+            experiment: as for `Lineup.running`.
+            services: likewise.
+            number: of the store's `Running`; where another has begun or ended since, nothing is changed.
 
         Raises:
             StoreError: the state cannot be read.
         """
-        self._ask(
-            lambda lineup: lineup.running(experiment, {name: self.stocked(one) for name, one in services.items()})
-        )
+
+        def change(lineup: Lineup) -> Lineup:
+            if self._store.running().number != number:
+                return lineup
+            return lineup.running(experiment, {name: self.stocked(one) for name, one in services.items()})
+
+        self._ask(change)
 
     def stocked(self, service: Service) -> Service:
         """The same with the changes of items that it does not know of yet."""

@@ -47,14 +47,16 @@ async def _answered(
 )
 async def recommend(query: RecommendRequest, request: Request) -> Response:
     """The best items of the catalogue for a user."""
-    switch_of(request).remember(query)
-    turn = switch_of(request).lineup.turn(query)
+    switch = switch_of(request)
+    turn = switch.lineup.turn(query)
 
     def work(left: float, lap: Lap) -> Reply:
         return turn.service.recommend(turn.query, treatment=turn.treatment, beside=turn.beside, seconds=left, lap=lap)
 
     answer = await _answered(request, work, deadline_ms=query.deadline_ms)
-    request.app.state.sampler.offer(turn.service, query)
+    switch.remember(query)
+    if turn.service.bundle.digest == switch.service.bundle.digest:  # drift is told of the bundle in use
+        request.app.state.sampler.offer(turn.service, query)
     return answer
 
 
@@ -63,10 +65,12 @@ async def recommend(query: RecommendRequest, request: Request) -> Response:
 )
 async def rank(query: RankRequest, request: Request) -> Response:
     """The given items, best first; those the catalogue does not know are listed apart."""
-    switch_of(request).remember(query)
-    turn = switch_of(request).lineup.turn(query)
+    switch = switch_of(request)
+    turn = switch.lineup.turn(query)
 
     def work(left: float, lap: Lap) -> Reply:
         return turn.service.rank(turn.query, treatment=turn.treatment, seconds=left, lap=lap)
 
-    return await _answered(request, work, deadline_ms=query.deadline_ms)
+    answer = await _answered(request, work, deadline_ms=query.deadline_ms)
+    switch.remember(query)
+    return answer

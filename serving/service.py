@@ -5,6 +5,7 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from serving.clock import Clock
 from serving.explained import explained
 from serving.failures import places
 from serving.filters import Shelves
-from serving.history import joined, moment, told
+from serving.history import HistoryError, joined, moment, told
 from serving.item_schemas import ItemReceipt
 from serving.journal import LOG, Journal, LogError
 from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
@@ -103,10 +104,11 @@ class Service:
         user, *_ = (*self.bundle.users.ids[:1], "nobody")
         trial = replace(self, journal=None)
         for request in requests:
-            if isinstance(request, RankRequest):
-                trial.rank(request)
-            else:
-                trial.recommend(request)
+            with suppress(HistoryError):  # its instant may lie after the end of another bundle's log
+                if isinstance(request, RankRequest):
+                    trial.rank(request)
+                else:
+                    trial.recommend(request)
         paces = []
         for _ in range(_PACES):
             start = time.perf_counter()

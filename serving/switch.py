@@ -5,6 +5,7 @@ import gc
 import logging
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,9 @@ from serving.store import Store, StoreError, Swap
 
 REMEMBERED = 20
 """Requests that a new bundle answers before anybody waits for it."""
+
+AGAIN_SECONDS = 30.0
+"""How long it takes until an experiment whose bundles could not be loaded is tried again."""
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -81,7 +85,7 @@ class Switch:
         # loads and warms up beside the answers; OpenMP keeps the number of threads by calling thread
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundles", initializer=one_thread)
         self._seen = store.swaps(after=0)[-1:]
-        self._ran = 0
+        self._ran, self._again = 0, 0.0
         self.clerk = Clerk(self._loader.submit(self._loaded, root / CURRENT).result(), store=store)
         self._tell_where_current_is()
         self._follow_experiment()
@@ -144,12 +148,12 @@ class Switch:
         """
         if experiment is None:  # whatever is being loaded: what is ended must end at once
             self._store.run_experiment(None)
-            self.clerk.run(None, {})
+            self.clerk.run(None, {}, number=self._store.running().number)
         else:
             with self._alone():
                 services = self._arms(experiment)
                 self._store.run_experiment(experiment.model_dump_json())
-                self.clerk.run(experiment, services)
+                self.clerk.run(experiment, services, number=self._store.running().number)
         _trim()
         return CurrentExperiment(experiment=experiment)
 
@@ -197,20 +201,24 @@ class Switch:
 
     def _follow_experiment(self) -> None:
         running = self._store.running()
-        if running.number == self._ran:
+        if running.number == self._ran or time.monotonic() < self._again:
             return
         with self._alone():
             try:
                 told = running.experiment
                 experiment = None if told is None else Experiment.model_validate_json(told)
                 if experiment != self.lineup.experiment:
-                    self.clerk.run(experiment, self._arms(experiment))
+                    self.clerk.run(experiment, self._arms(experiment), number=running.number)
                     _trim()
             except StoreError:
                 raise
             except (RecsysError, ValidationError) as error:
                 _LOG.error("Cannot take part in an experiment: %s", places(error))
-        self._ran = running.number
+                self._told("failed")
+                self.clerk.run(None, {}, number=running.number)  # rather none than the one before
+                self._again = time.monotonic() + AGAIN_SECONDS
+            else:
+                self._ran = running.number
 
     def close(self) -> None:
         """Load and change no more."""

@@ -247,6 +247,23 @@ def test_a_list_that_is_drawn_may_hold_what_no_source_proposed(recommender: Reco
     assert set(best.item_idx.tolist()) == proposed
 
 
+def test_a_pinned_item_that_a_user_may_not_get_elsewhere_is_drawn_nowhere_else(
+    ruled: Recommender, histories: Histories
+) -> None:
+    pinned = next(iter(ruled.snapshot.rules.pins.values()))
+    besides = np.zeros(len(ruled.catalog), np.bool_)
+    besides[pinned] = True
+    new = replace(
+        ruled, snapshot=replace(ruled.snapshot, config=ruled.snapshot.config.model_copy(update={"target": "new"}))
+    )
+    takers = [n for n in range(len(histories)) if pinned in histories.take([n]).item_idx]
+    found = new.scored(histories.take(takers[:5]), as_of=new.as_of, besides=besides)
+    mine = found.item_idx == pinned
+    assert mine.sum() == len(takers[:5]) > 0
+    assert found.pinnable[mine].all()
+    assert not found.listable[mine].any()
+
+
 def test_ranking_returns_every_item_in_the_order_of_the_rules(recommender: Recommender, histories: Histories) -> None:
     everything = [np.arange(48, dtype=np.int32)] * len(histories)
     plain = recommender.rank(histories, everything, as_of=recommender.as_of)

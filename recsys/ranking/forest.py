@@ -66,7 +66,7 @@ class Forest:
         facts, parts = _facts(head), [_facts(tree) for tree in trees]
         sizes = [int(part["num_leaves"]) for part in parts]
         plain = all(part["num_cat"] == "0" and part.get("is_linear", "0") == "0" for part in parts)
-        ranks = facts["objective"].split()[:1] == ["lambdarank"] and facts["num_tree_per_iteration"] == "1"
+        ranks = facts.get("objective", "").split()[:1] == ["lambdarank"] and facts["num_tree_per_iteration"] == "1"
         if not (plain and ranks and "average_output" not in head and max(sizes, default=0) <= MOST_LEAVES):
             return None
         width = 32 if max(sizes, default=0) <= 32 else 64

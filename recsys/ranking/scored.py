@@ -53,13 +53,13 @@ class Scored:
             interest: float32 (m,).
             probability: float32 (m,).
             pinned: bool (n, n_items), pinned items that a user may see; none if None.
-            besides: bool (n_items,), items that may be in a list though no source proposes them; none if None.
+            besides: bool (n, n_items), items that may be in a user's list though no source proposes them; none if None.
         """
         rows, items = candidates.rows, candidates.item_idx
         order = np.lexsort((items, -score, rows))
         listable = candidates.sources > 0
         if besides is not None:
-            listable |= besides[items]
+            listable |= besides[rows, items]
         return cls(
             indptr=candidates.indptr,
             item_idx=items[order],

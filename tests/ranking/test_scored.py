@@ -42,8 +42,8 @@ def test_what_no_source_proposes_may_be_in_a_list_where_it_is_wanted() -> None:
         scores=np.zeros((3, len(SOURCES)), np.float32),
         best=np.zeros((1, len(SOURCES), 1), np.float32),
     )
-    wanted = np.zeros(8, np.bool_)
-    wanted[7] = True
+    wanted = np.zeros((1, 8), np.bool_)
+    wanted[0, 7] = True
     falling = np.array([3, 2, 1], np.float32)
     for besides, expected in ((None, [False, True, False]), (wanted, [False, True, True])):
         found = Scored.of(

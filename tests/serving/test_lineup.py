@@ -15,6 +15,7 @@ from recsys.ranking.config import PolicyConfig
 from recsys.recommender import Recommender
 from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DAY
+from serving import switch
 from serving.app import create_app
 from serving.breaker import Breaker
 from serving.experiments import Experiment
@@ -219,6 +220,29 @@ def test_an_arm_without_a_good_bundle_changes_nothing(
     )
     with served(root, tmp_path) as again:  # serves, though it cannot take part
         assert answered(again)["arm"] == "default"
+
+
+def test_who_cannot_take_part_answers_outside_and_tries_again(
+    client: TestClient, root: Path, with_rules: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "AGAIN_SECONDS", 0.3)
+    run(client, arms({"policy": DRAWN}))
+    (root / with_rules).rename(tmp_path / "elsewhere")
+    later = Experiment.model_validate(arms({"bundle": with_rules}, name="second"))
+    SqliteStore(tmp_path / "state").run_experiment(later.model_dump_json())
+    assert eventually(lambda: answered(client)["arm"] == "default")  # not an arm of the one before
+    assert client.get("/v1/experiment").json() == {"experiment": None}
+    (tmp_path / "elsewhere").rename(root / with_rules)
+    assert eventually(lambda: answered(client)["bundle"] == with_rules)
+
+
+def test_what_has_ended_does_not_come_back(client: TestClient, tmp_path: Path) -> None:
+    experiment = run(client, arms({}))
+    clerk, store = client.app.state.switch.clerk, SqliteStore(tmp_path / "state")  # type: ignore[attr-defined]
+    begun = store.running().number
+    client.delete("/v1/experiment")
+    clerk.run(experiment, {}, number=begun)  # as by a follower that was loading until now
+    assert answered(client)["arm"] == "default"
 
 
 def test_arms_keep_their_bundle_through_a_swap_and_know_every_item(

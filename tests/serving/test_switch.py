@@ -17,6 +17,7 @@ from recsys.schema import DAY
 from serving.app import create_app
 from serving.breaker import Breaker
 from serving.limits import Limits
+from serving.schemas import RecommendRequest
 from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import StoreError, Swap
@@ -111,6 +112,15 @@ def test_a_bundle_that_cannot_answer_changes_nothing(
     assert [request.user_id for request in tried] == ["u00003"]
     assert answered(client) == before
     assert (root / CURRENT).resolve().name == without
+
+
+def test_a_request_that_was_refused_keeps_no_bundle_from_being_served(client: TestClient, with_rules: str) -> None:
+    late = {"history": [{"item_id": "i00001", "event": "click", "timestamp": "2099-01-01T00:00:00Z"}]}
+    assert client.post("/v1/recommend", json=late).status_code == 422
+    assert client.post("/v1/bundle", json={"name": with_rules}).status_code == 200
+    switch = client.app.state.switch  # type: ignore[attr-defined]
+    switch.remember(RecommendRequest.model_validate(late))  # right as of another bundle's end
+    assert client.post("/v1/bundle", json={"name": with_rules}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["a" * 64, "../bundles", "..", ".", "/etc", "a/b", "A" * 64, "a" * 63, "current/"])
