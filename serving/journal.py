@@ -159,10 +159,9 @@ class Journal:
         now, before = time.monotonic(), None
         if now - self._cleared >= _HOUR_SECONDS:
             before = time.time_ns() - int(self.config.keep_days * _DAY_NS)
-        cleared, self._cleared = self._cleared, self._cleared if before is None else now
         mine = (keeper or self._keeper).keep(Chores(seconds=seconds, erased=erased, before=before), self._count)
-        if not mine:
-            self._cleared = cleared
+        if mine and before is not None:  # what failed, or others did, is due as before
+            self._cleared = now
         self._count()
         return mine
 

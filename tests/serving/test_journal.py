@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from recsys.data.policy_log import PolicyLog
 from recsys.schema import Instant
 from serving.journal import Journal, LogConfig, LogError
-from serving.keeping import forgotten_by
+from serving.keeping import Chores, Here, forgotten_by
 from serving.record import post_line
 from serving.sqlite import SqliteStore
 from serving.store import Event, StoreError
@@ -319,6 +319,24 @@ def test_old_rows_are_deleted(tmp_path: Path) -> None:
     log.tick()
     log.close()
     assert events(tmp_path) == ["e2"]
+
+
+def test_old_rows_are_deleted_soon_after_a_disk_that_failed(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    asked: list[bool] = []
+
+    class Failing(Here):
+        def keep(self, chores: Chores, taken: Callable[[], None]) -> bool:
+            asked.append(chores.before is not None)
+            if len(asked) < 3:
+                raise OSError("the disk fails")
+            return len(asked) > 3 and super().keep(chores, taken)  # the third time others do it
+
+    log = Journal(tmp_path, forgotten=nobody, keeper=Failing(tmp_path, nobody))
+    for _ in range(5):
+        log.tick()
+    assert asked == [True, True, True, True, False]
+    log.close()
 
 
 def test_a_place_where_nothing_can_be_written_is_a_sentence(tmp_path: Path) -> None:
