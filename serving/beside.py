@@ -20,13 +20,8 @@ from serving.keeping import FAILURES, SEGMENTS, Chores, Here, KeepingError, caus
 from serving.segment import ENDING, owned
 from serving.stores import store_at
 
-_MILD = 10
-"""By so much it is nicer than who answers: about a tenth of a core that both want."""
-
-_IDLE_SECONDS = 3.0
-"""So long it takes only what nobody else wants of a core; but whoever ends the service waits for it, and a log that is
-never archived takes no more some day.
-"""
+_MILD = 19
+"""By so much it is nicer than who answers, as far as that goes: about a seventieth of a core that both want."""
 
 _TOOK, _SAID, _FAILED, _ENDED = "took", "said", "failed", "ended"
 _MINE, _OTHERS = "mine", "others"
@@ -54,8 +49,6 @@ class Beside:
             return True
         told = {"directory": str(self._directory), "state": self._state, "chores": asdict(chores)}
         with _started() as process:
-            hurry = threading.Timer(_IDLE_SECONDS, _hurry, [process.pid])
-            hurry.start()
             self._stopped, self._process = False, process
             try:
                 return _heard(process, json.dumps(told), taken)
@@ -65,20 +58,18 @@ class Beside:
                 raise
             finally:
                 self._process = None
-                hurry.cancel()
 
     def stop(self) -> None:
         """As `Keeper.stop` has it."""
         if (process := self._process) is not None:
             self._stopped = True
             process.kill()
-            _hurry(process.pid)
 
 
 def _started() -> subprocess.Popen[bytes]:
     folder = str(Path(__file__).parents[1])  # where this package lies is not where the other process looks for it
     paths = os.pathsep.join(path for path in (folder, os.environ.get("PYTHONPATH")) if path)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -86,8 +77,6 @@ def _started() -> subprocess.Popen[bytes]:
         env=os.environ | {"POLARS_MAX_THREADS": "1", "PYTHONPATH": paths},
         process_group=0,  # who interrupts the service does not interrupt it
     )
-    _calm(process.pid)
-    return process
 
 
 def _heard(process: subprocess.Popen[bytes], chores: str, taken: Callable[[], None]) -> bool:
@@ -108,25 +97,6 @@ def _heard(process: subprocess.Popen[bytes], chores: str, taken: Callable[[], No
     raise KeepingError(f"the process that does it ended with exit code {process.wait()}")
 
 
-def _calm(pid: int) -> None:
-    """Let a process that has just begun wait for all others, in all its threads to come.
-
-    Only so does nobody who wakes up beside it wait until its slice is over, as for one that is merely nicer.
-    """
-    with suppress(ProcessLookupError):
-        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + _MILD)
-        if sys.platform == "linux":
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-
-
-def _hurry(pid: int) -> None:
-    """Let all its threads have their share; it cannot see to that itself where it gets nothing."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # it has ended
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
-
-
 def main() -> None:
     """Do the chores that stdin tells."""
     told = json.loads(sys.stdin.readline())
@@ -134,6 +104,7 @@ def main() -> None:
     logging.getLogger("serving").addHandler(_Told())
     try:
         store = store_at(told["state"])
+        _be_nice()  # not before: to open a store may take its lock, for which others then wait as long as for a core
         here = Here(Path(told["directory"]), forgotten_by(store))
         mine = here.keep(Chores(**told["chores"]), lambda: _tell(_TOOK, ""))
         store.close()
@@ -141,6 +112,12 @@ def main() -> None:
         _tell(_FAILED, cause(error))
     else:
         _tell(_ENDED, _MINE if mine else _OTHERS)
+
+
+def _be_nice() -> None:
+    """Leave the core to others, in this thread and all that it starts; where that is refused, do without."""
+    with suppress(OSError):
+        os.nice(_MILD)
 
 
 def _follow() -> None:
