@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from serving.keeping import FAILURES, SEGMENTS, Chores, Here, KeepingError, cause, forgotten_by
-from serving.segment import ENDING, owned
+from serving.keeping import FAILURES, LOCK, SEGMENTS, Chores, Here, KeepingError, cause, forgotten_by
+from serving.segment import ENDING, alone, owned
 from serving.stores import store_at
 
 _MILD = 19
@@ -47,6 +47,8 @@ class Beside:
         left = (path for path in (self._directory / SEGMENTS).glob(f"*{ENDING}") if not owned(path))
         if chores == Chores(seconds=chores.seconds) and next(left, None) is None:
             return True
+        if not chores.seconds and self._others():
+            return False
         told = {"directory": str(self._directory), "state": self._state, "chores": asdict(chores)}
         with _started() as process:
             self._stopped, self._process = False, process
@@ -64,6 +66,11 @@ class Beside:
         if (process := self._process) is not None:
             self._stopped = True
             process.kill()
+
+    def _others(self) -> bool:
+        """Whether others do the chores right now: a process that finds that out costs as much as one that does them."""
+        with alone(self._directory / LOCK, seconds=0) as free:
+            return not free
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -17,6 +17,9 @@ from serving.store import Store, StoreError
 SEGMENTS = "segments"
 """The folder of the lines that are not Parquet yet."""
 
+LOCK = "lock"
+"""The file that is locked while somebody does the chores."""
+
 
 class KeepingError(RecsysError):
     """What another process could not do; its message may be told."""
@@ -78,7 +81,7 @@ class Here:
 
     def keep(self, chores: Chores, taken: Callable[[], None]) -> bool:
         """As `Keeper.keep` has it."""
-        with alone(self._directory / "lock", seconds=chores.seconds) as mine:
+        with alone(self._directory / LOCK, seconds=chores.seconds) as mine:
             if mine:
                 self._archive.tidy()
                 _take(self._archive, self._directory / SEGMENTS, taken)

@@ -101,6 +101,21 @@ def test_where_there_is_nothing_to_do_no_process_is_started(
     assert Beside(tmp_path / "log", str(tmp_path / "state")).keep(Chores(seconds=0), lambda: None)
 
 
+def test_while_others_do_it_no_process_is_started(
+    tmp_path: Path, log: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log.append(post(1))
+    time.sleep(0.002)
+    with alone(tmp_path / "log" / "lock", seconds=0), monkeypatch.context() as none:
+        none.setattr(beside.sys, "executable", "/nowhere")
+        log.tick()
+        assert not Beside(tmp_path / "log", str(tmp_path / "state")).keep(Chores(seconds=0), lambda: None)
+    assert caplog.messages == []
+    assert events(tmp_path / "log") == []
+    log.tick()
+    assert events(tmp_path / "log") == ["e1"]
+
+
 def test_what_fails_is_told_here(tmp_path: Path, log: Journal, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "log" / "segments" / "1-1-ab.jsonl").write_bytes(post(1) + b"{\n" + post(2))
     log.tick()
