@@ -10,7 +10,7 @@ from serving.experiments import Experiment
 from serving.lane import one_thread
 from serving.lineup import Lineup
 from serving.service import Service
-from serving.stock import stocked
+from serving.stock import restocked
 from serving.store import Store, StoreError
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Clerk:
             return
         try:
             self._store.change_items({item_id: columns for items, _ in waiting for item_id, columns in items.items()})
-            self._become(lambda lineup: lineup.mapped(self.stocked))
+            self._become(lambda lineup: lineup.mapped(restocked))
         except BaseException as error:
             for _, done in waiting:
                 done.set_exception(error)
@@ -57,7 +57,7 @@ class Clerk:
     def restock(self) -> None:
         """Take over the changes of items that other processes made."""
         try:
-            self._ask(lambda lineup: lineup.mapped(self.stocked))
+            self._ask(lambda lineup: lineup.mapped(restocked))
         except StoreError as error:
             _LOG.warning("Cannot learn of changed items: %s", error)
 
@@ -74,7 +74,7 @@ class Clerk:
         Raises:
             StoreError: the state cannot be read.
         """
-        self._ask(lambda lineup: lineup.led_by(self.stocked(fresh)))
+        self._ask(lambda lineup: lineup.led_by(restocked(fresh)))
 
     def run(self, experiment: Experiment | None, services: Mapping[str, Service], *, number: int) -> None:
         """Let an experiment decide from the next request on, or none.
@@ -91,13 +91,9 @@ class Clerk:
         def change(lineup: Lineup) -> Lineup:
             if self._store.running().number != number:
                 return lineup
-            return lineup.running(experiment, {name: self.stocked(one) for name, one in services.items()})
+            return lineup.running(experiment, {name: restocked(one) for name, one in services.items()})
 
         self._ask(change)
-
-    def stocked(self, service: Service) -> Service:
-        """The same with the changes of items that it does not know of yet."""
-        return stocked(service, self._store.item_changes(after=service.stock))
 
     def close(self) -> None:
         """Return when what has begun has ended."""

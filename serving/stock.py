@@ -20,6 +20,15 @@ from serving.store import ItemChange
 _LOG = logging.getLogger(__name__)
 
 
+def restocked(service: Service) -> Service:
+    """The same with the changes of items that it does not know of yet.
+
+    Raises:
+        StoreError: the state cannot be read.
+    """
+    return stocked(service, service.store.item_changes(after=service.stock))
+
+
 def stocked(service: Service, changes: Sequence[ItemChange]) -> Service:
     """The service that knows of changes of items: texts are encoded and found, what is gone is in no answer.
 

@@ -30,7 +30,7 @@ from serving.lineup import Lineup
 from serving.schemas import RankRequest, RecommendRequest
 from serving.service import Service
 from serving.state_schemas import BundleInfo
-from serving.stock import stocked
+from serving.stock import restocked
 from serving.store import Store, StoreError, Swap
 
 REMEMBERED = 20
@@ -249,8 +249,7 @@ class Switch:
         return directory
 
     def _loaded(self, directory: Path) -> Service:
-        service = self._open(directory)
-        service = stocked(service, self._store.item_changes(after=service.stock))
+        service = restocked(self._open(directory))
         try:
             return service.warm_up(tuple(self._recent))
         except Exception as error:
