@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -208,6 +210,7 @@ def test_the_experiment_that_runs_is_told_to_all(store: Store, address: str, tmp
 
 POSTER = """
 import sys
+import threading
 from pathlib import Path
 from serving.sqlite import SqliteStore
 from serving.store import Event
@@ -269,6 +272,19 @@ def test_a_state_of_another_version_is_a_sentence(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="expected version 1 of its tables, got 7"):
         SqliteStore(tmp_path / "state")
+
+
+def test_several_make_a_state_at_once(tmp_path: Path) -> None:
+    for attempt in range(50):
+        together = threading.Barrier(4)
+
+        def make(path: Path = tmp_path / f"{attempt}.sqlite", together: threading.Barrier = together) -> None:
+            together.wait()
+            SqliteStore(path)
+
+        with ThreadPoolExecutor(4) as threads:
+            for made in [threads.submit(make) for _ in range(4)]:
+                made.result()
 
 
 def test_a_full_disk_keeps_nothing_of_a_post(tmp_path: Path) -> None:
