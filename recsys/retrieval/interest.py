@@ -11,8 +11,8 @@ from safetensors.numpy import load_file, save_file
 from recsys.data.interactions import Histories
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.calibration import Calibration, Platt, from_json, to_json
-from recsys.retrieval.sparse_rows import Weights, product
-from recsys.schema import DoubleArray, FloatArray, Instant, LongArray
+from recsys.retrieval.kernels import pool
+from recsys.schema import DoubleArray, FloatArray, Instant
 
 AGE_STEP = 0.75
 """Distance of the knots of the age bias, in log(1 + hours)."""
@@ -20,7 +20,6 @@ AGE_STEP = 0.75
 AGE_KNOTS = 15
 """Number of knots: the last stands for 36,000 hours, four years, and everything older."""
 
-_ENTRIES = 8192
 _TENSORS = ("query", "age_bias", "map")
 
 
@@ -93,30 +92,20 @@ class InterestModel:
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.dim:
             raise ShapeError(f"InterestModel: expected item vectors (n_items, {self.dim}), got {vectors.shape}.")
-        if self.history_items == 0:
-            return np.zeros((len(histories), self.dim), np.float32)
-        known = histories.positives().last(self.history_items)
-        weights = _softmax(self._logits(known, vectors, as_of), known.rows, known.indptr)
-        pooled = product(
-            Weights(known.indptr.astype(np.int32), known.item_idx, weights.astype(np.float32), len(vectors)), vectors
-        )
-        pooled /= np.maximum(np.sqrt((pooled * pooled).sum(axis=1, keepdims=True)), np.float32(1e-12))
-        users = np.empty((len(known), self.dim), np.float32)
+        pooled, users = np.zeros((2, len(histories), self.dim), np.float32)
+        said = self._said(histories, as_of)
+        pool(histories.indptr, histories.item_idx, said, self.query, self.history_items, np.asarray(vectors), pooled)
         for row, out in zip(pooled, users, strict=True):
             np.dot(self.map, row, out=out)
         return users
 
-    def _logits(self, known: Histories, vectors: FloatArray, as_of: Instant) -> DoubleArray:
-        hours = np.maximum(as_of - known.at, 0) * (24 / self.day)
-        position = np.minimum(np.log1p(hours) / AGE_STEP, AGE_KNOTS - 1)
-        low = np.minimum(position.astype(np.int64), AGE_KNOTS - 2)
-        bias = self.age_bias.astype(np.float64)
-        logits = bias[low] + (position - low) * (bias[low + 1] - bias[low])
-        logits += self.weight_power * np.log(known.weight.astype(np.float64))
-        for start in range(0, len(logits), _ENTRIES):
-            part = slice(start, start + _ENTRIES)
-            logits[part] += (vectors[known.item_idx[part]] * self.query).sum(axis=1)
-        return np.asarray(logits, np.float64)
+    def _said(self, histories: Histories, as_of: Instant) -> DoubleArray:
+        """float64 (m,): what an event's age and weight add to its logit; -inf where it is no positive."""
+        hours = np.maximum(as_of - histories.at, 0) * (24 / self.day)
+        bias = np.interp(np.log1p(hours) / AGE_STEP, np.arange(AGE_KNOTS), self.age_bias)
+        positive = histories.weight > 0
+        weight = np.log(np.where(positive, histories.weight, 1).astype(np.float64))
+        return np.where(positive, bias + self.weight_power * weight, -np.inf)
 
     def interest(self, scores: FloatArray) -> FloatArray:
         """Probability in [0, 1] that the user takes the item, elementwise, from dot products of user and item.
@@ -192,13 +181,3 @@ def _tensors(directory: Path) -> Path:
 
 def _settings(directory: Path) -> Path:
     return directory / "interest.json"
-
-
-def _softmax(logits: DoubleArray, rows: LongArray, indptr: LongArray) -> DoubleArray:
-    filled = np.diff(indptr) > 0
-    highest = np.zeros(len(filled))
-    if filled.any():
-        highest[filled] = np.maximum.reduceat(logits, indptr[:-1][filled])
-    powers = np.exp(logits - highest[rows])
-    sums = np.bincount(rows, powers, minlength=len(filled))
-    return np.asarray(powers / sums[rows], np.float64)

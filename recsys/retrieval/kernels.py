@@ -66,6 +66,70 @@ def spread_rows(
 
 
 @compiled
+def pool(
+    starts: LongArray,
+    items: IntArray,
+    said: DoubleArray,
+    query: FloatArray,
+    most: int,
+    rows: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Put into float32 out (n, d), zeros, the softmax-weighted mean of the rows of each user's items, at length 1.
+
+    Args:
+        starts: int64 (n + 1,), the items of user u are items[starts[u]:starts[u + 1]].
+        items: int32 (m,).
+        said: float64 (m,), the logits but for `query`; -inf for items that are passed over.
+        query: float32 (d,), its product with a row is added to the logit.
+        most: how many items of each user are read, from the last on.
+        rows: float32 (n_items, d).
+        out: stays zeros where nothing is read.
+    """
+    logits = np.empty(len(items), np.float64)
+    for user in range(len(starts) - 1):
+        first, left, highest = starts[user + 1], most, -np.inf
+        while first > starts[user] and left > 0:
+            first -= 1
+            if said[first] > -np.inf:
+                left -= 1
+                logits[first] = said[first] + _dot(rows[items[first]], query)
+                highest = max(highest, logits[first])
+        own = out[user]
+        for at in range(first, starts[user + 1]):
+            if said[at] > -np.inf:
+                # the length is 1 in the end: what all weights have in common need not be divided out
+                row, weight = rows[items[at]], np.float32(np.exp(logits[at] - highest))
+                for column in range(len(own)):
+                    own[column] += weight * row[column]
+        square = _dot(own, own)
+        if square > 0:
+            scale = np.float32(1) / np.sqrt(square)
+            for column in range(len(own)):
+                own[column] *= scale
+
+
+@compiled
+def _dot(a: FloatArray, b: FloatArray) -> np.float32:
+    """In eight sums beside each other, so that they are added at once."""
+    zero = np.float32(0)
+    s0, s1, s2, s3, s4, s5, s6, s7 = zero, zero, zero, zero, zero, zero, zero, zero
+    whole = len(a) - len(a) % 8
+    for at in range(0, whole, 8):
+        s0 += a[at] * b[at]
+        s1 += a[at + 1] * b[at + 1]
+        s2 += a[at + 2] * b[at + 2]
+        s3 += a[at + 3] * b[at + 3]
+        s4 += a[at + 4] * b[at + 4]
+        s5 += a[at + 5] * b[at + 5]
+        s6 += a[at + 6] * b[at + 6]
+        s7 += a[at + 7] * b[at + 7]
+    for at in range(whole, len(a)):
+        s0 += a[at] * b[at]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+
+
+@compiled
 def gather(
     chosen: IntArray | LongArray,
     weights: FloatArray | DoubleArray,

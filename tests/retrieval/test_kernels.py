@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.retrieval.kernels import gather, lay, spread, spread_rows
+from recsys.retrieval.kernels import gather, lay, pool, spread, spread_rows
 
 ENTRIES = st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(-4, 4)), max_size=11), min_size=1, max_size=4)
 MATRIX = np.array([[0, 1, 0, 0, 2], [2, 0, 0, 3, 0], [0, 0, 0, 0, 0], [0, 5, 4, 6, 1]], np.float32)
@@ -60,3 +60,31 @@ def test_chosen_rows_are_added_in_double() -> None:
     chosen, weights = np.array([3, 0, 3]), np.array([0.1, 2.0, 0.2])
     gather(chosen, weights, starts, column.astype(np.int32), MATRIX[row, column], out)
     assert out.tolist() == (0.1 * MATRIX[3].astype(float) + 2.0 * MATRIX[0] + 0.2 * MATRIX[3].astype(float)).tolist()
+
+
+USERS = st.lists(
+    st.lists(st.tuples(st.integers(0, 4), st.one_of(st.just(-np.inf), st.floats(-30, 30))), max_size=7),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(USERS, st.integers(0, 8), st.integers(1, 19))
+def test_pooling_is_a_softmax_over_the_last_items(users: list[list[tuple[int, float]]], most: int, width: int) -> None:
+    rng = np.random.default_rng(0)
+    rows, query = rng.normal(size=(5, width)).astype(np.float32), rng.normal(size=width).astype(np.float32)
+    flat = [entry for user in users for entry in user]
+    items = np.array([item for item, _ in flat], np.int32)
+    said = np.array([logit for _, logit in flat], np.float64)
+    out = np.zeros((len(users), width), np.float32)
+    pool(np.cumsum([0, *map(len, users)]).astype(np.int64), items, said, query, most, rows, out)
+    for user, got in zip(users, out, strict=True):
+        read = [(item, logit) for item, logit in user if logit > -np.inf]
+        read = read[len(read) - min(most, len(read)) :]
+        if not read:
+            assert not got.any()
+            continue
+        own = rows[[item for item, _ in read]].astype(np.float64)
+        powers = np.exp(own @ query + [logit for _, logit in read])
+        mean = powers / powers.sum() @ own
+        np.testing.assert_allclose(got, mean / np.linalg.norm(mean), atol=2e-4)
