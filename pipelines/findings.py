@@ -126,7 +126,7 @@ class Proposals:
         snapshot, as_of = recommender.snapshot, recommender.snapshot.items.as_of
         rows, items, sources = [], [], []
         for part in snapshot.blocks(len(histories)):
-            block = histories.take(range(part.start, part.stop))
+            block = histories.part(part.start, part.stop)
             allowed = snapshot.allowed(block, as_of=as_of)
             found = snapshot.retriever.retrieve(block, as_of=as_of, allowed=allowed)
             rows.append(found.rows + part.start)

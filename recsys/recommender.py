@@ -192,7 +192,7 @@ class Recommender:
         """Block by block: the users, their candidates, and which of all items are pinned or wanted besides."""
         known = histories.before(as_of)
         for rows in self.snapshot.blocks(len(known)):
-            part = known.take(range(*rows.indices(len(known))))
+            part = known.part(rows.start, rows.stop)
             mask = allowed[rows] if allowed is not None and allowed.ndim == 2 else allowed
             may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
             pinned = self.snapshot.pinned(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
@@ -222,7 +222,7 @@ class Recommender:
         known = self._checked(histories, items, as_of)
 
         def block(rows: slice) -> Recommendations:
-            part = known.take(range(*rows.indices(len(known))))
+            part = known.part(rows.start, rows.stop)
             may = self.snapshot.allowed(part, as_of=as_of)
             given = self.retriever.score(part, items[rows], as_of=as_of, allowed=may)
             self.lap("retrieve")

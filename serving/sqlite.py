@@ -33,11 +33,15 @@ SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM forgotten WHERE us
 ON CONFLICT DO NOTHING
 """
 _KNOWN = "SELECT event_id, user_id, item_id, event, at, value, request_id FROM events WHERE event_id = ?"
-_PAST = """
-SELECT event_id, user_id, item_id, event, counted_at, value, request_id FROM events
-WHERE user_id = ? AND counted_at >= ? ORDER BY counted_at, event_id
+# one statement: every answer waits for it. The last row, of part 1, tells since when the user is forgotten
+_READ = """
+SELECT 0 AS part, event_id, user_id, item_id, event, counted_at, value, request_id FROM events
+WHERE user_id = ? AND counted_at >= ? {}
+UNION ALL SELECT 1, NULL, NULL, NULL, NULL, max(at), NULL, NULL FROM forgotten WHERE user = ?
+ORDER BY part, counted_at, event_id
 """
-_ARRIVED = _PAST.replace("ORDER", "AND (SELECT number FROM arrivals a WHERE a.event_id = events.event_id) <= ? ORDER")
+_ARRIVED = _READ.format("AND (SELECT number FROM arrivals a WHERE a.event_id = events.event_id) <= ?")
+_PAST = _READ.format("")
 _ARRIVALS = """
 SELECT number, user_id, event_id FROM arrivals JOIN events USING (event_id) WHERE number > ? ORDER BY number LIMIT ?
 """
@@ -78,15 +82,11 @@ class SqliteStore:
 
     def past(self, user_id: str, *, since: Instant, arrived: int | None = None) -> Past:
         """As `Store.past` has it."""
-        asked = (_PAST, (user_id, since)) if arrived is None else (_ARRIVED, (user_id, since, arrived))
-
-        def read() -> Past:
-            rows = self._reader.execute(*asked).fetchall()
-            gone = self._reader.execute("SELECT at FROM forgotten WHERE user = ?", (_hidden(user_id),)).fetchone()
-            return Past(events=tuple(_event(row) for row in rows), forgotten=gone and gone[0])
-
+        until = () if arrived is None else (arrived,)
+        asked = (_PAST if arrived is None else _ARRIVED, (user_id, since, *until, _hidden(user_id)))
         with self._reading:
-            return self._told(read)
+            *rows, forgotten = self._told(lambda: self._reader.execute(*asked).fetchall())
+        return Past(events=tuple(_event(row[1:]) for row in rows), forgotten=forgotten[5])
 
     def arrivals(self, *, after: int, limit: int) -> list[Arrival]:
         """As `Store.arrivals` has it."""

@@ -200,6 +200,14 @@ def ruled_root(ruled: "Recommender", shop: Shop, toy_encoder: Path, tmp_path_fac
     return _bundled(ruled, shop, toy_encoder, tmp_path_factory.mktemp("ruled"))
 
 
+@pytest.fixture(scope="session")
+def unranked_root(
+    recommender: "Recommender", shop: Shop, toy_encoder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same of a recommender without a ranker: what its few trees have learned in so small a shop is chance."""
+    return _bundled(replace(recommender, ranker=None), shop, toy_encoder, tmp_path_factory.mktemp("unranked"))
+
+
 def _bundled(recommender: "Recommender", shop: Shop, encoder: Path, root: Path) -> Path:
     from recsys.bundle import Bundle
 

@@ -1,7 +1,7 @@
 """The items: who they are and what their text says."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from recsys.data.cleaning import clean_text
 from recsys.data.storage import read_json, read_table, write_json
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError
-from recsys.schema import ITEM_COLUMNS, BoolArray, Instant
+from recsys.schema import ITEM_COLUMNS, BoolArray, Instant, LongArray
+
+_LONG = np.iinfo(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +27,20 @@ class Catalog:
             none) and `text`, what an encoder reads; never null, may be empty.
         vocabulary: item_id ↔ item_idx.
         digest: sha256 over ids and texts: what vectors depend on.
+        since, until: int64 (n_items,), `available_from` and `available_until` in µs, the ends of time where there is
+            none; None where no item has one.
     """
 
     items: pl.DataFrame
     vocabulary: Vocabulary
     digest: str
+    since: LongArray | None = field(init=False)
+    until: LongArray | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # worked out once: every answer asks
+        object.__setattr__(self, "since", _instants(self.items["available_from"], missing=_LONG.min))
+        object.__setattr__(self, "until", _instants(self.items["available_until"], missing=_LONG.max))
 
     @classmethod
     def of(cls, items: pl.DataFrame, *, text_chars: int) -> "Catalog":
@@ -95,6 +106,13 @@ class Catalog:
         """(n_items,) items with an event (`seen`) or a created_at before `as_of`."""
         created = (self.items["created_at"].dt.epoch("us") < as_of).fill_null(False).to_numpy()
         return np.asarray(seen | created)
+
+
+def _instants(moments: pl.Series, *, missing: Instant) -> LongArray | None:
+    """int64 µs, `missing` for null; None where all are null."""
+    if moments.null_count() == len(moments):
+        return None
+    return np.asarray(moments.dt.epoch("us").fill_null(missing).to_numpy(), np.int64)
 
 
 def _read(items: pl.DataFrame, text_chars: int) -> pl.DataFrame:

@@ -101,7 +101,10 @@ class Histories:
     def take(self, rows: LongArray | IntArray | Sequence[int]) -> "Histories":
         """The chosen user rows, in the given order."""
         rows = np.asarray(rows, dtype=np.int64)
-        starts, lengths = self.indptr[rows], np.diff(self.indptr)[rows]
+        if len(rows) == 1 and rows[0] >= 0:
+            return self.part(int(rows[0]), int(rows[0]) + 1)
+        starts = self.indptr[:-1][rows]
+        lengths = self.indptr[1:][rows] - starts
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         pick = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
         return Histories(
@@ -113,10 +116,24 @@ class Histories:
             weight=self.weight[pick],
         )
 
+    def part(self, start: int, end: int) -> "Histories":
+        """The user rows in [start, end), not copied."""
+        if start == 0 and end == len(self):
+            return self
+        first, last = self.indptr[start], self.indptr[end]
+        return Histories(
+            indptr=self.indptr[start : end + 1] - first,
+            item_idx=self.item_idx[first:last],
+            event=self.event[first:last],
+            at=self.at[first:last],
+            value=self.value[first:last],
+            weight=self.weight[first:last],
+        )
+
     def blocks(self, size: int) -> Iterator[tuple[int, "Histories"]]:
         """(first row, at most `size` rows) one after the other."""
         for start in range(0, len(self), size):
-            yield start, self.take(np.arange(start, min(start + size, len(self))))
+            yield start, self.part(start, min(start + size, len(self)))
 
     @classmethod
     def concat(cls, parts: Sequence["Histories"]) -> "Histories":

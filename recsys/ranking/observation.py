@@ -46,7 +46,7 @@ def observe(
     known = histories.before(as_of)
     blocks = []
     for rows in snapshot.blocks(len(known)):
-        part = known.take(range(*rows.indices(len(known))))
+        part = known.part(rows.start, rows.stop)
         may = snapshot.allowed(part, as_of=as_of, exclude_seen=exclude_seen)
         candidates = snapshot.retriever.retrieve(part, as_of=as_of, allowed=may)
         table = snapshot.features(part, candidates, as_of=as_of).select(ranker.features)

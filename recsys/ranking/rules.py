@@ -11,12 +11,11 @@ from recsys.schema import BoolArray, Instant
 
 def available(catalog: Catalog, *, as_of: Instant) -> BoolArray:
     """(n_items,) items with available_from ≤ as_of < available_until, where given."""
-    now, mask = np.datetime64(as_of, "us"), np.ones(len(catalog), np.bool_)
-    since, until = (catalog.items[name] for name in ("available_from", "available_until"))
-    if since.null_count() < len(since):
-        mask &= since.is_null().to_numpy() | (since.to_numpy() <= now)
-    if until.null_count() < len(until):
-        mask &= until.is_null().to_numpy() | (until.to_numpy() > now)
+    mask = np.ones(len(catalog), np.bool_)
+    if catalog.since is not None:
+        mask &= catalog.since <= as_of
+    if catalog.until is not None:
+        mask &= as_of < catalog.until
     return mask
 
 

@@ -175,10 +175,10 @@ def test_each_user_is_read_once(bundle_root: Path, bundle: Bundle, tmp_path: Pat
 
 
 def test_a_trend_is_in_the_lists_of_newcomers_also_after_a_restart(
-    bundle_root: Path, bundle: Bundle, tmp_path: Path
+    unranked_root: Path, bundle: Bundle, tmp_path: Path
 ) -> None:
     def served() -> TestClient:
-        app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end + HOUR)
+        app = create_app(unranked_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end + HOUR)
         return TestClient(app, raise_server_exceptions=False)
 
     def place(client: TestClient, item: str) -> int:
