@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +38,9 @@ REMEMBERED = 20
 
 AGAIN_SECONDS = 30.0
 """How long it takes until an experiment whose bundles could not be loaded is tried again."""
+
+_PATIENCE = 0.2
+"""Seconds that a swap which is asked for waits for its turn: whoever follows another's looks often, and briefly."""
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -117,7 +120,7 @@ class Switch:
             StoreError: the others cannot be told.
         """
         directory = self._directory(name)
-        with self._alone():
+        with self._alone(patience=_PATIENCE):
             try:
                 fresh = self._loader.submit(self._loaded, directory).result()
                 link = self._root / CURRENT
@@ -130,6 +133,7 @@ class Switch:
                         point_to(link, before)
                     raise
                 self._exchange(fresh)
+                self._pass_over(fresh.bundle.digest)
             except RecsysError:
                 self._told("failed")
                 raise
@@ -150,7 +154,7 @@ class Switch:
             self._store.run_experiment(None)
             self.clerk.run(None, {}, number=self._store.running().number)
         else:
-            with self._alone():
+            with self._alone(patience=_PATIENCE):
                 services = self._arms(experiment)
                 self._store.run_experiment(experiment.model_dump_json())
                 self.clerk.run(experiment, services, number=self._store.running().number)
@@ -171,6 +175,13 @@ class Switch:
         """The last swap since the last look, if there was one."""
         return self._store.swaps(after=self._seen[-1].number if self._seen else 0)[-1:]
 
+    def _pass_over(self, digest: str) -> None:
+        """Do not follow a swap to what is here already, unless another has come since."""
+        with suppress(StoreError):  # then it is looked at again, and found done
+            news = self._news()
+            if news and news[-1].digest == digest:
+                self._seen = news
+
     def _tell_where_current_is(self) -> None:
         """Let the others serve what root/current points to.
 
@@ -187,7 +198,9 @@ class Switch:
         if not self._news():
             return
         with self._alone():
-            news = self._news()  # by now it may have been another's turn
+            news = self._news()
+            if not news:  # it was our own, and is done
+                return
             digest = news[-1].digest
             if digest != self.service.bundle.digest:
                 try:
@@ -226,8 +239,8 @@ class Switch:
         self.clerk.close()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._one_at_a_time.acquire(blocking=False):
+    def _alone(self, *, patience: float = 0) -> Iterator[None]:
+        if not self._one_at_a_time.acquire(timeout=patience):
             raise BusyError("Another bundle is being loaded right now; try again when it is done.")
         try:
             yield

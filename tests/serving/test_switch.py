@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from serving.service import Service
 from serving.sqlite import SqliteStore
 from serving.store import StoreError, Swap
 from serving.switch import Switch
+from tests.serving.conftest import eventually
 
 HOUR = DAY // 24
 
@@ -162,6 +164,35 @@ def test_two_at_once_are_one_too_many(
     assert second.json()["detail"] == "Another bundle is being loaded right now; try again when it is done."
 
 
+def test_who_looks_for_a_moment_keeps_no_swap_out(client: TestClient, with_rules: str) -> None:
+    switch: Switch = client.app.state.switch
+    looking, leave = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with switch._alone():
+            looking.set()
+            leave.wait(20)
+
+    with ThreadPoolExecutor(2) as pool:
+        looked = pool.submit(look)
+        assert looking.wait(20)
+        asked = pool.submit(client.post, "/v1/bundle", json={"name": with_rules})
+        time.sleep(0.05)
+        leave.set()
+        assert asked.result().status_code == 200
+        looked.result()
+
+
+def test_nobody_follows_to_where_they_are(client: TestClient, with_rules: str, without: str, tmp_path: Path) -> None:
+    switch: Switch = client.app.state.switch
+    client.post("/v1/bundle", json={"name": with_rules})
+    assert switch._news() == []
+    switch._store.announce(without)  # another has, since
+    switch._pass_over(with_rules)
+    assert [swap.digest for swap in switch._news()] == [without]
+    assert eventually(lambda: answered(client)[0] == without)
+
+
 def test_workers_that_share_a_state_follow_within_a_second(
     root: Path, tmp_path: Path, without: str, with_rules: str
 ) -> None:
@@ -216,11 +247,11 @@ def test_a_swap_that_comes_in_before_a_followers_turn_is_not_undone(
     switch = Switch(root, store=store, breaker=Breaker(store), clock=lambda end: end)
     store.announce(with_rules)
     store.announce(without)
-    news, loaded = Switch._news, list[str]()
+    news, looks, loaded = Switch._news, count(), list[str]()
 
     def later(switch: Switch) -> list[Swap]:
         found = news(switch)
-        if not loaded:
+        if next(looks) == 0:
             loaded.append(switch.to(with_rules).bundle)  # the lock is free until it is the follower's turn
         return found
 
