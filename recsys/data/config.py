@@ -17,7 +17,8 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _check_roles(names: Iterable[str]) -> None:
+def check_roles(names: Iterable[str]) -> None:
+    """Refuse what is no event role, as validators do."""
     for name in names:
         if name not in EVENT_WEIGHTS:
             near = get_close_matches(name, EVENT_WEIGHTS, 1)
@@ -52,7 +53,7 @@ class MappingConfig(Config):
     @field_validator("roles")
     @classmethod
     def _known_roles(cls, roles: dict[str, str]) -> dict[str, str]:
-        _check_roles(roles.values())
+        check_roles(roles.values())
         return roles
 
 
@@ -76,7 +77,7 @@ class DataConfig(Config):
     @field_validator("event_weights")
     @classmethod
     def _whole_weights(cls, weights: dict[str, float]) -> dict[str, float]:
-        _check_roles(weights)
+        check_roles(weights)
         bad = {role: weight for role, weight in weights.items() if not 0 <= weight < math.inf}
         if bad:
             raise ValueError(f"expected finite weights from 0 up, got {bad}")

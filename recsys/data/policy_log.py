@@ -65,13 +65,16 @@ TABLES: dict[str, Mapping[str, pl.DataType]] = {
 }
 """Table → its columns; each table is a folder of Parquet files."""
 
+_PLACE = ["request_id", "at", "position", "item_id", "propensity"]
+"""What is the same in two copies of a row of answers: an item that stands where another does is no copy."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLog:
     """The tables of a log, read when they are asked for.
 
     Attributes:
-        answers: as `ANSWERS`, each answer (request_id, at) once.
+        answers: as `ANSWERS`, each answer (request_id, at) once; rows of one place that contradict each other all stay.
         candidates: as `CANDIDATES`, each answer once.
         features: as `FEATURES` and a column for each feature, each item of an answer once.
         events: as `EVENTS`, each event_id once.
@@ -95,7 +98,7 @@ class PolicyLog:
                 "give the folder that recsys serve --log writes to."
             )
         return cls(
-            answers=_scan(directory, "answers").unique(["request_id", "at", "position"], maintain_order=True),
+            answers=_scan(directory, "answers").unique(_PLACE, maintain_order=True),
             candidates=_scan(directory, "candidates").unique(["request_id", "at"], maintain_order=True),
             features=_scan(directory, "features").unique(["request_id", "at", "item_id"], maintain_order=True),
             events=_scan(directory, "events").unique("event_id", maintain_order=True),

@@ -1,10 +1,21 @@
 """Settings of the evaluation room."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from recsys.data.config import Config
+from recsys.data.config import Config, check_roles
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+UtcTime = Annotated[datetime, AfterValidator(_utc)]
+"""A time without a zone is UTC."""
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class EvaluationConfig(Config):
@@ -64,3 +75,32 @@ class GateConfig(Config):
         description="Most megabytes (10^6 bytes) of resident memory, where the system tells it; 0 sets no limit.",
     )
     repeats: int = Field(200, ge=10, description="Texts and answers that are timed on each side.")
+
+
+class OffPolicyConfig(Config):
+    """Which answers of a policy log are evaluated, and what they earned."""
+
+    since: UtcTime | None = Field(None, description="Answers before this time are left out.")
+    until: UtcTime | None = Field(None, description="Answers from this time on are left out.")
+    window_hours: float = Field(
+        24, gt=0, le=24 * 3660, description="An event counts from its answer until this many hours later."
+    )
+    rewards: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {"click": 1.0}, min_length=1, description="Event role → what one such event earns; other roles earn nothing."
+    )
+    by_value: tuple[str, ...] = Field(
+        (), description="Those of these roles whose events earn that many times their value, such as a price."
+    )
+    shares: dict[str, Share] = Field(
+        {}, description="Arm → the share of users it was meant to have; with fewer than two arms nothing is tested."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_roles(self.rewards)
+        unpaid = [role for role in self.by_value if role not in self.rewards]
+        if unpaid:
+            raise ValueError(f"by_value: expected roles that rewards has, got {unpaid[0]!r}; give it a reward, too")
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError(f"expected since before until, got {self.since} and {self.until}")
+        return self
