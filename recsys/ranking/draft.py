@@ -9,7 +9,7 @@ from recsys.ranking.diversity import Pool
 from recsys.ranking.policy import Policy, draw
 from recsys.ranking.recommendations import FlagArray
 from recsys.ranking.rulebook import DIVERSE, EXPLORED, Rulebook
-from recsys.schema import BoolArray, DoubleArray, IntArray
+from recsys.schema import BoolArray, DoubleArray, IntArray, LongArray
 
 Pick = tuple[int, int, float]
 """An entry, the bits of the rules that moved it, and how likely it was at its place."""
@@ -116,11 +116,18 @@ class Draft:
             left[place] = False
         return picks
 
+    def choices(self, free: int, pool: Pool) -> tuple[LongArray, DoubleArray]:
+        """Entries that a policy may draw next where so many places are free, and what they are worth."""
+        if self.rules.chooses:
+            return pool.choice(self._allowed(self._urgent(free)), self.value)
+        entries = np.flatnonzero(self.open)
+        return entries, self.value[entries]
+
     def _next(self, first: int, free: int, pool: Pool) -> Pick:
         """The next entry where so many places are free; `first` is the open one of the highest value."""
         best = _best_of(self.open, first, pool)
         urgent = self._urgent(free)
-        allowed = self.open & self.asked[urgent].any(axis=0) if urgent else self.open
+        allowed = self._allowed(urgent)
         first = int(allowed.argmax())
         entry = _best_of(allowed, first, pool)
         bits = DIVERSE if entry != first else 0
@@ -133,6 +140,10 @@ class Draft:
         place, chance = draw(policy, value, source)
         drawn = int(entries[place])
         return (entry, bits, chance) if drawn == entry else (drawn, EXPLORED, chance)
+
+    def _allowed(self, urgent: list[int]) -> BoolArray:
+        """Bool (m,): what may be next where these quotas need every place left."""
+        return self.open & self.asked[urgent].any(axis=0) if urgent else self.open
 
     def _urgent(self, free: int) -> list[int]:
         """The quotas still in need, where all together need every place left."""

@@ -9,6 +9,8 @@
 A list depends on its user's candidates alone, whoever else is asked for.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from recsys.ranking.config import DiversityConfig
@@ -71,29 +73,56 @@ def relevance(score: FloatArray, yardstick: FloatArray, depth: int) -> DoubleArr
     return np.zeros(len(score)) if best == last else (score.astype(np.float64) - last) / (best - last)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """One list before its first place is filled.
+
+    Attributes:
+        order: int64 (m,), the candidates of the user by falling value, as they stand in their row.
+        items: int32 (m,), who they are.
+        pins: rank → entry, of pinned items that have their place; they are taken.
+        draft: what may be taken.
+        pool: what trades places for diversity.
+    """
+
+    order: LongArray
+    items: IntArray
+    pins: dict[int, int]
+    draft: Draft
+    pool: Pool
+
+    @classmethod
+    def of(
+        cls, found: Scored, row: slice, rules: Rulebook, vectors: FloatArray, k: int | None, drawing: Drawing | None
+    ) -> "Start":
+        """Of the candidates in a row; the rest as for `select`."""
+        diversity, score = rules.config.diversity, found.score[row]
+        may = np.ones(len(score), np.bool_) if k is None else found.listable[row]
+        value = relevance(score, score[may], diversity.depth) + rules.lift(found.item_idx[row])
+        order = np.argsort(-value, kind="stable")
+        items, value = found.item_idx[row][order], value[order]
+        pins = _pins(items, found.pinnable[row][order], rules, k)
+        quotas = () if k is None else rules.config.quotas
+        draft = Draft.of(items, value, rules, may=may[order], quotas=quotas, drawing=drawing)
+        pool = _pool(items, value, list(pins.values()), diversity, vectors)
+        for entry in pins.values():
+            draft.take(entry)
+            pool.add(entry)
+        return cls(order=order, items=items, pins=pins, draft=draft, pool=pool)
+
+
 def _list(
     found: Scored, row: slice, rules: Rulebook, vectors: FloatArray, k: int | None, drawing: Drawing | None
 ) -> tuple[LongArray, FlagArray, FloatArray]:
     """Entries of one user, best first or as they were drawn, what moved each, and how likely each was."""
-    diversity, score = rules.config.diversity, found.score[row]
-    may = np.ones(len(score), np.bool_) if k is None else found.listable[row]
-    value = relevance(score, score[may], diversity.depth) + rules.lift(found.item_idx[row])
-    order = np.argsort(-value, kind="stable")
-    items, value = found.item_idx[row][order], value[order]
-    pins = _pins(items, found.pinnable[row][order], rules, k)
-    quotas = () if k is None else rules.config.quotas
-    draft = Draft.of(items, value, rules, may=may[order], quotas=quotas, drawing=drawing)
-    pool = _pool(items, value, list(pins.values()), diversity, vectors)
-    for entry in pins.values():
-        draft.take(entry)
-        pool.add(entry)
-    picks = draft.filled((len(items) if k is None else k) - len(pins), pool)
-    for rank, entry in sorted(pins.items()):
+    start = Start.of(found, row, rules, vectors, k, drawing)
+    picks = start.draft.filled((len(start.items) if k is None else k) - len(start.pins), start.pool)
+    for rank, entry in sorted(start.pins.items()):
         picks.insert(rank - 1, (entry, PINNED, 1.0))
     if k is None:
-        last = np.setdiff1d(np.arange(len(items)), [entry for entry, _, _ in picks])
-        picks += [(int(entry), int(draft.over[entry]), 1.0) for entry in last]
-    return _columns(picks, row.start + order, rules.flags(items))
+        last = np.setdiff1d(np.arange(len(start.items)), [entry for entry, _, _ in picks])
+        picks += [(int(entry), int(start.draft.over[entry]), 1.0) for entry in last]
+    return _columns(picks, row.start + start.order, rules.flags(start.items))
 
 
 def _columns(picks: list[Pick], entries: LongArray, flags: FlagArray) -> tuple[LongArray, FlagArray, FloatArray]:
