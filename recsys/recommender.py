@@ -219,20 +219,26 @@ class Recommender:
         Raises:
             ShapeError: an unknown item, or not one list per user.
         """
-        known = self._checked(histories, items, as_of)
+        rules, vectors, blocks = self.snapshot.rules, self.vectors.vectors, self.snapshot.blocks(len(histories))
+        chosen = []
+        for rows, found in zip(blocks, self._weighed(histories, items, as_of), strict=True):
+            chosen.append(select(found, rules, vectors, k=None, exploration=exploration and exploration.of(rows)))
+            self.lap("rules")
+        return Recommendations.concat(chosen)
 
-        def block(rows: slice) -> Recommendations:
+    def scored_items(self, histories: Histories, items: Sequence[IntArray], *, as_of: Instant) -> Scored:
+        """What `rank` puts in order; arguments and errors are its own."""
+        return Scored.concat(list(self._weighed(histories, items, as_of)))
+
+    def _weighed(self, histories: Histories, items: Sequence[IntArray], as_of: Instant) -> Iterator[Scored]:
+        """Block by block of users."""
+        known = self._checked(histories, items, as_of)
+        for rows in self.snapshot.blocks(len(known)):
             part = known.part(rows.start, rows.stop)
             may = self.snapshot.allowed(part, as_of=as_of)
             given = self.retriever.score(part, items[rows], as_of=as_of, allowed=may)
             self.lap("retrieve")
-            found = self._scored(part, given, as_of, self.snapshot.pinned(part, as_of=as_of))
-            own = exploration and exploration.of(rows)
-            chosen = select(found, self.snapshot.rules, self.vectors.vectors, k=None, exploration=own)
-            self.lap("rules")
-            return chosen
-
-        return Recommendations.concat([block(rows) for rows in self.snapshot.blocks(len(known))])
+            yield self._scored(part, given, as_of, self.snapshot.pinned(part, as_of=as_of))
 
     def features(self, histories: Histories, candidates: Candidates, *, as_of: Instant) -> FeatureTable:
         """What a ranker may read about these candidates of a block of users."""

@@ -127,7 +127,9 @@ class Archive:
             "answers": _answers(answers),
             "candidates": _candidates(answers),
             "features": _features(answers),
-            "events": posts.with_columns(timestamp=pl.col("at").cast(UTC_US)).select(*EVENTS),
+            "events": posts.with_columns(pl.col("posted").cast(UTC_US), timestamp=pl.col("at").cast(UTC_US)).select(
+                *EVENTS
+            ),
         }
 
 

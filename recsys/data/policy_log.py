@@ -54,8 +54,9 @@ EVENTS: dict[str, pl.DataType] = {
     "timestamp": UTC_US,
     "value": pl.Float64(),
     "request_id": pl.String(),
+    "posted": UTC_US,
 }
-"""One row for each event as it was posted."""
+"""One row for each event as it was posted; `posted` says when, by the service's clock: later answers know of it."""
 
 TABLES: dict[str, Mapping[str, pl.DataType]] = {
     "answers": ANSWERS,
@@ -118,7 +119,7 @@ class PolicyLog:
             .unique(["request_id", "item_id"], keep="last")
             .select("request_id", "item_id", "position")
         )
-        columns = [name for name in EVENTS if name != "event_id"]
+        columns = [name for name in EVENTS if name not in {"event_id", "posted"}]
         joined = self.events.join(places, on=["request_id", "item_id"], how="left", maintain_order="left")
         return joined.select(*columns, "position").collect()
 

@@ -1,0 +1,154 @@
+"""A bundle asked again for the lists of a log says what the service said."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from pipelines.replayed import Replayed, answers_of, replay
+from recsys.bundle import CURRENT, Bundle
+from recsys.data.policy_log import PolicyLog
+from recsys.ranking.config import PolicyConfig
+from recsys.schema import DAY, SECOND
+from serving.app import create_app
+from serving.history import moment
+from serving.journal import Journal, LogConfig
+from serving.keeping import forgotten_by
+from serving.sqlite import SqliteStore
+from tests.serving.conftest import eventually
+
+HOUR = DAY // 24
+LUCE = {"kind": "plackett_luce", "temperature": 0.5}
+GREEDY = {"kind": "epsilon_greedy", "epsilon": 0.5}
+
+
+class Clock:
+    """An hour after the end of the log, and a second later each time."""
+
+    def __init__(self) -> None:
+        self.ticks = 0
+
+    def __call__(self, end: int) -> int:
+        self.ticks += 1
+        return end + HOUR + self.ticks * SECOND
+
+
+@pytest.fixture(scope="module")
+def logged(
+    bundle_root: Path, ruled_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[PolicyLog, dict[str, Path]]:
+    """What two bundles said as arms, one with rules, to users who posted in between; and the bundles."""
+    folder = tmp_path_factory.mktemp("logged")
+    root = folder / "bundles"
+    root.mkdir()
+    bundles = {}
+    for name, source in (("plain", bundle_root), ("ruled", ruled_root)):
+        found = (source / CURRENT).resolve()
+        bundles[name] = root / found.name
+        bundles[name].symlink_to(found)
+    (root / CURRENT).symlink_to(bundles["plain"].name)
+    store = SqliteStore(folder / "state")
+    log = Journal(folder / "log", forgotten=forgotten_by(store), config=LogConfig(candidates=1, features=0))
+    arms = [
+        {"name": name, "bundle": bundles[name].name, "policy": policy, "share": 0.5}
+        for name, policy in (("plain", LUCE), ("ruled", GREEDY))
+    ]
+    patch = pytest.MonkeyPatch()
+    patch.setattr("serving.app.COUNT_SECONDS", 3600)  # when it counts, by a clock on the wall, is in no log
+    with TestClient(create_app(root, store=store, clock=Clock(), log=log)) as client:
+        assert client.put("/v1/experiment", json={"name": "e", "arms": arms}).status_code == 200
+        end = Bundle.load(bundles["plain"]).end
+        for n in range(60):
+            user = {"user_id": f"u{n % 40:05d}" if n % 3 else f"new-{n % 7}"}
+            answer = client.post("/v1/recommend", json=user | _more(n)).json()["items"]
+            client.post("/v1/rank", json=user | {"item_ids": [f"i{i:05d}" for i in range(n % 5, 40, 3)]})
+            deed = user | {"event_id": f"e{n}", "item_id": answer[-1]["item_id"], "event": "purchase"}
+            client.post("/v1/events", json={"events": [deed | {"timestamp": moment(end + HOUR).isoformat()}]})
+        client.post("/v1/recommend", json={"history": [{"item_id": "i00001", "event": "click"}], "k": 3})
+    patch.undo()
+    return PolicyLog.load(folder / "log"), bundles
+
+
+def _more(n: int) -> dict:
+    """Filters, lengths, and what was seen, in turn."""
+    filters = {"filters": {"item_ids": {"deny": ["i00003", "i00004"]}}} if n % 4 == 0 else {}
+    return {"k": 3 + n % 5, "exclude_seen": n % 2 == 0} | filters
+
+
+def of(logged: tuple[PolicyLog, dict[str, Path]], name: str, **more: object) -> tuple[pl.DataFrame, Replayed]:
+    log, bundles = logged
+    answers = answers_of(log)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipelines.replayed.COUNT_EVERY", 10**18)
+        return answers, replay(bundles[name], answers, log.events.collect(), **more)
+
+
+def logged_propensity(log: PolicyLog, answers: pl.DataFrame) -> np.ndarray:
+    rows = log.answers.filter(pl.col("item_id").is_not_null()).collect()
+    told = {(row["request_id"], row["position"]): row["propensity"] for row in rows.iter_rows(named=True)}
+    each = answers.select("request_id", n=pl.col("item_id").list.len()).iter_rows()
+    return np.array([told[name, position] for name, n in each for position in range(1, n + 1)])
+
+
+@pytest.mark.parametrize("name", ["plain", "ruled"])
+def test_its_own_answers_are_as_likely_as_they_were(logged, name: str) -> None:
+    answers, found = of(logged, name)
+    arm_of = logged[0].answers.select("request_id", "arm").unique().collect()
+    own = answers.join(arm_of, on="request_id", how="left", maintain_order="left")["arm"] == name
+    rows = np.repeat(own.to_numpy() & answers["user_id"].is_not_null().to_numpy(), answers["item_id"].list.len())
+    assert rows.sum() > 200
+    propensity = logged_propensity(logged[0], answers)
+    np.testing.assert_allclose(found.probability[rows], propensity[rows], rtol=1e-4)
+    assert len(np.unique(propensity[rows])) > 50
+    known = found.outside[~np.isnan(found.outside)]
+    assert known == pytest.approx(0, abs=1e-9)
+
+
+def test_a_history_that_the_log_does_not_hold_is_not_guessed(logged) -> None:
+    answers, found = of(logged, "plain")
+    places = np.repeat(answers["user_id"].is_null().to_numpy(), answers["item_id"].list.len())
+    assert np.isnan(found.probability).tolist() == places.tolist()
+    assert np.isnan(found.outside).tolist() == answers["user_id"].is_null().to_list()
+
+
+def test_another_policy_has_the_last_word(logged) -> None:
+    _, found = of(logged, "plain", explores=PolicyConfig())
+    assert set(found.probability[~np.isnan(found.probability)]) == {0.0, 1.0}
+
+
+def test_it_tells_how_far_it_is(logged) -> None:
+    seen: list[int] = []
+    answers, _ = of(logged, "plain", told=seen.append)
+    assert seen == list(range(1, len(answers) + 1))
+
+
+def test_counters_know_what_was_posted(unranked_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no history gets what is popular, which 200 purchases change."""
+    monkeypatch.setattr("pipelines.replayed.COUNT_EVERY", SECOND)
+
+    def served() -> TestClient:
+        store = SqliteStore(tmp_path / "state")
+        log = Journal(tmp_path / "log", forgotten=forgotten_by(store), config=LogConfig(candidates=1, features=0))
+        return TestClient(create_app(unranked_root, store=store, clock=Clock(), log=log))
+
+    end = Bundle.load(unranked_root / CURRENT).end
+    with served() as client:
+        first = client.post("/v1/recommend", json={"user_id": "nobody", "k": 48}).json()["items"]
+        deeds = [
+            {"event_id": f"e{n}", "user_id": f"new-{n}", "item_id": first[-1]["item_id"], "event": "purchase"}
+            | {"timestamp": moment(end + HOUR).isoformat()}
+            for n in range(200)
+        ]
+        client.post("/v1/events", json={"events": deeds})
+        assert eventually(
+            lambda: (
+                client.post("/v1/recommend", json={"user_id": "nobody", "k": 1}).json()["items"][0]["item_id"]
+                == first[-1]["item_id"]
+            )
+        )
+    log = PolicyLog.load(tmp_path / "log")
+    answers = answers_of(log)
+    found = replay(unranked_root / CURRENT, answers[[0, -1]], log.events.collect())
+    assert found.probability.tolist() == [1.0] * 49
