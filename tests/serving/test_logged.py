@@ -154,7 +154,7 @@ def test_the_list_is_the_same_whether_its_candidates_are_logged_or_not(ruled_roo
 
 
 def test_an_event_is_logged_once_however_often_it_is_posted(bundle_root: Path, tmp_path: Path, bundle: Bundle) -> None:
-    client, _ = served(bundle_root, tmp_path)
+    client, _ = served(bundle_root, tmp_path, clock=lambda end: end + HOUR)
     one = event(bundle, "e1", 'no item "é\u2028', value=2.5, request_id="r")
     with client:
         for _ in range(2):
@@ -162,7 +162,8 @@ def test_an_event_is_logged_once_however_often_it_is_posted(bundle_root: Path, t
         refused = client.post("/v1/events", json={"events": [one | {"item_id": "i00001"}]})
         assert refused.status_code == 409
     (row,) = PolicyLog.load(tmp_path / "log").events.collect().iter_rows(named=True)
-    assert row | {"timestamp": row["timestamp"].isoformat()} == one
+    told = one | {"posted": moment(bundle.end + HOUR)}
+    assert row | {"timestamp": row["timestamp"].isoformat()} == told
 
 
 class Full:
