@@ -57,7 +57,7 @@ class Forest:
 
     @classmethod
     def of(cls, text: str) -> "Forest | None":
-        """From LightGBM's text form of a model that ranks.
+        """From LightGBM's text form of a model whose word is the sum of its trees: it ranks, or fits least squares.
 
         None where it holds what is not laid out here, and LightGBM has to be asked: splits by category, zero as a
         missing value, linear leaves, more than `MOST_LEAVES`, another objective.
@@ -66,8 +66,8 @@ class Forest:
         facts, parts = _facts(head), [_facts(tree) for tree in trees]
         sizes = [int(part["num_leaves"]) for part in parts]
         plain = all(part["num_cat"] == "0" and part.get("is_linear", "0") == "0" for part in parts)
-        ranks = facts.get("objective", "").split()[:1] == ["lambdarank"] and facts["num_tree_per_iteration"] == "1"
-        if not (plain and ranks and "average_output" not in head and max(sizes, default=0) <= MOST_LEAVES):
+        sums = facts.get("objective") in {"lambdarank", "regression"} and facts["num_tree_per_iteration"] == "1"
+        if not (plain and sums and "average_output" not in head and max(sizes, default=0) <= MOST_LEAVES):
             return None
         width = 32 if max(sizes, default=0) <= 32 else 64
         threshold, decision = _numbers(parts, "threshold"), _numbers(parts, "decision_type").astype(np.int64)

@@ -20,6 +20,20 @@ FILE = "ranker.txt"
 _LAST = "last instant"
 _METRIC = "ndcg@10"
 
+_REGRESSION_TREES = 100
+_REGRESSION = {
+    "objective": "regression",
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_data_in_leaf": 50,
+    "lambda_l2": 1.0,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trees:
@@ -116,6 +130,26 @@ def fit(train: Queries, *, config: TreesConfig, seed: int, threads: int, progres
     data = _dataset(train, None)
     grown = [_grown(data, None, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
     return Trees.of(mean([booster.model_to_string() for booster, _ in grown]), threads=threads)  # as it will be loaded
+
+
+def regress(
+    values: FloatArray, label: DoubleArray, weight: DoubleArray, *, names: Sequence[str], seed: int, threads: int
+) -> Trees:
+    """Fit least squares: a forest of its own, small settings, that says how much each row is worth.
+
+    Args:
+        values: float32 (m, F), NaN where missing.
+        label: float64 (m,).
+        weight: float64 (m,), ≥ 0, of each row's squared error.
+        names: of the F columns.
+        seed: of the rows and columns that a tree sees.
+        threads: CPU threads.
+    """
+    data = lightgbm.Dataset(
+        values, label, weight=weight, feature_name=list(names), params={"max_bin": 255, "verbosity": -1}
+    )
+    parameters = {**_REGRESSION, "seed": seed, "num_threads": threads}
+    return Trees.of(lightgbm.train(parameters, data, _REGRESSION_TREES).model_to_string(), threads=threads)
 
 
 def judge(train: Queries, exam: Queries, *, config: TreesConfig, smoothing: int, seed: int, threads: int) -> Judged:

@@ -58,6 +58,18 @@ def test_it_says_to_the_bit_what_lightgbm_says(
     assert forest.predict(asked).tobytes() == np.asarray(made.predict(asked, num_threads=1)).tobytes()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_least_squares_are_said_to_the_bit_too(seed: int) -> None:
+    source = np.random.default_rng(seed)
+    rows = values(source, 2000, odd=0)
+    parameters = {"objective": "regression", "num_leaves": 15, "verbosity": -1, "num_threads": 1, "seed": seed}
+    made = lightgbm.train(parameters, lightgbm.Dataset(rows, rows[:, 0] + rows[:, 3] ** 2), 20)
+    forest = Forest.of(made.model_to_string())
+    assert forest is not None
+    asked = values(source, 500, odd=0.3)
+    assert forest.predict(asked).tobytes() == np.asarray(made.predict(asked, num_threads=1)).tobytes()
+
+
 def test_trees_may_have_a_single_leaf() -> None:
     source = np.random.default_rng(0)
     made = booster(source, min_data_in_leaf=400)

@@ -102,3 +102,19 @@ def test_the_best_round_is_in_the_middle_of_the_best_stretch() -> None:
     assert best_round([0.1, 0.7, 0.1, 0.4, 0.5, 0.4], 3) == 5
     assert best_round([0.1, 0.2, 0.3], 1) == 3
     assert best_round([0.3, 0.2], 99) == 1
+
+
+def test_least_squares_find_what_rows_are_worth() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4000, 2)).astype(np.float32)
+    worth = np.where(values[:, 0] > 0, 3.0, 1.0)
+    odd = rng.random(4000) < 0.3  # rows that say something else, without weight
+    made = trees.regress(
+        values, np.where(odd, 100.0, worth), np.where(odd, 0.0, 1.0), names=("a", "b"), seed=0, threads=1
+    )
+    assert made.forest is not None
+    assert np.abs(made.predict(values) - worth).mean() < 0.05
+    again = trees.regress(
+        values, np.where(odd, 100.0, worth), np.where(odd, 0.0, 1.0), names=("a", "b"), seed=0, threads=1
+    )
+    assert again.predict(values).tobytes() == made.predict(values).tobytes()
