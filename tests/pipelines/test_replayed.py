@@ -1,5 +1,6 @@
 """A bundle asked again for the lists of a log says what the service said."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.replayed import Replayed, answers_of, replay
+from pipelines.replayed import Replayed, Worth, answers_of, replay
 from recsys.bundle import CURRENT, Bundle
 from recsys.data.policy_log import PolicyLog
 from recsys.ranking.config import PolicyConfig
@@ -116,6 +117,28 @@ def test_a_history_that_the_log_does_not_hold_is_not_guessed(logged) -> None:
 def test_another_policy_has_the_last_word(logged) -> None:
     _, found = of(logged, "plain", explores=PolicyConfig())
     assert set(found.probability[~np.isnan(found.probability)]) == {0.0, 1.0}
+
+
+def test_what_its_lists_earn_by_a_model(logged) -> None:
+    """Where nobody explores there is one list: its items, as the service would have them."""
+    log, bundles = logged
+    answers = answers_of(log).filter(pl.col("user_id").is_not_null())
+    looked = np.array([1.0, 0.5])
+
+    def worth(n: int) -> Worth:
+        first = answers["item_id"][n][0]
+        return Worth(item_ids=[first, "no item"], values=np.array([8.0, 1.0]), others=2.0, looked=looked)
+
+    found = replay(bundles["plain"], answers, log.events.collect(), explores=PolicyConfig(), worth=worth)
+    ends = np.cumsum([0, *answers["item_id"].list.len()])
+    for n, (start, end) in enumerate(pairwise(ends.tolist())):
+        usual = 2 * (1 + 0.5 * (end - start - 1))
+        if found.probability[start] == 1:  # the bundle's first is the answer's
+            assert found.value[n] == pytest.approx(usual + 6)
+        else:
+            assert found.value[n] in {usual, usual + 6 * 0.5}
+    assert len(set(found.value)) > 10
+    assert np.isnan(of(logged, "plain")[1].value).all()
 
 
 def test_it_tells_how_far_it_is(logged) -> None:
