@@ -8,13 +8,15 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from pipelines.replayed import Replayed, Worth, answers_of, replay
-from recsys.bundle import CURRENT, Bundle
+from pipelines.replayed import Replayed, answers_of, replay
+from pipelines.replayed_request import Worth
+from recsys.bundle import CURRENT
 from recsys.data.policy_log import PolicyLog
+from recsys.evaluation.config import OffPolicyConfig
+from recsys.evaluation.off_policy.logged import Logged
 from recsys.ranking.config import PolicyConfig
 from recsys.schema import DAY, SECOND
 from serving.app import create_app
-from serving.history import moment
 from serving.journal import Journal, LogConfig
 from serving.keeping import forgotten_by
 from serving.sqlite import SqliteStore
@@ -60,13 +62,13 @@ def logged(
     patch.setattr("serving.app.COUNT_SECONDS", 3600)  # when it counts, by a clock on the wall, is in no log
     with TestClient(create_app(root, store=store, clock=Clock(), log=log)) as client:
         assert client.put("/v1/experiment", json={"name": "e", "arms": arms}).status_code == 200
-        end = Bundle.load(bundles["plain"]).end
         for n in range(60):
             user = {"user_id": f"u{n % 40:05d}" if n % 3 else f"new-{n % 7}"}
-            answer = client.post("/v1/recommend", json=user | _more(n)).json()["items"]
+            answer = client.post("/v1/recommend", json=user | _more(n)).json()
             client.post("/v1/rank", json=user | {"item_ids": [f"i{i:05d}" for i in range(n % 5, 40, 3)]})
-            deed = user | {"event_id": f"e{n}", "item_id": answer[-1]["item_id"], "event": "purchase"}
-            client.post("/v1/events", json={"events": [deed | {"timestamp": moment(end + HOUR).isoformat()}]})
+            deed = {"event_id": f"e{n}", "item_id": answer["items"][-1]["item_id"], "event": "purchase"}
+            of_answer = {"timestamp": answer["as_of"], "request_id": answer["request_id"]}
+            assert client.post("/v1/events", json={"events": [user | deed | of_answer]}).json()["accepted"] == 1
         client.post("/v1/recommend", json={"history": [{"item_id": "i00001", "event": "click"}], "k": 3})
     patch.undo()
     return PolicyLog.load(folder / "log"), bundles
@@ -78,29 +80,29 @@ def _more(n: int) -> dict:
     return {"k": 3 + n % 5, "exclude_seen": n % 2 == 0} | filters
 
 
+def of_log(log: PolicyLog) -> Logged:
+    """All answers of the log, though what the tests call a shop is far too small to be judged by."""
+    found = Logged.of(log, OffPolicyConfig(rewards={"purchase": 1.0}, window_hours=1), as_of=10**16)
+    assert isinstance(found, Logged), found
+    return found
+
+
 def of(logged: tuple[PolicyLog, dict[str, Path]], name: str, **more: object) -> tuple[pl.DataFrame, Replayed]:
     log, bundles = logged
-    answers = answers_of(log)
+    answers = answers_of(of_log(log))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pipelines.replayed.COUNT_EVERY", 10**18)
         return answers, replay(bundles[name], answers, log.events.collect(), **more)
 
 
-def logged_propensity(log: PolicyLog, answers: pl.DataFrame) -> np.ndarray:
-    rows = log.answers.filter(pl.col("item_id").is_not_null()).collect()
-    told = {(row["request_id"], row["position"]): row["propensity"] for row in rows.iter_rows(named=True)}
-    each = answers.select("request_id", n=pl.col("item_id").list.len()).iter_rows()
-    return np.array([told[name, position] for name, n in each for position in range(1, n + 1)])
-
-
 @pytest.mark.parametrize("name", ["plain", "ruled"])
 def test_its_own_answers_are_as_likely_as_they_were(logged, name: str) -> None:
+    every = of_log(logged[0])
     answers, found = of(logged, name)
-    arm_of = logged[0].answers.select("request_id", "arm").unique().collect()
-    own = answers.join(arm_of, on="request_id", how="left", maintain_order="left")["arm"] == name
-    rows = np.repeat(own.to_numpy() & answers["user_id"].is_not_null().to_numpy(), answers["item_id"].list.len())
+    own = (every.arm.decode() == name).to_numpy() & answers["user_id"].is_not_null().to_numpy()
+    rows = np.repeat(own, np.diff(every.indptr))
     assert rows.sum() > 200
-    propensity = logged_propensity(logged[0], answers)
+    propensity = every.propensity
     np.testing.assert_allclose(found.probability[rows], propensity[rows], rtol=1e-4)
     assert len(np.unique(propensity[rows])) > 50
     known = found.outside[~np.isnan(found.outside)]
@@ -122,7 +124,7 @@ def test_another_policy_has_the_last_word(logged) -> None:
 def test_what_its_lists_earn_by_a_model(logged) -> None:
     """Where nobody explores there is one list: its items, as the service would have them."""
     log, bundles = logged
-    answers = answers_of(log).filter(pl.col("user_id").is_not_null())
+    answers = answers_of(of_log(log)).filter(pl.col("user_id").is_not_null())
     looked = np.array([1.0, 0.5])
 
     def worth(n: int) -> Worth:
@@ -156,13 +158,12 @@ def test_counters_know_what_was_posted(unranked_root: Path, tmp_path: Path, monk
         log = Journal(tmp_path / "log", forgotten=forgotten_by(store), config=LogConfig(candidates=1, features=0))
         return TestClient(create_app(unranked_root, store=store, clock=Clock(), log=log))
 
-    end = Bundle.load(unranked_root / CURRENT).end
     with served() as client:
-        first = client.post("/v1/recommend", json={"user_id": "nobody", "k": 48}).json()["items"]
-        deeds = [
-            {"event_id": f"e{n}", "user_id": f"new-{n}", "item_id": first[-1]["item_id"], "event": "purchase"}
-            | {"timestamp": moment(end + HOUR).isoformat()}
-            for n in range(200)
+        got = client.post("/v1/recommend", json={"user_id": "nobody", "k": 48}).json()
+        first = got["items"]
+        of_answer = {"timestamp": got["as_of"], "request_id": got["request_id"], "item_id": first[-1]["item_id"]}
+        deeds = [{"event_id": f"e{n}", "user_id": f"new-{n}", "event": "purchase"} | of_answer for n in range(199)] + [
+            {"event_id": "own", "user_id": "nobody", "event": "impression"} | of_answer
         ]
         client.post("/v1/events", json={"events": deeds})
         assert eventually(
@@ -172,6 +173,8 @@ def test_counters_know_what_was_posted(unranked_root: Path, tmp_path: Path, monk
             )
         )
     log = PolicyLog.load(tmp_path / "log")
-    answers = answers_of(log)
+    once = ["user_id", "policy", "params", "request"]
+    lists = log.answers.group_by("request_id", "at").agg(pl.col(once).first(), pl.col("item_id").sort_by("position"))
+    answers = lists.sort("at").with_columns(pl.col("at").dt.epoch("us"), drawn_from=None).collect()
     found = replay(unranked_root / CURRENT, answers[[0, -1]], log.events.collect())
     assert found.probability.tolist() == [1.0] * 49
