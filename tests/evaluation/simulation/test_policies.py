@@ -52,6 +52,7 @@ def test_other_lists_may_be_shorter_longer_or_what_is_never_shown():
     best = np.argsort(-target.value[0])
     item = np.array([[best[0], best[1], best[2]], [best[0], -1, -1], [best[1], best[0], -1]], np.int32)
     assert target.given(np.zeros(3, np.int32), item).tolist() == [[1, 1, 0], [1, 0, 0], [0, 1, 0]]
+    assert (replace(target, policy=SOFT).given(np.zeros(3, np.int32), item) > 0).sum(axis=1).tolist() == [2, 1, 2]
 
 
 def test_small_blocks_draw_the_same_lists(monkeypatch):

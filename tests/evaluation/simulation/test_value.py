@@ -32,9 +32,9 @@ def test_drawn_values_lie_within_their_error(monkeypatch, policy):
     target = valued(policy)
     exact = true_value(UNEVEN, target)
     monkeypatch.setattr(value, "MOST", 1)
-    monkeypatch.setattr(value, "_BLOCK", 7_000)
+    monkeypatch.setattr(value, "_BLOCK", 1_900)
     for play in (target, lambda user, kind, rng: target(user, kind, rng)):
-        drawn = [true_value(UNEVEN, play, draws=20_000, seed=seed) for seed in range(50)]
+        drawn = [true_value(UNEVEN, play, draws=5_000, seed=seed) for seed in range(50)]
         away = np.array([(each.value - exact.value) / each.error for each in drawn])
         assert abs(away.mean()) < 4 / 50**0.5
         assert 0.7 < away.std() < 1.35  # the stated error is the true one: χ² of 49 within 24 and 89
