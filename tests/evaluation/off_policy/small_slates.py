@@ -61,22 +61,22 @@ def fitted(predicted, value) -> Fitted:
 def slates(draw) -> Slates:
     """1 to 6 requests of 0 to 4 rows, with all parts; rewards and target probabilities are often 0."""
     lengths = draw(st.lists(st.integers(0, 4), min_size=1, max_size=6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n, m = len(lengths), sum(lengths)
-    propensity = st.floats(0.05, 1)
-    probability = st.just(0.0) | st.floats(0, 1)
-    reward = st.just(0.0) | st.floats(0, 10)
-    number = st.floats(-5, 5)
 
-    def column(values, size):
-        return np.array(draw(st.lists(values, min_size=size, max_size=size)), np.float64)
+    def propensity():
+        return 1 - rng.uniform(0, 0.95, m)
+
+    def probability():
+        return rng.uniform(0, 1, m) * rng.integers(0, 4, m).clip(0, 1)
 
     return Slates(
-        user_idx=np.array(draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)), np.int32),
+        user_idx=rng.integers(0, 3, n).astype(np.int32),
         indptr=np.cumsum([0, *lengths]).astype(np.int64),
-        reward=column(reward, m),
-        logged=column(propensity, m),
-        target=column(probability, m),
-        model=Fitted(predicted=column(number, m), expected=column(number, m), value=column(number, n)),
-        marginal=Marginals(logged=column(propensity, m), target=column(probability, m)),
-        pseudo=column(number, n),
+        reward=rng.uniform(0, 10, m) * rng.integers(0, 2, m),
+        logged=propensity(),
+        target=probability(),
+        model=Fitted(predicted=rng.normal(0, 3, m), expected=rng.normal(0, 3, m), value=rng.normal(0, 3, n)),
+        marginal=Marginals(logged=propensity(), target=probability()),
+        pseudo=rng.normal(0, 3, n),
     )
