@@ -1,0 +1,98 @@
+"""The bound is the formula, and it holds where a bootstrap cannot know what it has not seen."""
+
+import numpy as np
+import pytest
+
+from recsys.errors import ShapeError
+from recsys.evaluation.off_policy.bernstein import Span, per_request, per_user
+from recsys.evaluation.off_policy.bootstrap import Bootstrap, Column
+from tests.evaluation.correlated import MEAN, totals
+
+
+def test_bound_by_hand():
+    got = per_user(np.repeat([0.0, 4.0], 500), Span(most=4))
+    variance, log = 4.0 * 1000 / 999, np.log(80)
+    radius = np.sqrt(2 * variance * log / 1000) + 7 * 4 * log / (3 * 999)
+    assert (got.mean, got.low, got.high) == pytest.approx((2, 2 - radius, 2 + radius))
+
+
+def test_bounds_stay_where_the_mean_must_be():
+    got = per_user(np.array([0.0, 1.0]), Span(most=1))
+    assert (got.low, got.high) == (0, 1)
+    below = per_user(np.array([0.0, -1.0]), Span(most=1, least=-2))
+    assert (below.low, below.high) == (-2, 1)
+
+
+def test_one_request_each_is_the_bound_of_the_mean():
+    values = np.random.default_rng(0).random(300)
+    mean, ratio = per_user(values, Span(most=2)), per_request(values, np.ones(300), Span(most=2))
+    assert (ratio.mean, ratio.low, ratio.high) == pytest.approx((mean.mean, mean.low, mean.high))
+
+
+@pytest.mark.parametrize("shift", [0.0, -2.0])
+def test_bounds_of_a_ratio_hold_what_no_bound_excludes(shift):
+    clicks, seen = totals(np.random.default_rng(1), 3000)
+    clicks += shift * seen
+    span = Span(most=40, least=-80, requests=40)
+    got = per_request(clicks, seen, span)
+    held = []
+    for theta in np.linspace(-5, 5, 4001):
+        x = clicks - theta * seen
+        width = 120 + abs(theta) * 39
+        radius = np.sqrt(2 * x.var(ddof=1) * np.log(80) / 3000) + 7 * width * np.log(80) / (3 * 2999)
+        held += [theta] if abs(x.mean()) <= radius else []
+    assert (got.low, got.high) == pytest.approx((min(held), max(held)), abs=0.003)
+    assert got.mean == pytest.approx(clicks.sum() / seen.sum())
+
+
+def test_a_total_beyond_what_was_stated_is_refused():
+    with pytest.raises(ShapeError, match=r"every user's total between 0 and 1 as stated, got 0 to 1\.5; state a span"):
+        per_user(np.array([0.0, 1.5]), Span(most=1))
+    with pytest.raises(ShapeError, match="every user's number of requests between 1 and 3 as stated, got 1 to 4"):
+        per_request(np.zeros(2), np.array([1.0, 4.0]), Span(most=1, requests=3))
+    with pytest.raises(ShapeError, match="every user's total between 0 and 1 as stated, got nan to nan"):
+        per_user(np.array([0.0, np.nan]), Span(most=1))
+
+
+def test_one_user_is_refused():
+    with pytest.raises(ShapeError, match="at least two users to bound a mean, got 1"):
+        per_user(np.ones(1), Span(most=1))
+
+
+def missed(runs):
+    """How often a click rate of 2 % lies outside over 60 users: of this bound, and of the bootstrap."""
+    out = np.zeros(2)
+    for seed in range(runs):
+        clicks = (np.random.default_rng(seed).random(60) < 0.02).astype(np.float64)
+        bound = per_user(clicks, Span(most=1))
+        one = Column(name="a", value=clicks, weight=np.ones(60))
+        drawn = Bootstrap.of(np.arange(60, dtype=np.int32), [one], seed=seed).value("a").interval()
+        out += [not bound.low <= 0.02 <= bound.high, drawn.low is None or not drawn.low <= 0.02 <= drawn.high]
+    return out / runs
+
+
+def ratio_missed(runs):
+    out, width = 0, []
+    for seed in range(runs):
+        clicks, seen = totals(np.random.default_rng(seed), 1000)
+        got = per_request(clicks, seen, Span(most=40, requests=40))
+        out += not got.low <= MEAN <= got.high
+        width.append(got.high - got.low)
+    return out / runs, float(np.mean(width))
+
+
+def test_bound_holds_where_the_bootstrap_does_not():
+    bound, drawn = missed(200)
+    assert bound <= 0.05
+    assert drawn >= 0.2
+    assert ratio_missed(100)[0] <= 0.05
+
+
+@pytest.mark.prove
+def test_bound_holds_in_1000_seeds():
+    bound, drawn = missed(1000)
+    ratio, width = ratio_missed(1000)
+    print(f"Bernstein, 60 users, 2 % clicks: misses {bound:.1%}, the bootstrap {drawn:.1%}")
+    print(f"Bernstein of a ratio, 1,000 users, ICC .3: misses {ratio:.1%}, mean width {width:.3f}")
+    assert max(bound, ratio) <= 0.05
+    assert drawn >= 0.2
