@@ -6,9 +6,9 @@ Sorted p_(1) ≤ … ≤ p_(m):
     Benjamini & Hochberg (1995):  p̃_(i) = min_{j ≥ i} min(1, m p_(j) ÷ j)
 
 Rejecting what is at most α, Holm rejects ANY true null with probability α at most, whatever the p-values have to do
-with each other. Of what Benjamini-Hochberg rejects, a share of α at most is true on average, for independent or positively
-dependent p-values, such as those of arms against one shared control (Benjamini & Yekutieli 2001). Decide by the first,
-explore by the second.
+with each other. Of what Benjamini-Hochberg rejects, a share of α at most is true on average, for independent or
+positively dependent p-values, such as those of arms against one control (Benjamini & Yekutieli 2001). Decide by the
+first, explore by the second.
 """
 
 import numpy as np

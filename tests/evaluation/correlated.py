@@ -25,6 +25,6 @@ def totals(rng: np.random.Generator, users: int) -> tuple[DoubleArray, DoubleArr
 
 
 def weights(rng: np.random.Generator, n: int) -> tuple[DoubleArray, DoubleArray]:
-    """Importance weights of two policies, .8 and .2 over two items and the other way round, where each was logged by .5."""
+    """Importance weights of two policies: .8 and .2 over two items, and the other way round; .5 each was logged."""
     first = rng.random(n) < 0.5
     return np.where(first, 1.6, 0.4), np.where(first, 0.4, 1.6)
