@@ -120,7 +120,7 @@ def ratio(
     over, under = _values(a, [metric]), _values(b, [metric])
     if not under.sum() > 0:
         return None
-    low, high = _intervals(resampled(over, under, samples=samples, seed=seed))[0]
+    low, high = _intervals(_resampled(over, under, samples=samples, seed=seed))[0]
     return Estimate(mean=float(over.sum() / under.sum()), low=low, high=high, n=len(a))
 
 
@@ -128,7 +128,7 @@ def _means(values: DoubleArray, names: list[str], *, samples: int, seed: int) ->
     """The mean of each column of (n, m) over its rows that are not NaN; none for a column without any."""
     known = ~np.isnan(values)
     filled, counts = np.where(known, values, 0.0), known.sum(0)
-    bounds = _intervals(resampled(filled, known.astype(np.float64), samples=samples, seed=seed))
+    bounds = _intervals(_resampled(filled, known.astype(np.float64), samples=samples, seed=seed))
     found = {}
     for j in np.flatnonzero(counts):
         low, high = bounds[j]
@@ -137,7 +137,7 @@ def _means(values: DoubleArray, names: list[str], *, samples: int, seed: int) ->
     return found
 
 
-def resampled(over: DoubleArray, under: DoubleArray, *, samples: int, seed: int) -> DoubleArray:
+def _resampled(over: DoubleArray, under: DoubleArray, *, samples: int, seed: int) -> DoubleArray:
     """(samples, m): Σ over ÷ Σ under, column by column of (n, m), over n rows drawn with replacement."""
     n = len(over)
     rng = np.random.default_rng(seed)

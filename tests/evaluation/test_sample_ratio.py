@@ -70,7 +70,7 @@ def test_arms_and_shares_that_do_not_fit_are_refused():
         of([0, 1, 2], {"a": 1, "b": 1})
     with pytest.raises(ShapeError, match="arms 0 to 0 for a, got -1 to 0"):
         of([0, -1], {"a": 1})
-    with pytest.raises(ShapeError, match="a share above 0 for every arm, got {'a': 1.0, 'b': 0.0}"):
+    with pytest.raises(ShapeError, match=r"a share above 0 for every arm, got \{'a': 1\.0, 'b': 0\.0\}"):
         of([0], {"a": 1, "b": 0})
     with pytest.raises(ShapeError, match="an arm for each of at least one request, got 0 for 0"):
         of([], {"a": 1})
@@ -100,7 +100,8 @@ def test_right_arms_are_left_alone_and_lost_users_found():
 def test_right_arms_are_left_alone_in_10000():
     five, one, lost = rates(10_000)
     print(
-        f"sample ratio, 4,000 users 90 : 10: p < .05 in {five:.2%}, mismatch in {one:.2%}; if four in ten of b are lost: {lost:.1%}"
+        f"sample ratio, 4,000 users 90 : 10: p < .05 in {five:.2%}, mismatch in {one:.2%}; "
+        f"if four in ten of b are lost: {lost:.1%}"
     )
     assert abs(five - 0.05) <= 0.007
     assert one <= 0.003

