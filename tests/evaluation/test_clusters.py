@@ -45,6 +45,10 @@ def test_error_is_the_jackknife_of_the_ratio_for_many_users():
     assert error(linearised(value, weight)) == pytest.approx(jackknife, rel=2e-3)
 
 
+def test_error_by_hand():
+    assert error(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.sqrt((4 + 1 + 9) / 2 / 3))
+
+
 def test_one_user_has_no_error():
     assert error(np.array([0.3])) == float("inf")
 

@@ -66,7 +66,7 @@ class ConfidenceSequence:
             ShapeError: other lengths, or looks that do not rise within the users.
         """
         at = _checked(value, weight, looks)
-        ratio, squared, _ = _running(value, weight, at)
+        ratio, squared = _running(value, weight, at)
         return self._intervals(ratio, np.sqrt(squared), at)
 
     def between(
@@ -85,10 +85,9 @@ class ConfidenceSequence:
         """
         at = _checked(value, weight, looks)
         in_b = treated.astype(np.float64)
-        b, squared_b, n_b = _running(value * in_b, weight * in_b, at, in_b)
-        a, squared_a, n_a = _running(value * (1 - in_b), weight * (1 - in_b), at, 1 - in_b)
-        error = np.where(np.minimum(n_a, n_b) < 2, np.inf, np.sqrt(squared_a + squared_b))
-        return self._intervals(b - a, error, at)
+        b, squared_b = _running(value * in_b, weight * in_b, at, in_b)
+        a, squared_a = _running(value * (1 - in_b), weight * (1 - in_b), at, 1 - in_b)
+        return self._intervals(b - a, np.sqrt(squared_a + squared_b), at)
 
     def _intervals(self, mean: DoubleArray, error: DoubleArray, at: LongArray) -> list[Estimate]:
         radius = self.radius(error, at)
@@ -103,14 +102,14 @@ class ConfidenceSequence:
 
 def _running(
     value: DoubleArray, weight: DoubleArray, at: LongArray, counted: DoubleArray | None = None
-) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
-    """At each look: Σ value ÷ Σ weight, its squared error by the delta method (`clusters`), and the users behind it."""
+) -> tuple[DoubleArray, DoubleArray]:
+    """At each look: Σ value ÷ Σ weight, and its squared error by the delta method (`clusters`)."""
     n = at.astype(np.float64) if counted is None else np.cumsum(counted)[at - 1]
     v, w, vv, vw, ww = (np.cumsum(x)[at - 1] for x in (value, weight, value**2, value * weight, weight**2))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = v / w
         spread = np.maximum(vv - 2 * ratio * vw + ratio**2 * ww, 0.0)
-        return ratio, spread / w**2 * n / (n - 1), n
+        return ratio, spread / w**2 * n / (n - 1)
 
 
 def _checked(value: DoubleArray, weight: DoubleArray, looks: IntArray | LongArray) -> LongArray:

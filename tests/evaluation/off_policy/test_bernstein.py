@@ -45,6 +45,12 @@ def test_bounds_of_a_ratio_hold_what_no_bound_excludes(shift):
     assert got.mean == pytest.approx(clicks.sum() / seen.sum())
 
 
+def test_a_request_may_be_worth_less_than_the_least_total():
+    got = per_request(np.ones(5000), np.full(5000, 4.0), Span(most=1, least=1, requests=4))
+    assert got.mean == 0.25
+    assert 0 < got.low < 0.25 < got.high < 1
+
+
 def test_a_total_beyond_what_was_stated_is_refused():
     with pytest.raises(ShapeError, match=r"every user's total between 0 and 1 as stated, got 0 to 1\.5; state a span"):
         per_user(np.array([0.0, 1.5]), Span(most=1))

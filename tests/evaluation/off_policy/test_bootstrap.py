@@ -78,15 +78,22 @@ def test_200_draws_are_read_at_the_place_that_misses_5_percent():
     assert (drawn.low, drawn.high) == pytest.approx((5, 195), abs=1e-4)
 
 
-def test_interval_of_a_mean_is_as_wide_as_students():
-    values = np.random.default_rng(4).normal(3, 1, 15)
-    got = Bootstrap.of(np.arange(15, dtype=np.int32), [column("a", values)], samples=20_000).value("a")
-    student = stats.t.interval(0.95, 14, values.mean(), stats.sem(values))
-    interval = got.interval()
-    assert interval.high - interval.low == pytest.approx(student[1] - student[0], rel=0.05)
-    assert got.error == pytest.approx(stats.sem(values), rel=0.03)
-    shifted = Resampled(mean=got.mean - 3, draws=got.draws - 3, users=15)
-    assert shifted.p_value == pytest.approx(stats.ttest_1samp(values, 3).pvalue, abs=0.02)
+@pytest.mark.parametrize("users", [8, 50])
+def test_a_mean_has_students_interval_and_p_value(users):
+    """Draws of the very normal law that a bootstrap of a normal mean would have."""
+    values = np.random.default_rng(4).normal(0.4, 1, users)
+    spread = values.std() / np.sqrt(users)  # a bootstrap divides by the users, not by one less
+    places = np.arange(1, 40_000) / 40_000
+    got = Resampled(mean=values.mean(), draws=stats.norm.ppf(places, values.mean(), spread), users=users)
+    interval, student = got.interval(), stats.t.interval(0.95, users - 1, values.mean(), stats.sem(values))
+    assert (interval.low, interval.high) == pytest.approx(student, abs=1e-3)
+    assert got.error == pytest.approx(stats.sem(values), rel=1e-3)
+    assert got.p_value == pytest.approx(stats.ttest_1samp(values, 0).pvalue, rel=5e-3)
+
+
+def test_so_few_users_have_all_of_their_draws():
+    got = Bootstrap.of(np.arange(3, dtype=np.int32), [column("a", [1, 2, 6])]).value("a")
+    assert (got.interval().low, got.interval().high) == (got.draws.min(), got.draws.max()) == (1, 6)
 
 
 def test_one_user_or_an_undefined_draw_give_no_interval():
@@ -104,6 +111,13 @@ def test_nothing_to_be_relative_to_is_undefined():
     got = Bootstrap.of(np.arange(9, dtype=np.int32), [column("a", np.arange(9)), column("zero", np.zeros(9))])
     assert np.isnan(got.relative("a", "zero").mean)
     assert got.relative("a", "zero").interval().low is None
+
+
+def test_relative_to_a_loss_is_undefined():
+    less = column("less", np.r_[np.full(8, -1.0), -2.0])
+    got = Bootstrap.of(np.arange(9, dtype=np.int32), [column("a", np.arange(9)), less]).relative("a", "less")
+    assert np.isnan(got.mean)
+    assert got.interval().low is None
 
 
 def test_too_few_draws_for_the_level_are_refused():

@@ -55,8 +55,9 @@ def test_arms_are_told_apart_by_their_own_errors():
 
 def test_an_arm_without_users_or_all_alike_gives_no_interval():
     plan = ConfidenceSequence(planned=10, first=1)
-    ones, nobody = np.ones(6), np.zeros(6, bool)
+    ones, nobody, somebody = np.ones(6), np.zeros(6, bool), np.arange(6) == 2
     assert plan.between(ones, ones, nobody, np.array([6]))[0].low is None
+    assert plan.between(np.arange(6.0), ones, somebody, np.array([6]))[0].low is None
     assert plan.of(ones, ones, np.array([6]))[0].low is None
 
 
