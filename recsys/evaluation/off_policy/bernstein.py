@@ -9,6 +9,14 @@ with probability of at least `level`. The X are user totals: users are independe
 be stated before the log is looked at, such as clipping × largest reward × most requests; the largest total that was
 seen is no bound. The price of certainty is width: the bounds are half again as wide as a bootstrap's where users are
 many, and much wider where a rare large total is possible.
+
+For people who look again and again there is a sequence with the same promise at all looks at once (Waudby-Smith &
+Ramdas 2024, arXiv:2010.09686, theorem 2, "predictable plug-in empirical Bernstein"), for X scaled to [0, 1]:
+
+    Σ λ_i X_i ÷ Σ λ_i ± (ln(2/α) + Σ (X_i - μ_{i-1})² (-ln(1 - λ_i) - λ_i)) ÷ Σ λ_i
+    μ_i = (½ + Σ X) ÷ (i + 1),  σ²_i = (¼ + Σ (X - μ)²) ÷ (i + 1),  λ_i = min(½, √(2 ln(2/α) ÷ (σ²_{i-1} i ln(1 + i))))
+
+over the users up to i, where λ_i looks only at those before.
 """
 
 from collections.abc import Callable
@@ -18,7 +26,7 @@ import numpy as np
 
 from recsys.errors import ShapeError
 from recsys.evaluation.compare import Estimate
-from recsys.schema import DoubleArray
+from recsys.schema import DoubleArray, LongArray
 
 LEVEL = 0.95
 
@@ -86,6 +94,38 @@ def per_request(totals: DoubleArray, requests: DoubleArray, span: Span, *, level
     mean = float(totals.sum() / requests.sum())
     low, high = _root(beyond, mean, min(span.least, 0.0)), _root(beyond, mean, max(span.most, 0.0))
     return Estimate(mean=mean, low=low, high=high, n=n)
+
+
+def at_looks(totals: DoubleArray, span: Span, looks: LongArray, *, level: float = LEVEL) -> list[Estimate]:
+    """Bounds of the expected total of a user that hold at all looks at once, however many and whenever one stops.
+
+    The mean is the weighted one that the bounds lie about, until they meet the span.
+
+    Args:
+        totals: float64 (users,), in the order in which the users were complete (see `sequence`).
+        span: stated beforehand.
+        looks: int64 (k,), users counted at each look, 1 or more.
+        level: probability that all bounds hold.
+
+    Raises:
+        ShapeError: fewer than two users, or a total outside the span.
+    """
+    _within(totals, span.least, span.most, "total")
+    width, log = span.most - span.least, np.log(2 / (1 - level))
+    x = (totals - span.least) / width
+    i = np.arange(1, len(x) + 1)
+    mean = (0.5 + np.cumsum(x)) / (i + 1)
+    variance = (0.25 + np.cumsum((x - mean) ** 2)) / (i + 1)
+    before, spread = np.r_[0.5, mean[:-1]], np.r_[0.25, variance[:-1]]
+    bet = np.minimum(0.5, np.sqrt(2 * log / (spread * i * np.log1p(i))))
+    staked = np.cumsum(bet)
+    centre = np.cumsum(bet * x) / staked
+    radius = (log + np.cumsum((x - before) ** 2 * (-np.log1p(-bet) - bet))) / staked
+    low, high = (span.least + width * np.clip(bound, 0, 1) for bound in (centre - radius, centre + radius))
+    return [
+        Estimate(mean=float(span.least + width * centre[n - 1]), low=float(low[n - 1]), high=float(high[n - 1]), n=n)
+        for n in looks.tolist()
+    ]
 
 
 def _root(beyond: Callable[[float], float], inside: float, end: float) -> float:

@@ -14,6 +14,11 @@ and alike in the order in which they are counted; each is counted once and compl
 rewards has closed), so that who comes back does not change what was counted before; more than two moments exist;
 between arms, the share of users in each stays the same all along. Counting requests, or users before their window has
 closed, breaks it.
+
+A few users who hold most of the total put the limit far off: where one in ten buys, for log-normal sums of σ = 1, any
+of 100 looks from 200 users on missed the mean in 4.8 % of 5,000 experiments, but at σ = 1.5 in 18 %, and in 9 % from
+2,000 users on (a difference of equal arms: in 1 to 2 %, for the tails cancel). Where totals are bounded,
+`bernstein.at_looks` holds whatever their law.
 """
 
 from dataclasses import dataclass

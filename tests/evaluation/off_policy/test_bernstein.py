@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from recsys.errors import ShapeError
-from recsys.evaluation.off_policy.bernstein import Span, per_request, per_user
+from recsys.evaluation.off_policy.bernstein import Span, at_looks, per_request, per_user
 from recsys.evaluation.off_policy.bootstrap import Bootstrap, Column
+from recsys.evaluation.off_policy.sequence import ConfidenceSequence
 from tests.evaluation.correlated import MEAN, totals
 
 
@@ -65,15 +66,57 @@ def test_one_user_is_refused():
         per_user(np.ones(1), Span(most=1))
 
 
+def test_sequence_is_the_formula_user_by_user():
+    totals_ = np.random.default_rng(2).beta(0.3, 1, 60) * 5 - 1
+    got = at_looks(totals_, Span(most=4, least=-1), np.array([1, 7, 60]))
+    x, log = (totals_ + 1) / 5, np.log(40)
+    staked = won = cost = squares = 0.0
+    for i in range(1, 61):
+        mean = (0.5 + x[: i - 1].sum()) / i
+        spread = (0.25 + squares) / i
+        bet = min(0.5, np.sqrt(2 * log / (spread * i * np.log(1 + i))))
+        staked, won = staked + bet, won + bet * x[i - 1]
+        cost += 4 * (x[i - 1] - mean) ** 2 * (-np.log(1 - bet) - bet) / 4
+        squares += (x[i - 1] - (0.5 + x[:i].sum()) / (i + 1)) ** 2
+        if i in (1, 7, 60):
+            look = got.pop(0)
+            centre, radius = won / staked, (log + cost) / staked
+            expected = (5 * centre - 1, 5 * max(0, centre - radius) - 1, 5 * min(1, centre + radius) - 1)
+            assert (look.mean, look.low, look.high) == pytest.approx(expected)
+            assert look.n == i
+    assert got == []
+    assert look.high - look.low < 5  # the last has left the span
+
+
+def test_sequence_refuses_a_total_beyond_what_was_stated():
+    with pytest.raises(ShapeError, match="every user's total between 0 and 1 as stated, got 0 to 2"):
+        at_looks(np.array([0.0, 2.0]), Span(most=1), np.array([2]))
+
+
+def rare(rng, users, share):
+    """Totals near 0, but for the few who click; and their mean. Who has not seen a click yet cannot know."""
+    return (rng.random(users) < share) * 0.98 + rng.random(users) * 0.02, 0.98 * share + 0.01
+
+
+def misled(runs, users=5_000, first=200):
+    """How often any of 100 looks misses the mean of totals where one user in 200 clicks: this bound, and the limit's."""
+    looks = np.linspace(first, users, 100).astype(np.int64)
+    plan, out = ConfidenceSequence(planned=users, first=first), np.zeros(2)
+    for seed in range(runs):
+        clicks, truth = rare(np.random.default_rng(seed), users, 0.005)
+        each = at_looks(clicks, Span(most=1), looks), plan.of(clicks, np.ones(users), looks)
+        out += [any(not e.low <= truth <= e.high for e in found) for found in each]
+    return out / runs
+
+
 def missed(runs):
-    """How often a click rate of 2 % lies outside over 60 users: of this bound, and of the bootstrap."""
+    """How often the mean of totals lies outside over 60 users of whom 2 % click: of this bound, and of the bootstrap."""
     out = np.zeros(2)
     for seed in range(runs):
-        clicks = (np.random.default_rng(seed).random(60) < 0.02).astype(np.float64)
-        bound = per_user(clicks, Span(most=1))
+        clicks, truth = rare(np.random.default_rng(seed), 60, 0.02)
         one = Column(name="a", value=clicks, weight=np.ones(60))
         drawn = Bootstrap.of(np.arange(60, dtype=np.int32), [one], seed=seed).value("a").interval()
-        out += [not bound.low <= 0.02 <= bound.high, drawn.low is None or not drawn.low <= 0.02 <= drawn.high]
+        out += [not e.low <= truth <= e.high for e in (per_user(clicks, Span(most=1)), drawn)]
     return out / runs
 
 
@@ -92,6 +135,9 @@ def test_bound_holds_where_the_bootstrap_does_not():
     assert bound <= 0.05
     assert drawn >= 0.2
     assert ratio_missed(100)[0] <= 0.05
+    bound, limit = misled(100)
+    assert bound <= 0.05
+    assert limit >= 0.1
 
 
 @pytest.mark.prove
@@ -102,3 +148,14 @@ def test_bound_holds_in_1000_seeds():
     print(f"Bernstein of a ratio, 1,000 users, ICC .3: misses {ratio:.1%}, mean width {width:.3f}")
     assert max(bound, ratio) <= 0.05
     assert drawn >= 0.2
+
+
+@pytest.mark.prove
+def test_sequence_holds_at_100_looks_in_5000():
+    bound, limit = misled(5_000)
+    print(
+        f"100 looks at 200 to 5,000 users, one in 200 clicks: Bernstein misses in {bound:.2%}, the limit's sequence in "
+        f"{limit:.1%}"
+    )
+    assert bound <= 0.05
+    assert limit >= 0.1
