@@ -99,7 +99,7 @@ def rare(rng, users, share):
 
 
 def misled(runs, users=5_000, first=200):
-    """How often any of 100 looks misses the mean of totals where one user in 200 clicks: this bound, and the limit's."""
+    """How often any of 100 looks misses the mean where one user in 200 clicks: this bound, and the limit's."""
     looks = np.linspace(first, users, 100).astype(np.int64)
     plan, out = ConfidenceSequence(planned=users, first=first), np.zeros(2)
     for seed in range(runs):
@@ -110,7 +110,7 @@ def misled(runs, users=5_000, first=200):
 
 
 def missed(runs):
-    """How often the mean of totals lies outside over 60 users of whom 2 % click: of this bound, and of the bootstrap."""
+    """How often the mean lies outside where 2 % of 60 users click: of this bound, and of the bootstrap."""
     out = np.zeros(2)
     for seed in range(runs):
         clicks, truth = rare(np.random.default_rng(seed), 60, 0.02)
