@@ -5,8 +5,8 @@ With standard error e, a two-sided test at α = 1 - level finds an effect with p
     δ = (z_{1 - α/2} + z_power) · e,     e² = v_a ÷ n_a + v_b ÷ n_b
 
 upwards (Lachin 1981; the chance of a finding on the wrong side is left out, below 10^-5 at the defaults). v is the
-variance over users of one user's value, of a ratio that of `clusters.linearised`. It takes both means for
-normal: with 100 users of skewed values in the smaller arm, 83 % were found where 80 % were planned.
+variance over users of one user's value, of a ratio that of `clusters.linearised`. It takes both means for normal: with
+100 users of skewed values in the smaller arm, 83 % were found where 80 % were planned.
 """
 
 from dataclasses import dataclass

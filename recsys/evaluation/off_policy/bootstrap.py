@@ -89,9 +89,9 @@ class Resampled:
             raise ShapeError(
                 f"Expected at least {least:,} draws for a {100 * level:g} % interval, got {got}; draw more."
             )
-        tail = max(_tail(level, self.users), 1 / (len(self.draws) + 1))
         if not np.isfinite(self.draws).all() or np.ptp(self.draws) <= _SAME:
             return Estimate(mean=self.mean, low=None, high=None, n=self.users)
+        tail = _tail(level, self.users)
         low, high = np.quantile(self.draws, [tail, 1 - tail], method="weibull")
         return Estimate(mean=self.mean, low=float(low), high=float(high), n=self.users)
 

@@ -16,9 +16,9 @@ between arms, the share of users in each stays the same all along. Counting requ
 closed, breaks it.
 
 A few users who hold most of the total put the limit far off: where one in ten buys, for log-normal sums of σ = 1, any
-of 100 looks from 200 users on missed the mean in 4.8 % of experiments, but at σ = 1.5 in 18 %, and in 9 % from
-2,000 users on (a difference of equal arms: in 1 to 2 %, for the tails cancel). Where totals are bounded,
-`bernstein.at_looks` holds whatever their law.
+of 100 looks from 200 users on missed the mean in 4.8 % of experiments, but at σ = 1.5 in 18 %, and in 9 % from 2,000
+users on (a difference of equal arms: in 1 to 2 %, for the tails cancel). Where totals are bounded, `bernstein.at_looks`
+holds whatever their law.
 """
 
 from dataclasses import dataclass
