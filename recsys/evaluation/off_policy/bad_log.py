@@ -8,7 +8,7 @@ import polars as pl
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.off_policy.answers import Answers
 from recsys.evaluation.off_policy.left_out import Choice
-from recsys.evaluation.off_policy.pace import mean_span, span
+from recsys.evaluation.off_policy.pace import Pace, mean_span
 from recsys.evaluation.off_policy.refusals import MIN_EFFECTIVE
 from recsys.evaluation.off_policy.wording import of, time
 from recsys.evaluation.refusal import Refusal, Refusals
@@ -135,11 +135,9 @@ def _first_look(log: PolicyLog, answers: Answers) -> str:
     """How long a log must be that draws, for one place of a list."""
     count = log.candidates.select(pl.col("item_ids").list.len().mean()).collect(engine="streaming").item()
     known = f"the {count:.0f} candidates of this log" if count else f"{CANDIDATES} candidates"
-    needed = int(MIN_EFFECTIVE * (count or CANDIDATES) / EPSILON)
-    return (
-        f"with epsilon {EPSILON:g} and {known}, what a policy earns at one place takes {needed:,} answers, "
-        f"{span(mean_span(answers.heads['at'].to_numpy()) * needed)} at the pace of this log"
-    )
+    pace = Pace(answers=len(answers), span=mean_span(answers.heads["at"].to_numpy()) * len(answers), length=1.0)
+    needed = pace.of(MIN_EFFECTIVE * (count or CANDIDATES) / EPSILON)
+    return f"with epsilon {EPSILON:g} and {known}, what a policy earns at one place takes {needed}"
 
 
 def _left_out(answers: Answers, choice: Choice) -> Iterator[Refusal]:

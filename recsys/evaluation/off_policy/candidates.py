@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from recsys.data.policy_log import PolicyLog
-from recsys.evaluation.off_policy.answers import Answers
+from recsys.evaluation.off_policy.answers import Answers, picked
 from recsys.schema import DoubleArray, IntArray, LongArray
 
 
@@ -33,6 +33,17 @@ class Candidates:
     def sizes(self) -> LongArray:
         """int64 (c,), how many each request has."""
         return np.diff(self.indptr)
+
+    def take(self, which: LongArray) -> "Candidates":
+        """Of some of the requests, rising; request[i] is then its place among them."""
+        mine = np.flatnonzero(np.isin(self.request, which))
+        indptr, rows = picked(self.indptr, mine)
+        return Candidates(
+            request=np.searchsorted(which, self.request[mine]).astype(np.int64),
+            indptr=indptr,
+            item=self.item[rows],
+            score=self.score[rows],
+        )
 
     @classmethod
     def of(cls, logged: pl.DataFrame, codes: IntArray) -> "Candidates":

@@ -9,7 +9,7 @@ import polars as pl
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.off_policy import bad_log
-from recsys.evaluation.off_policy.answers import NAMES, Answers
+from recsys.evaluation.off_policy.answers import NAMES, Answers, picked
 from recsys.evaluation.off_policy.candidates import Candidates, flat, logged_with
 from recsys.evaluation.off_policy.labels import Labels
 from recsys.evaluation.off_policy.left_out import Choice, LeftOut, users_of
@@ -19,6 +19,8 @@ from recsys.evaluation.off_policy.rewards import HOUR, EventCounts, Rewards
 from recsys.evaluation.off_policy.wording import micros
 from recsys.evaluation.refusal import Refusals
 from recsys.schema import DoubleArray, Instant, IntArray, LongArray
+
+_ONCE = ("user", "arm", "bundle", "policy", "params", "request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,23 @@ class Logged:
             candidates=Candidates.of(candidates, items.codes[m:]),
             left_out=left_out,
             events=rewards.events,
+        )
+
+    def take(self, which: LongArray) -> "Logged":
+        """Some of the requests, in rising order; what was left out or became of events is told of all as before."""
+        indptr, rows = picked(self.indptr, which)
+        return replace(
+            self,
+            **{name: getattr(self, name).take(which) for name in _ONCE},
+            request_id=self.request_id.gather(which),
+            at=self.at[which],
+            seed=self.seed[which],
+            indptr=indptr,
+            item=self.item.take(rows),
+            propensity=self.propensity[rows],
+            score=self.score[rows],
+            reward=self.reward[rows],
+            candidates=self.candidates.take(which),
         )
 
     @property

@@ -19,7 +19,8 @@ class Pace:
 
     Attributes:
         answers: of the log that are evaluated.
-        span: microseconds from the first to the last of them, and one mean distance more.
+        span: microseconds from the first to the last of them, and one mean distance more; 0 where they are of one
+            instant.
         length: mean number of items of those that have any.
         policy: the one that drew them all; None where they are several.
         rate: its epsilon or temperature; None where they are several, or it has none.
@@ -33,11 +34,14 @@ class Pace:
 
     def longer(self, times: float) -> str:
         """Logging that makes the log so many times as long, above 1, in words."""
+        if not self.span:
+            return f"a log {times:.3g} times as long"
         return f"about {span(self.span * (times - 1))} more of logging like this one ({span(self.span)} so far)"
 
     def of(self, answers: float) -> str:
         """Logging of so many answers, in words."""
-        return f"{answers:,.0f} answers, {span(self.span / self.answers * answers)} at the pace of this log"
+        some = f"{answers:,.0f} answers"
+        return f"{some}, {span(self.span / self.answers * answers)} at the pace of this log" if self.span else some
 
     def bolder(self, share: float, wanted: float) -> str:
         """How much exploration would bring the effective share of answers from one value to another, in words.
@@ -87,8 +91,8 @@ def rate(policies: Sequence[str | None], params: Sequence[str | None]) -> tuple[
 
 
 def mean_span(at: LongArray) -> float:
-    """Mean microseconds between answers, of their rising instants (n,); a day where there is but one."""
-    return float(at[-1] - at[0]) / (len(at) - 1) if len(at) > 1 else float(DAY)
+    """Mean microseconds between answers, of their rising instants (n,); 0 where there is but one."""
+    return float(at[-1] - at[0]) / (len(at) - 1) if len(at) > 1 else 0.0
 
 
 def span(micros: float) -> str:

@@ -39,8 +39,8 @@ def test_bounds_are_half_open_and_no_time_is_inside():
 
 def test_what_contradicts_is_torn():
     rows = answer("a", 0, "x", "y")
-    found = read([rows[0], rows[1] | {"bundle": "other"}], answer("b", 1, "x", "y"))
-    assert found.torn.tolist() == [True, False]
+    found = read(answer("b", -1, "x", "y"), [rows[0], rows[1] | {"bundle": "other"}], answer("c", 1, "x", "y"))
+    assert found.torn.tolist() == [False, True, False]
     assert read([rows[0], rows[1] | {"degraded": ["ranker"]}]).torn.tolist() == [True]
 
 

@@ -85,6 +85,22 @@ def test_candidates_speak_of_the_same_items(three):
     assert drawn.score.tolist() == [3, 2, 1]
 
 
+def test_some_requests_keep_all_that_is_theirs(three):
+    some = read(three).take(np.array([1, 2]))
+    assert some.request_id.to_list() == ["r3", "r2"]
+    assert (some.indptr.tolist(), some.item.decode().to_list()) == ([0, 2, 2], ["y", "x"])
+    assert (some.reward.tolist(), some.position.tolist()) == ([1, 0], [1, 2])
+    assert (some.arm.decode().to_list(), some.user.decode().to_list()) == (["b", "a"], [None, "ann"])
+    assert len(set(some.user_idx.tolist())) == 2
+    drawn = some.candidates
+    assert (drawn.request.tolist(), drawn.item.tolist(), drawn.score.tolist()) == (
+        [0],
+        read(three).candidates.item.tolist(),
+        [3, 2, 1],
+    )
+    assert len(read(three).take(np.array([0, 2])).candidates) == 0
+
+
 def test_the_order_of_rows_does_not_matter(three):
     mixed = dataclasses.replace(three, answers=three.answers.reverse(), events=three.events.reverse())
     assert same(read(three), read(mixed))

@@ -18,6 +18,12 @@ def test_longer_is_what_is_missing():
     assert pace(None, None).of(50) == "50 answers, 48 hours at the pace of this log"
 
 
+def test_a_log_of_one_instant_has_no_pace():
+    still = Pace(answers=3, span=0.0, length=1.0)
+    assert still.longer(2.5) == "a log 2.5 times as long"
+    assert still.of(5000) == "5,000 answers"
+
+
 @pytest.mark.parametrize(
     ("policy", "value", "length", "words"),
     [
@@ -65,4 +71,4 @@ def test_several_policies_have_no_rate():
 
 def test_mean_span():
     assert mean_span(np.array([0, 5, 20])) == 10
-    assert mean_span(np.array([3])) == DAY
+    assert mean_span(np.array([3])) == 0
