@@ -14,7 +14,7 @@ def drawn(name: str, minute: float, *items: str, **more: object) -> dict:
 
 
 def test_only_whole_rows_of_these_answers_count():
-    rows = [drawn("c", 2, "z", "y"), drawn("a", 0, "x"), drawn("a", 9, "q"), drawn("d", 3), drawn("q", 1, "x")]
+    rows = [drawn("c", 2, "z", "y"), drawn("a", 9, "q"), drawn("a", 0, "x"), drawn("d", 3), drawn("q", 1, "x")]
     rows += [drawn("b", 1, "x", scores=[1.0, 2.0]), drawn("a", 0, "w")]
     made = log([answer(name, minute, "x") for minute, name in enumerate("abcd")], (), rows)
     found = logged_with(made, Answers.read(made, since=None, until=None))
