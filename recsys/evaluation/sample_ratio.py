@@ -66,7 +66,7 @@ class SampleRatio:
             users=tuple(counts.tolist()),
             shares=tuple(wanted.tolist()),
             crossed=int(np.count_nonzero(moved)),
-            p_value=_p_value(counts.astype(np.float64), wanted),
+            p_value=p_value(counts.astype(np.float64), wanted),
         )
 
     @property
@@ -87,7 +87,8 @@ class SampleRatio:
         return f"Of {n:,} users {found} by the shares ({told}){crossed}."
 
 
-def _p_value(counts: DoubleArray, shares: DoubleArray) -> float | None:
+def p_value(counts: DoubleArray, shares: DoubleArray) -> float | None:
+    """Of the users of each arm, given shares that sum to 1; None with one arm, or one too small to tell."""
     from scipy.stats import chisquare  # here, so that whoever only reads the result stays light
 
     expected = counts.sum() * shares

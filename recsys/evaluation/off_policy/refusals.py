@@ -6,12 +6,12 @@ The limits are the house's, not settings: who could move them would, where the a
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from scipy.stats import chisquare
 
 from recsys.evaluation.off_policy.overlap import Overlap
 from recsys.evaluation.off_policy.pace import Pace
 from recsys.evaluation.off_policy.wording import of, percent, time
 from recsys.evaluation.refusal import Refusal, Refusals
+from recsys.evaluation.sample_ratio import REFUSED, p_value
 from recsys.schema import Instant, LongArray
 
 MAX_UNSUPPORTED = 0.01
@@ -29,9 +29,6 @@ MIN_EFFECTIVE_SHARE = 0.01
 MIN_USERS = 50
 MAX_LARGEST_USER = 0.1
 """Share of all weight on one user."""
-
-MIN_P = 0.001
-"""Of the test that arms have the users they were meant to have."""
 
 
 def of_policy(policy: str, overlap: Overlap, pace: Pace) -> Refusals:
@@ -159,9 +156,7 @@ def of_training(policy: str, *, trained_until: Instant, at: LongArray, pace: Pac
 
 
 def of_shares(users: Mapping[str, int], shares: Mapping[str, float]) -> Refusals:
-    """Whether arms have the users that they were meant to have (sample-ratio mismatch): Pearson's chi-square test.
-
-    Fabijan et al. 2019, doi:10.1145/3292500.3330722, on how such a mismatch comes about.
+    """Whether arms have the users that they were meant to have (`sample_ratio`).
 
     Args:
         users: arm → its users in the log.
@@ -173,15 +168,15 @@ def of_shares(users: Mapping[str, int], shares: Mapping[str, float]) -> Refusals
         return ()
     wanted = np.array([shares[arm] for arm in arms])
     wanted = wanted / wanted.sum()
-    p = float(chisquare(seen, wanted * seen.sum()).pvalue)
-    if p >= MIN_P:
+    p = p_value(seen, wanted)
+    if p is None or p >= REFUSED:
         return ()
     worst = int(np.argmax(np.abs(seen / seen.sum() - wanted)))
     return (
         Refusal(
             name="sample-ratio",
             because=f"Arm {arms[worst]!r} has {of(int(seen[worst]), int(seen.sum()), 'users')} instead of "
-            f"{percent(float(wanted[worst]))} (p = {p:.2g}, less than {MIN_P:g}).",
+            f"{percent(float(wanted[worst]))} (p = {p:.2g}, less than {REFUSED:g}).",
             cure="Who is in an arm depends on more than chance, so its users are others: look for answers that one arm "
             "loses (errors, degraded, bots filtered), or give the shares that the experiment had, and log again.",
         ),
