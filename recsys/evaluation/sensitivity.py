@@ -1,0 +1,82 @@
+"""How many requests it takes to tell two ways to recommend apart: by lists of both, or by giving each user one of them.
+
+    requests = ((z_{1 - level / 2} + z_power) / effect)² · variance
+
+the normal approximation of a two-sided test (Casagrande, Pike & Smith 1978), with the variance that one request adds.
+Requests of one user are not independent: with S_u the sum of a user's n_u rewards and m the mean of all N, a request
+adds Σ_u (S_u - m n_u)² ÷ N (the linearised ratio; Deng, Knoblich & Lu 2018). A split needs two means, each of half the
+requests.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm
+
+from recsys.errors import ShapeError
+from recsys.schema import DoubleArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewards:
+    """One number for each of n requests.
+
+    Attributes:
+        user_idx: int32 (n,), whose.
+        reward: float64 (n,), such as clicks, or the outcome of an interleaved list.
+    """
+
+    user_idx: IntArray
+    reward: DoubleArray
+
+    def __post_init__(self) -> None:
+        users = len(np.unique(self.user_idx))
+        if self.reward.shape != self.user_idx.shape or users < 2:
+            raise ShapeError(
+                f"Rewards: expected one for each request of at least two users, got {len(self.reward)} of "
+                f"{len(self.user_idx)} requests and {users} users."
+            )
+
+    @property
+    def mean(self) -> float:
+        """Of a request."""
+        return float(self.reward.mean())
+
+    @property
+    def variance(self) -> float:
+        """What one request adds to the variance of the mean, times all requests."""
+        code = np.unique(self.user_idx, return_inverse=True)[1]
+        sums, sizes = np.bincount(code, self.reward), np.bincount(code)
+        users = len(sums)
+        return float(((sums - self.mean * sizes) ** 2).sum() / len(self.reward) * users / (users - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """What it takes to see an effect.
+
+    Attributes:
+        effect: what was seen.
+        variance: what one request adds.
+        requests: in all, to see it with the power asked for; infinite where there is no effect.
+    """
+
+    effect: float
+    variance: float
+    requests: float
+
+
+def interleaved(outcome: Rewards, *, power: float = 0.8, level: float = 0.05) -> Sensitivity:
+    """Where every list is of both: the mean outcome against 0."""
+    return _needed(outcome.mean, outcome.variance, power, level)
+
+
+def split(first: Rewards, second: Rewards, *, power: float = 0.8, level: float = 0.05) -> Sensitivity:
+    """Where half of the users get one and half the other: the difference of the means against 0."""
+    return _needed(first.mean - second.mean, 2 * (first.variance + second.variance), power, level)
+
+
+def _needed(effect: float, variance: float, power: float, level: float) -> Sensitivity:
+    z = float(norm.isf(level / 2) + norm.ppf(power))
+    return Sensitivity(effect=effect, variance=variance, requests=z**2 * variance / effect**2 if effect else math.inf)
