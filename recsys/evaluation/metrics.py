@@ -12,6 +12,9 @@ With T a user's truth, h_j = 1 where the item at rank j is in T (else 0), and a 
                                                     self-information, Zhou et al. 2010 (PNAS 107, 4511)
     distance@k   mean of 1 - cosine over all pairs of items of the list, by the vectors of their texts
                                                     intra-list distance, Ziegler et al. 2005; Zhang & Hurley 2008
+
+ir-measures' nDCG@k, P@k, Success@k and RR@k of binary relevance are these; its R@k and AP@k divide by |T| where recall
+and map here divide by min(k, |T|).
 """
 
 from dataclasses import dataclass
@@ -50,7 +53,7 @@ def per_user(
         ShapeError: other users, or an item twice in one list.
     """
     judged = np.flatnonzero(truth.sizes)
-    hits = _hits(recommended, truth)[judged]
+    hits = relevance(recommended, truth)[judged]
     sizes = truth.sizes[judged]
     columns = {USER: pl.Series(truth.user_idx[judged], dtype=pl.Int32)}
     for k in lengths:
@@ -79,8 +82,21 @@ def _at(hits: BoolArray, sizes: LongArray, k: int) -> dict[str, DoubleArray]:
     }
 
 
-def _hits(recommended: IntArray, truth: Truth) -> BoolArray:
-    """(n, k) True where the recommended item is in the user's truth."""
+def relevance(recommended: IntArray, truth: Truth) -> BoolArray:
+    """Whether each recommended item, int32 (n, k), is in the user's truth: bool (n, k).
+
+    Raises:
+        ShapeError: other users, or an item twice in one list.
+    """
+    return taken_at(recommended, truth) >= 0
+
+
+def taken_at(recommended: IntArray, truth: Truth) -> LongArray:
+    """int64 (n, k), where among the truth's entries each recommended item stands; -1 where it is none of the user's.
+
+    Raises:
+        ShapeError: other users, or an item twice in one list.
+    """
     if recommended.ndim != 2 or len(recommended) != len(truth):
         raise ShapeError(
             f"Expected recommended items of shape ({len(truth)}, k), one row for each user of the truth, got "
@@ -91,19 +107,8 @@ def _hits(recommended: IntArray, truth: Truth) -> BoolArray:
     if twice.any():
         user = int(truth.user_idx[twice.argmax()])
         raise ShapeError(f"Expected distinct items in each list, got one twice for user_idx {user}; recommend it once.")
-    found = _contains(truth, np.repeat(np.arange(len(truth)), recommended.shape[1]), recommended.ravel())
-    return found.reshape(recommended.shape)
-
-
-def _contains(truth: Truth, rows: LongArray, items: IntArray) -> BoolArray:
-    """Whether each (row, item) is in the truth; -1 is not."""
-    if len(truth.item_idx) == 0:
-        return np.zeros(len(items), np.bool_)
-    stride = int(max(truth.item_idx.max(), items.max(initial=0))) + 1
-    keys = truth.keys(stride)
-    wanted = rows * stride + items
-    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.asarray((keys[place] == wanted) & (items >= 0))
+    rows = np.repeat(np.arange(len(truth)), recommended.shape[1])
+    return truth.entries(rows, recommended.ravel()).reshape(recommended.shape)
 
 
 def padded(indptr: LongArray, item_idx: IntArray, k: int) -> IntArray:
@@ -134,7 +139,7 @@ def candidate_recall(indptr: LongArray, item_idx: IntArray, truth: Truth) -> pl.
     if len(indptr) != len(truth) + 1:
         raise ShapeError(f"Expected candidates of {len(truth)} users, as the truth has, got {len(indptr) - 1}.")
     rows = np.repeat(np.arange(len(truth)), np.diff(indptr))
-    found = np.bincount(rows[_contains(truth, rows, item_idx)], minlength=len(truth))
+    found = np.bincount(rows[truth.entries(rows, item_idx) >= 0], minlength=len(truth))
     judged = np.flatnonzero(truth.sizes)
     return pl.DataFrame({USER: truth.user_idx[judged], "recall": found[judged] / truth.sizes[judged]})
 

@@ -79,6 +79,20 @@ class Truth:
         """int64 (m,), row · n_items + item of each entry, ascending: the pairs as single numbers."""
         return self.rows * n_items + self.item_idx
 
+    def entries(self, rows: LongArray, item_idx: IntArray) -> LongArray:
+        """int64 (q,), where in `item_idx` each of q pairs of row and item stands; -1 where the user did not take it.
+
+        Args:
+            rows: int64 (q,).
+            item_idx: int32 (q,); -1 is never taken.
+        """
+        if len(self.item_idx) == 0:
+            return np.full(len(item_idx), -1, np.int64)
+        stride = int(max(self.item_idx.max(), item_idx.max(initial=0))) + 1
+        keys, wanted = self.keys(stride), rows * stride + item_idx
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where((keys[place] == wanted) & (item_idx >= 0), place, -1)
+
     def only(self, *, items: BoolArray | None = None, users: BoolArray | None = None) -> "Truth":
         """The same n rows, keeping the entries of chosen items (n_items,) and users (n,); the other rows go empty."""
         keep = np.ones(len(self.item_idx), np.bool_)

@@ -51,6 +51,13 @@ def test_only_keeps_rows_and_chosen_entries(make_truth):
     assert rows_of(truth.only(items=odd, users=np.array([False, True, True]))) == [[], [], [1]]
 
 
+def test_entries_stand_where_they_stand(make_truth):
+    truth = make_truth([[1, 4], [], [0, 1, 2]])
+    rows, items = np.array([0, 0, 0, 1, 2, 2, 2]), np.array([4, 0, -1, 1, 1, 9, -1], np.int32)
+    assert truth.entries(rows, items).tolist() == [1, -1, -1, -1, 3, -1, -1]
+    assert make_truth([[], []]).entries(rows[:2], items[:2]).tolist() == [-1, -1]
+
+
 def test_take_reorders_rows(make_truth):
     taken = make_truth([[1, 4], [], [0, 1, 2]]).take(np.array([2, 0]))
     assert rows_of(taken) == [[0, 1, 2], [1, 4]]
