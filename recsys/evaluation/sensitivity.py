@@ -1,6 +1,6 @@
 """How many requests it takes to tell two ways to recommend apart: by lists of both, or by giving each user one of them.
 
-    requests = ((z_{1 - level / 2} + z_power) / effect)² · variance
+    requests = ((z_{(1 + level) / 2} + z_power) / effect)² · variance
 
 the normal approximation of a two-sided test (Casagrande, Pike & Smith 1978), with the variance that one request adds.
 Requests of one user are not independent: with S_u the sum of a user's n_u rewards and m the mean of all N, a request
@@ -67,16 +67,16 @@ class Sensitivity:
     requests: float
 
 
-def interleaved(outcome: Rewards, *, power: float = 0.8, level: float = 0.05) -> Sensitivity:
+def interleaved(outcome: Rewards, *, power: float = 0.8, level: float = 0.95) -> Sensitivity:
     """Where every list is of both: the mean outcome against 0."""
     return _needed(outcome.mean, outcome.variance, power, level)
 
 
-def split(first: Rewards, second: Rewards, *, power: float = 0.8, level: float = 0.05) -> Sensitivity:
+def split(first: Rewards, second: Rewards, *, power: float = 0.8, level: float = 0.95) -> Sensitivity:
     """Where half of the users get one and half the other: the difference of the means against 0."""
     return _needed(first.mean - second.mean, 2 * (first.variance + second.variance), power, level)
 
 
 def _needed(effect: float, variance: float, power: float, level: float) -> Sensitivity:
-    z = float(norm.isf(level / 2) + norm.ppf(power))
+    z = float(norm.ppf((1 + level) / 2) + norm.ppf(power))
     return Sensitivity(effect=effect, variance=variance, requests=z**2 * variance / effect**2 if effect else math.inf)

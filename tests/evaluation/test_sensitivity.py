@@ -58,9 +58,9 @@ def test_requests_of_one_user_are_not_independent():
     assert four.requests == pytest.approx(4 * once.requests)
 
 
-def test_more_power_or_a_lower_level_needs_more():
+def test_more_power_or_a_higher_level_needs_more():
     some = rewards([1, 0, 1, 2])
-    sizes = [interleaved(some, power=p, level=a).requests for p, a in ((0.5, 0.05), (0.8, 0.05), (0.8, 0.01))]
+    sizes = [interleaved(some, power=p, level=a).requests for p, a in ((0.5, 0.95), (0.8, 0.95), (0.8, 0.99))]
     assert sizes == sorted(sizes)
     assert sizes[0] == pytest.approx(norm.ppf(0.975) ** 2 * some.variance / some.mean**2)
 
