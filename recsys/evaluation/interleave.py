@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.stats import binomtest
 
 from recsys.errors import ShapeError
 from recsys.evaluation.compare import Estimate, ratio
@@ -136,8 +135,14 @@ def preference(clicks: InterleavedClicks, *, samples: int = 2000, seed: int = 0)
         wins=wins,
         losses=losses,
         ties=len(users) - wins - losses,
-        p_value=float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
+        p_value=_sign_test(wins, losses),
     )
+
+
+def _sign_test(wins: int, losses: int) -> float:
+    from scipy.stats import binomtest  # here, so that whoever only reads the result stays light
+
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
 
 def _summed(users: IntArray, code: LongArray, values: DoubleArray) -> pl.DataFrame:

@@ -10,9 +10,9 @@ requests.
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from recsys.errors import ShapeError
 from recsys.schema import DoubleArray, IntArray
@@ -78,5 +78,5 @@ def split(first: Rewards, second: Rewards, *, power: float = 0.8, level: float =
 
 
 def _needed(effect: float, variance: float, power: float, level: float) -> Sensitivity:
-    z = float(norm.ppf((1 + level) / 2) + norm.ppf(power))
+    z = NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(power)
     return Sensitivity(effect=effect, variance=variance, requests=z**2 * variance / effect**2 if effect else math.inf)
