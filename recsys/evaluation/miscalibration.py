@@ -61,8 +61,8 @@ def miscalibration(
         with np.errstate(invalid="ignore"):
             q = np.bincount(shown[shown >= 0], minlength=len(cells)) / known[row]
             parts = p * np.log(p / ((1 - _ALPHA) * q + _ALPHA * p))
-        has = (known > 0) & (np.bincount(row, minlength=n) > 0)
-        value = np.where(has, np.bincount(row, parts, minlength=n), np.nan)
+        # a list without a known category made q, and so the sum, no number
+        value = np.where(np.bincount(row, minlength=n) > 0, np.bincount(row, parts, minlength=n), np.nan)
         columns[f"miscalibration@{k}"] = pl.Series(value, dtype=pl.Float64).fill_nan(None)
     return pl.DataFrame(columns)
 

@@ -14,7 +14,7 @@ from recsys.evaluation.miscalibration import miscalibration
 from tests.evaluation.tastes import histories
 
 TEA, TOYS, LAMPS = 0, 1, 2
-CATEGORY = np.array([TEA, TEA, TEA, TOYS, TOYS, LAMPS, -1], np.int32)
+CATEGORY = np.array([TEA, TEA, TEA, TOYS, TOYS, LAMPS, -1, TEA], np.int32)
 TAKEN = st.lists(st.tuples(st.integers(0, 6), st.sampled_from([0.0, 0.3, 1.0])), max_size=8)
 ITEMS = st.lists(st.integers(0, 6), unique=True, max_size=5)
 
@@ -80,7 +80,7 @@ def test_the_same_shares_are_calibrated_and_no_shared_one_is_worst():
 
 def test_what_is_not_known_is_null():
     assert judged([[0], [], [6]], [[], [(0, 1.0)], [(0, 1.0)]])["miscalibration@2"].to_list() == [None] * 3
-    nowhere = np.full(7, -1, np.int32)
+    nowhere = np.full(8, -1, np.int32)
     assert judged([[0]], [[(0, 1.0)]], categories=nowhere)["miscalibration@2"].to_list() == [None]
 
 

@@ -10,7 +10,7 @@ from recsys.errors import ShapeError
 from recsys.evaluation.popularity_lift import group_lift, popularity, popularity_lift
 from tests.evaluation.tastes import histories
 
-SHARES = np.array([0.8, 0.4, 0.2, 0.1, 0.0])
+SHARES = np.array([0.8, 0.4, 0.2, 0.1, 0.0, 0.9])
 TAKEN = st.lists(st.tuples(st.integers(0, 4), st.sampled_from([0.0, 0.3, 1.0])), max_size=6)
 ITEMS = st.lists(st.integers(0, 4), unique=True, max_size=4)
 
