@@ -55,6 +55,8 @@ def test_entries_stand_where_they_stand(make_truth):
     truth = make_truth([[1, 4], [], [0, 1, 2]])
     rows, items = np.array([0, 0, 0, 1, 2, 2, 2]), np.array([4, 0, -1, 1, 1, 9, -1], np.int32)
     assert truth.entries(rows, items).tolist() == [1, -1, -1, -1, 3, -1, -1]
+    # nothing, of the second user, is not the first one's last item
+    assert make_truth([[4], [0]]).entries(np.array([1]), np.array([-1], np.int32)).tolist() == [-1]
     assert make_truth([[], []]).entries(rows[:2], items[:2]).tolist() == [-1, -1]
 
 
