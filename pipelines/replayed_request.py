@@ -68,25 +68,21 @@ class Request:
         listed = ids.encode(row["item_id"])
         told = row["drawn_from"]
         drawn_from = None if told is None else _among(ids.encode(told), len(ids))[None]
+        last_word = explores or PolicyConfig(kind=row["policy"], **json.loads(row["params"]))
+        draws = policy(last_word) or EpsilonGreedy(epsilon=0)
         query = {"user_id": row["user_id"]} | {name: request.get(name) for name in ("exclude_seen", "filters")}
         if request["kind"] == "rank":
             asked = service.asked(RankRequest(item_ids=tuple(row["item_id"]), **query))
             found = way.scored_items(asked.histories, [listed[listed >= 0]], as_of=asked.as_of)
         else:
             asked = service.asked(RecommendRequest(k=request["k"], **query))
-            found = way.scored(
-                asked.histories,
-                as_of=asked.as_of,
-                allowed=asked.allowed,
-                exclude_seen=asked.exclude_seen,
-                besides=drawn_from,
-            )
-        draws = explores or PolicyConfig(kind=row["policy"], **json.loads(row["params"]))
+            exploration = Exploration(policy=draws, sources=(), besides=None if drawn_from is None else drawn_from[0])
+            found = asked.scored(way, exploration=exploration)
         return cls(
             request_id=row["request_id"],
             way=way,
             found=found,
-            draws=policy(draws) or EpsilonGreedy(epsilon=0),
+            draws=draws,
             k=request.get("k"),
             listed=listed,
             drawn_from=drawn_from,

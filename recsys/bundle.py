@@ -80,7 +80,7 @@ class Bundle:
     def histories(self, user_ids: Sequence[str]) -> Histories:
         """The users' events before `end`, one row each in the given order; empty for an unknown user."""
         rows = self.users.encode(user_ids)
-        if len(rows) == 1 and rows[0] >= 0:
+        if (rows >= 0).all():
             return self.snapshot.take(rows)
         known = self.snapshot.take(rows[rows >= 0])
         lengths = np.zeros(len(rows), np.int64)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from recsys.data.interactions import Interactions
+from recsys.data.interactions import Histories, Interactions
 from recsys.errors import ShapeError
 from recsys.evaluation.truth import Truth
 from recsys.schema import BoolArray, DoubleArray, FloatArray, Instant, IntArray, LongArray
@@ -160,6 +160,19 @@ def _novelty(recommended: IntArray, information: DoubleArray) -> DoubleArray:
     total = np.where(filled, information[recommended], 0.0).sum(1)
     with np.errstate(invalid="ignore"):
         return np.asarray(total / filled.sum(1), np.float64)
+
+
+def check_histories(recommended: IntArray, user_idx: IntArray, histories: Histories) -> None:
+    """Whether lists come with their users and these users' histories.
+
+    Raises:
+        ShapeError: other numbers of them.
+    """
+    if not len(recommended) == len(user_idx) == len(histories):
+        raise ShapeError(
+            f"Expected as many lists as users and histories, got {len(recommended)}, {len(user_idx)} and "
+            f"{len(histories)}; ask for the histories of the lists' users, in that order."
+        )
 
 
 def intra_list_distance(

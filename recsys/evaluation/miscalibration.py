@@ -12,8 +12,7 @@ import numpy as np
 import polars as pl
 
 from recsys.data.interactions import Histories
-from recsys.errors import ShapeError
-from recsys.evaluation.metrics import USER
+from recsys.evaluation.metrics import USER, check_histories
 from recsys.schema import DoubleArray, IntArray, LongArray
 
 _ALPHA = 0.01
@@ -44,11 +43,7 @@ def miscalibration(
     Raises:
         ShapeError: lists, users and histories of other numbers.
     """
-    if not len(recommended) == len(user_idx) == len(histories):
-        raise ShapeError(
-            f"Expected as many lists as users and histories, got {len(recommended)}, {len(user_idx)} and "
-            f"{len(histories)}; ask for the histories of the lists' users, in that order."
-        )
+    check_histories(recommended, user_idx, histories)
     n, n_codes = len(user_idx), int(categories.max(initial=-1)) + 1
     cells, p = _liked(histories, categories, n_codes)
     row = cells // max(n_codes, 1)

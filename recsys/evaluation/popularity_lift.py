@@ -17,9 +17,8 @@ import numpy as np
 import polars as pl
 
 from recsys.data.interactions import Histories, Interactions
-from recsys.errors import ShapeError
 from recsys.evaluation.compare import Estimate, ratio
-from recsys.evaluation.metrics import USER
+from recsys.evaluation.metrics import USER, check_histories
 from recsys.schema import DoubleArray, Instant, IntArray
 
 _PROFILE = "profile"
@@ -56,11 +55,7 @@ def popularity_lift(
     Raises:
         ShapeError: lists, users and histories of other numbers.
     """
-    if not len(recommended) == len(user_idx) == len(histories):
-        raise ShapeError(
-            f"Expected as many lists as users and histories, got {len(recommended)}, {len(user_idx)} and "
-            f"{len(histories)}; ask for the histories of the lists' users, in that order."
-        )
+    check_histories(recommended, user_idx, histories)
     profile = _profile(histories.positives(), popularity)
     filled = recommended >= 0
     each = np.where(filled, popularity[recommended], 0.0)
