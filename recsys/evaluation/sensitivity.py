@@ -2,19 +2,18 @@
 
     requests = ((z_{(1 + level) / 2} + z_power) / effect)² · variance
 
-the normal approximation of a two-sided test (Casagrande, Pike & Smith 1978), with the variance that one request adds.
-Requests of one user are not independent: with S_u the sum of a user's n_u rewards and m the mean of all N, a request
-adds Σ_u (S_u - m n_u)² ÷ N (the linearised ratio; Deng, Knoblich & Lu 2018). A split needs two means, each of half the
-requests.
+as `power.times_longer` has it, with the variance that one request adds: that of the mean, by users (`clusters`), times
+the number of requests. A split needs two means, each of half the requests.
 """
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from recsys.errors import ShapeError
+from recsys.evaluation.clusters import error, linearised, totals
+from recsys.evaluation.power import times_longer
 from recsys.schema import DoubleArray, IntArray
 
 
@@ -46,10 +45,8 @@ class Rewards:
     @property
     def variance(self) -> float:
         """What one request adds to the variance of the mean, times all requests."""
-        code = np.unique(self.user_idx, return_inverse=True)[1]
-        sums, sizes = np.bincount(code, self.reward), np.bincount(code)
-        users = len(sums)
-        return float(((sums - self.mean * sizes) ** 2).sum() / len(self.reward) * users / (users - 1))
+        per_user = linearised(totals(self.user_idx, self.reward), totals(self.user_idx, np.ones(len(self.reward))))
+        return error(per_user) ** 2 * len(self.reward)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +75,5 @@ def split(first: Rewards, second: Rewards, *, power: float = 0.8, level: float =
 
 
 def _needed(effect: float, variance: float, power: float, level: float) -> Sensitivity:
-    z = NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(power)
-    return Sensitivity(effect=effect, variance=variance, requests=z**2 * variance / effect**2 if effect else math.inf)
+    requests = times_longer(math.sqrt(variance), effect, level=level, power=power) if effect else math.inf
+    return Sensitivity(effect=effect, variance=variance, requests=requests)
