@@ -371,8 +371,8 @@ def test_any_text_and_number_comes_back(tmp_path_factory: pytest.TempPathFactory
     log = opened(folder)
     log.append(post_line(posted, at=2**51))
     log.close()
-    rows = PolicyLog.load(folder).events.with_columns(pl.col("timestamp").to_physical()).collect().rows()
-    assert rows == [(e.event_id, e.user_id, e.item_id, e.event, e.at, e.value, e.request_id) for e in posted]
+    rows = PolicyLog.load(folder).events.with_columns(pl.col("timestamp", "posted").to_physical()).collect().rows()
+    assert rows == [(e.event_id, e.user_id, e.item_id, e.event, e.at, e.value, e.request_id, 2**51) for e in posted]
 
 
 def killed(folder: Path, rounds: int, seconds: Callable[[int], float]) -> list[str]:
