@@ -34,11 +34,13 @@ class Replayed:
             the log does not hold, or of a list of which the log does not tell what it was drawn from.
         outside: float64 (n,), likewise.
         value: float64 (n,), what the model says that lists of the bundle earn; NaN likewise, and without a model.
+        end: of the events that the bundle was made of, exclusive.
     """
 
     probability: DoubleArray
     outside: DoubleArray
     value: DoubleArray
+    end: Instant
 
 
 def answers_of(logged: Logged) -> pl.DataFrame:
@@ -91,7 +93,7 @@ def replay(
     ends = np.cumsum(places)
     probability = np.full(int(places.sum()), np.nan)
     outside, value = np.full((2, len(answers)), np.nan)
-    with _serving(bundle, events) as asked_at:
+    with _serving(bundle, events) as (end, asked_at):
         for n, row in enumerate(answers.iter_rows(named=True)):
             if row["user_id"] is not None and (row["drawn_from"] is not None or not told_drawn):
                 asked = Request.of(asked_at(row["at"]), row, explores)
@@ -101,7 +103,7 @@ def replay(
                 if worth is not None:
                     value[n] = asked.value(worth(n))
             told(n + 1)
-    return Replayed(probability=probability, outside=outside, value=value)
+    return Replayed(probability=probability, outside=outside, value=value, end=end)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,8 +117,8 @@ class _Moment:
 
 
 @contextmanager
-def _serving(bundle: Path, events: pl.DataFrame) -> Iterator[Callable[[Instant], Service]]:
-    """Gives the service at an instant; instants go on."""
+def _serving(bundle: Path, events: pl.DataFrame) -> Iterator[tuple[Instant, Callable[[Instant], Service]]]:
+    """Gives the bundle's end, and the service at an instant; instants go on."""
     moment = _Moment()
     waiting = _events(events)
     with tempfile.TemporaryDirectory() as folder:
@@ -140,7 +142,7 @@ def _serving(bundle: Path, events: pl.DataFrame) -> Iterator[Callable[[Instant],
             return service
 
         try:
-            yield at
+            yield service.bundle.end, at
         finally:
             store.close()
 

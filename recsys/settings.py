@@ -8,7 +8,7 @@ from pydantic import Field
 
 from recsys.data import knobs
 from recsys.data.config import Config, DataConfig, QualityConfig, SplitConfig, TaskConfig
-from recsys.evaluation.config import EvaluationConfig, GateConfig
+from recsys.evaluation.config import EvaluationConfig, GateConfig, OffPolicyConfig
 from recsys.ranking.config import AblationConfig, RankingConfig, RulesConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
 from recsys.text.bases.config import EncoderConfig
@@ -42,6 +42,7 @@ class Settings(Config):
     ablation: AblationConfig = AblationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
+    off_policy: OffPolicyConfig = OffPolicyConfig()
     seed: int = Field(0, ge=0, description="Seed of everything random but the encoders, which have their own.")
     threads: int = Field(2, ge=1, description="Threads of a stage; the encoders' training has its own.")
 

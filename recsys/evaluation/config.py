@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from recsys.data.config import Config, check_roles
+from recsys.ranking.config import PolicyConfig
 
 
 def _utc(time: datetime) -> datetime:
@@ -94,6 +95,18 @@ class OffPolicyConfig(Config):
     shares: dict[str, Share] = Field(
         {}, description="Arm → the share of users it was meant to have; with fewer than two arms nothing is tested."
     )
+    as_of: UtcTime | None = Field(
+        None, description="Until when the log is complete, such as when it was copied; none given, its last answer."
+    )
+    policy: PolicyConfig | None = Field(
+        None, description="Who has the last word on the judged lists; none given, whoever had it in each answer."
+    )
+    most_answers: int = Field(
+        0, ge=0, description="Users are drawn at random until they have so many answers, which are judged; 0 takes all."
+    )
+    margin: float = Field(0.02, gt=0, lt=1, description="The largest relative difference that nobody would mind.")
+    samples: int = Field(2000, ge=200, description="Draws of users that intervals rest on.")
+    level: float = Field(0.95, ge=0.8, lt=1, description="Probability that an interval holds the truth.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -103,4 +116,6 @@ class OffPolicyConfig(Config):
             raise ValueError(f"by_value: expected roles that rewards has, got {unpaid[0]!r}; give it a reward, too")
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise ValueError(f"expected since before until, got {self.since} and {self.until}")
+        if self.samples < 2 / (1 - self.level) - 1 - 1e-6:
+            raise ValueError(f"expected at least {2 / (1 - self.level) - 1:,.0f} samples for level {self.level:g}")
         return self

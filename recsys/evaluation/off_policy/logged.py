@@ -73,7 +73,7 @@ class Logged:
         Args:
             log: as it was written.
             config: which answers, what earns.
-            as_of: until when the log is complete; None takes the time of its last answer.
+            as_of: until when the log is complete; None takes the config's, or the time of its last answer.
         """
         config = config or OffPolicyConfig()
         answers = Answers.read(log, since=_instant(config.since), until=_instant(config.until))
@@ -88,7 +88,8 @@ class Logged:
         del answers
         window = int(config.window_hours * HOUR)
         at = kept.heads["at"].to_numpy()
-        refused += bad_log.of_window(at, window=window, as_of=_last(log) if as_of is None else as_of)
+        complete = _instant(config.as_of) if as_of is None else as_of
+        refused += bad_log.of_window(at, window=window, as_of=_last(log) if complete is None else complete)
         rewards = Rewards.of(log, kept, config)
         refused += rewards.refused()
         return refused or cls._of(log, kept, rewards, choice.left_out)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 from recsys.schema import DAY, LongArray
@@ -31,6 +31,10 @@ class Pace:
     length: float
     policy: str | None = None
     rate: float | None = None
+
+    def share(self, answers: int) -> "Pace":
+        """Of a part of the log that has so many of its answers, over all its time."""
+        return replace(self, answers=answers)
 
     def longer(self, times: float) -> str:
         """Logging that makes the log so many times as long, above 1, in words."""

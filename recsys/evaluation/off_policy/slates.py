@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.errors import ShapeError
+from recsys.evaluation.off_policy.answers import picked
 from recsys.schema import DoubleArray, IntArray, LongArray
 
 _MOST = float(np.finfo(np.float64).max)
@@ -37,13 +38,15 @@ class Fitted:
 
     Attributes:
         predicted: float64 (m,), q_j(x, a_j | a_<j) of the logged item.
-        expected: float64 (m,), Σ_a target(a | a_<j) q_j(x, a | a_<j), below the logged items.
         value: float64 (n,), E_target[Σ_j q_j], over whole lists of the judged policy.
     """
 
     predicted: DoubleArray
-    expected: DoubleArray
     value: DoubleArray
+
+    def take(self, which: LongArray, rows: LongArray) -> "Fitted":
+        """Of some requests and their rows."""
+        return Fitted(predicted=self.predicted[rows], value=self.value[which])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,10 @@ class Marginals:
 
     logged: DoubleArray
     target: DoubleArray
+
+    def take(self, rows: LongArray) -> "Marginals":
+        """Of some rows."""
+        return Marginals(logged=self.logged[rows], target=self.target[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +102,6 @@ class Slates:
         _check("target", self.target, m, _PROBABILITY)
         if self.model is not None:
             _check("model.predicted", self.model.predicted, m, _NUMBER)
-            _check("model.expected", self.model.expected, m, _NUMBER)
             _check("model.value", self.model.value, n, _NUMBER)
         if self.marginal is not None:
             _check("marginal.logged", self.marginal.logged, m, _PROPENSITY)
@@ -109,6 +115,21 @@ class Slates:
     def total(self, values: DoubleArray) -> DoubleArray:
         """float64 (n,): the sum of each request's rows of values (m,); 0 for an empty list."""
         return self._reduced(np.add, values)
+
+    def take(self, which: LongArray) -> "Slates":
+        """Some of the requests, in the order given."""
+        indptr, rows = picked(self.indptr, which)
+        model, marginal, pseudo = self.model, self.marginal, self.pseudo
+        return Slates(
+            user_idx=self.user_idx[which],
+            indptr=indptr,
+            reward=self.reward[rows],
+            logged=self.logged[rows],
+            target=self.target[rows],
+            model=None if model is None else model.take(which, rows),
+            marginal=None if marginal is None else marginal.take(rows),
+            pseudo=None if pseudo is None else pseudo[which],
+        )
 
     def rewards(self) -> DoubleArray:
         """float64 (n,): what each list earned."""

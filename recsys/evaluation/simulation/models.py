@@ -19,14 +19,7 @@ def wrong(world: World, seed: int = 0) -> World:
 
 def fitted(model: World, target: Valued, played: Played) -> Fitted:
     """What a model says of a log and of the policy that is judged; its value is exact where `by_kind` is."""
-    expected = np.empty(played.item.shape)
-    for rows in target.blocks(len(played.kind)):
-        kind = played.kind[rows]
-        for j in range(played.item.shape[1]):
-            above = played.item[rows, :j]
-            expected[rows, j] = (target.chances(kind, above) * model.expected_next(kind, above)).sum(axis=1)
     return Fitted(
         predicted=played.flat(model.expected(played.kind, played.item)),
-        expected=played.flat(expected),
         value=by_kind(model, target)[0][played.kind],
     )

@@ -97,13 +97,6 @@ class World:
         chance: DoubleArray = self.examine[: item.shape[1]] * self._read(attract) * attract
         return chance
 
-    def expected_next(self, kind: IntArray, above: IntArray) -> DoubleArray:
-        """float64 (n, n_items): the probability of a click of each item, were it next below int32 (n, j)."""
-        attract = self.attract[kind[:, None], above]
-        read = np.prod(1 - self.cascade * attract, axis=1, keepdims=True)
-        chance: DoubleArray = self.examine[above.shape[1]] * read * self.attract[kind]
-        return chance
-
     def _read(self, attract: DoubleArray) -> DoubleArray:
         """float64 (n, L): P(the reading has not ended above a position)."""
         read = np.ones_like(attract)

@@ -74,11 +74,16 @@ class World:
         return float(weights @ terms.value / (weights @ terms.weight))
 
     def _fitted(self, model: Table) -> Fitted:
+        return Fitted(predicted=_each(model), value=np.full(len(LISTS), self.truth(model)))
+
+    def below(self, reward: Table, j: int) -> DoubleArray:
+        """float64 (LISTS,), what the judged policy earns at place j below the items of each list above it."""
+
         def expected(items: tuple[int, ...], j: int) -> float:
             each = {other[: j + 1]: other for other in LISTS if other[:j] == items[:j]}
-            return sum(_chance(self.judged, other, j) * model(other, j) for other in each.values())
+            return sum(_chance(self.judged, other, j) * reward(other, j) for other in each.values())
 
-        return Fitted(predicted=_each(model), expected=_each(expected), value=np.full(len(LISTS), self.truth(model)))
+        return np.array([expected(items, j) for items in LISTS])
 
     def _pseudo(self) -> DoubleArray:
         shown = np.zeros((len(LISTS), ITEMS * LENGTH))

@@ -54,7 +54,7 @@ def slates_of(lists: list[list[tuple[float, float, float]]], **parts) -> Slates:
 
 def fitted(predicted, value) -> Fitted:
     predicted = np.array(predicted, np.float64)
-    return Fitted(predicted=predicted, expected=np.zeros(len(predicted)), value=np.array(value, np.float64))
+    return Fitted(predicted=predicted, value=np.array(value, np.float64))
 
 
 @st.composite
@@ -76,7 +76,7 @@ def slates(draw) -> Slates:
         reward=rng.uniform(0, 10, m) * rng.integers(0, 2, m),
         logged=propensity(),
         target=probability(),
-        model=Fitted(predicted=rng.normal(0, 3, m), expected=rng.normal(0, 3, m), value=rng.normal(0, 3, n)),
+        model=Fitted(predicted=rng.normal(0, 3, m), value=rng.normal(0, 3, n)),
         marginal=Marginals(logged=propensity(), target=probability()),
         pseudo=rng.normal(0, 3, n),
     )

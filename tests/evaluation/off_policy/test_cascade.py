@@ -36,7 +36,7 @@ def test_it_is_the_sum_its_authors_write(seed):
     logged, target = log.logged.reshape(-1, 2), log.target.reshape(-1, 2)
     reward, predicted = log.reward.reshape(-1, 2), log.model.predicted.reshape(-1, 2)
     first, both = target[:, 0] / logged[:, 0], (target / logged).prod(axis=1)
-    v_2 = log.model.expected.reshape(-1, 2)[:, 1]
+    v_2 = world.below(world.wrong, 1)
     q_1, q_2 = predicted[:, 0] + v_2, predicted[:, 1]
     tops = [LISTS.index(next(each for each in LISTS if each[0] == a)) for a in range(3)]
     v_1 = sum(target[at, 0] * q_1[at] for at in tops)

@@ -1,11 +1,13 @@
 """A reward model finds worth and examination, and never looks at the user it is asked about."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from recsys.errors import ShapeError
 from recsys.evaluation.off_policy import reward_model
-from recsys.evaluation.off_policy.reward_model import FOLDS, RewardModel
+from recsys.evaluation.off_policy.reward_model import FOLDS, Pairs, RewardModel
 
 LOOKED = np.array([1.0, 0.6, 0.3])
 
@@ -21,16 +23,20 @@ def shown(n: int = 30_000, users: int = 300) -> dict:
         "reward": (rng.random(n) < LOOKED[position - 1] * worth).astype(np.float64),
         "position": position,
         "user_idx": rng.integers(0, users, n).astype(np.int32),
+        "item_idx": rng.integers(-1, 50, n).astype(np.int32),
     }
 
 
+def pairs(rows: dict, part: slice | np.ndarray = slice(None)) -> Pairs:
+    return Pairs(**{name: rows[name][part] for name in ("values", "item_idx", "user_idx")})
+
+
 def fitted(rows: dict, **more: object) -> RewardModel:
-    where = {name: rows[name] for name in ("position", "user_idx")}
-    return RewardModel.fit(rows["values"], rows["reward"], names=("a", "b"), **where, **more)
+    return RewardModel.fit(pairs(rows), rows["reward"], position=rows["position"], names=("a", "b"), **more)
 
 
 def said(model: RewardModel, rows: dict, part: slice | np.ndarray = slice(None)) -> np.ndarray:
-    return model.items(rows["values"][part], user_idx=rows["user_idx"][part])
+    return model.items(pairs(rows, part))
 
 
 def looked(model: RewardModel, rows: dict, part: slice | np.ndarray = slice(None)) -> np.ndarray:
@@ -67,12 +73,47 @@ def test_what_a_user_did_changes_nothing_that_is_said_of_them() -> None:
 
 
 def _fold(user: int) -> int:
-    return int(reward_model._folds(np.array([user], np.int32))[0])
+    return int(reward_model.folds(np.array([user], np.int32))[0])
 
 
 def test_users_are_spread_over_the_folds() -> None:
-    folds = np.bincount(reward_model._folds(np.arange(3000, dtype=np.int32)), minlength=FOLDS)
-    assert folds.min() > 900
+    counts = np.bincount(reward_model.folds(np.arange(3000, dtype=np.int32)), minlength=FOLDS)
+    assert counts.min() > 900
+
+
+def test_an_item_is_worth_what_it_earned_before_others() -> None:
+    rng = np.random.default_rng(1)
+    rows = shown(60_000) | {"values": np.zeros((60_000, 2), np.float32)}
+    attract = rng.uniform(0, 0.8, 50)
+    chance = LOOKED[rows["position"] - 1] * np.where(rows["item_idx"] < 0, 0.4, attract[rows["item_idx"]])
+    model = fitted(rows | {"reward": (rng.random(60_000) < chance).astype(np.float64)})
+    every = {"values": np.zeros((50, 2), np.float32), "item_idx": np.arange(50, dtype=np.int32)}
+    found = model.items(Pairs(**every, user_idx=np.zeros(50, np.int32)))
+    assert np.corrcoef(found, attract)[0, 1] > 0.98
+    assert np.abs(found - attract * LOOKED.mean()).mean() < 0.03
+
+
+def test_what_items_earned_is_drawn_to_the_mean_and_told_by_the_folds_of_others() -> None:
+    users = np.array([next(n for n in range(99) if _fold(n) == fold) for fold in range(FOLDS)], np.int32)
+    who = np.repeat(users, 100)
+    reward = np.repeat([0.0, 1.0, 1.0], 100)
+    values = np.zeros((300, 1), np.float32)
+    some = Pairs(values=values, item_idx=np.zeros(300, np.int32), user_idx=who)
+    model = RewardModel.fit(some, reward, position=np.ones(300, np.int32), names=("a",))
+    # of fold 0 the others earned 200 of 200, else 100 of 200; a prior of 100 rows at their mean changes nothing
+    assert model.earned[:, 0].tolist() == pytest.approx([1, 0.5, 0.5])
+    assert model.earned[:, 1].tolist() == pytest.approx([1, 0.5, 0.5])
+    other = replace(some, item_idx=np.repeat([0, 1, 1], 100).astype(np.int32))
+    model = RewardModel.fit(other, reward, position=np.ones(300, np.int32), names=("a",))
+    # of fold 1: item 0 earned 0 of 100, item 1 100 of 100, the mean is a half: (0 + 50) / 200 and (100 + 50) / 200
+    assert model.earned[1].tolist() == pytest.approx([0.25, 0.75, 0.5])
+
+
+def test_an_item_that_nobody_was_shown_is_any_item() -> None:
+    rows = shown(6000)
+    model = fitted(rows)
+    unknown = rows | {"item_idx": np.full(6000, -1, np.int32)}
+    assert said(model, rows | {"item_idx": np.full(6000, 77, np.int32)}).tolist() == said(model, unknown).tolist()
 
 
 def test_nothing_was_ever_earned() -> None:
@@ -97,11 +138,18 @@ def test_a_large_log_is_learned_from_in_part(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"reward": np.zeros(2)}, "Expected as many rows in each array, at least one, got"),
-        ({"position": np.zeros(300, np.int32)}, "Expected positions from 1 and users from 0, got 0 and 0"),
+        ({"reward": np.zeros(2)}, r"Expected as many rows in each array, got \[2, 300\]"),
+        ({"item_idx": np.zeros(7, np.int32)}, r"Expected as many rows in each array, got \[7, 300\]"),
+        ({"position": np.zeros(300, np.int32)}, "Expected positions from 1, got 0"),
+        ({"user_idx": np.full(300, -1, np.int32)}, "Expected users from 0, got -1"),
         ({"user_idx": np.zeros(300, np.int32)}, "Expected users in at least two of 3 folds, got one"),
     ],
 )
 def test_bad_input_is_a_sentence(change: dict, told: str) -> None:
     with pytest.raises(ShapeError, match=told):
         fitted(shown(300) | change)
+
+
+def test_no_rows_are_a_sentence() -> None:
+    with pytest.raises(ShapeError, match="Expected rows to learn rewards from, got none"):
+        fitted({name: rows[:0] for name, rows in shown(300).items()})

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys.errors import ShapeError
 from recsys.evaluation.off_policy.slates import Fitted, Marginals
@@ -94,11 +95,9 @@ def test_arrays_of_another_length_are_refused(name):
         replace(LOG, **{name: np.ones(9)})
 
 
-@pytest.mark.parametrize(
-    ("name", "each", "size"), [("predicted", "row", 3), ("expected", "row", 3), ("value", "request", 5)]
-)
+@pytest.mark.parametrize(("name", "each", "size"), [("predicted", "row", 3), ("value", "request", 5)])
 def test_a_model_of_another_length_is_refused(name, each, size):
-    sizes = {"predicted": 3, "expected": 3, "value": 5, name: 9}
+    sizes = {"predicted": 3, "value": 5, name: 9}
     model = Fitted(**{key: np.ones(length) for key, length in sizes.items()})
     with pytest.raises(ShapeError, match=rf"model.{name}: expected shape \({size},\), one for each {each}, got \(9,\)"):
         replace(LOG, model=model)
@@ -161,3 +160,13 @@ def test_marginals_out_of_bounds_are_refused(name, bad):
 
 def test_rounding_above_1_is_let_through():
     replace(LOG, target=np.full(3, 1 + 1e-15), logged=np.full(3, 1 + 1e-15))
+
+
+@given(slates(), st.integers(0, 2**32 - 1))
+def test_some_of_the_requests(world, seed):
+    which = np.flatnonzero(np.random.default_rng(seed).random(len(world)) < 0.5)
+    part, every = as_lists(world.take(which)), as_lists(world)
+    assert part == [every[i] for i in which.tolist()]
+    assert world.take(which).user_idx.tolist() == world.user_idx[which].tolist()
+    bare = replace(world, model=None, marginal=None, pseudo=None).take(which)
+    assert (bare.model, bare.marginal, bare.pseudo) == (None, None, None)

@@ -39,13 +39,6 @@ def test_a_list_that_has_ended_earns_nothing_more():
     assert world.expected(np.zeros(2, np.int32), item).tolist() == [[0.4, 0], [0, 0]]
 
 
-def test_the_next_item_is_clicked_as_in_the_whole_list():
-    for above in ([], [3], [3, 1]):
-        nexts = WORLD.expected_next(np.array([1], np.int32), np.array([above], np.int32))[0]
-        for item in set(range(5)) - set(above):
-            assert nexts[item] == pytest.approx(clicks(WORLD, 1, (*above, item))[-1], rel=1e-12)
-
-
 def test_users_ask_by_their_share():
     count = np.bincount(ONE.users(100_000, np.random.default_rng(0)), minlength=4)
     # 3 degrees of freedom: above 24 once in 40,000 times

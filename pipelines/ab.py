@@ -1,0 +1,121 @@
+"""Policies judged by the log that a service wrote: what their lists would have earned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipelines.ab_target import target_of
+from pipelines.console import err, progress
+from recsys import settings
+from recsys.data.policy_log import PolicyLog
+from recsys.errors import GateError, UsageError
+from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
+from recsys.evaluation.off_policy.judgement import FILE, LOG, Judgement, Unanswered
+from recsys.evaluation.off_policy.learned import learned
+from recsys.evaluation.off_policy.logged import Logged
+from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.off_policy.said import reasons, table
+from recsys.schema import BoolArray
+from recsys.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a log.
+
+    Attributes:
+        log: its directory.
+        policies: NAME=BUNDLE_OR_PARQUET, as given.
+        base: the policy that the others are compared to.
+        out: where the report goes.
+    """
+
+    log: Path
+    policies: Sequence[str]
+    base: str
+    out: Path
+
+    def sources(self) -> dict[str, Path]:
+        """Name → bundle or file.
+
+        Raises:
+            UsageError: one that is no such pair, a name twice or taken, nothing there, or a base that is none of them.
+        """
+        found: dict[str, Path] = {}
+        for text in self.policies:
+            name, equals, path = text.partition("=")
+            if not (name and equals and path):
+                raise UsageError(f"Expected --policy NAME=BUNDLE_OR_PARQUET, got {text!r}; put a name before the path.")
+            if name in found or name == LOG:
+                why = "is the log's own" if name == LOG else "is given twice"
+                raise UsageError(f"--policy {text}: the name {name!r} {why}; choose another.")
+            if not Path(path).exists():
+                raise UsageError(f"--policy {text}: found nothing at {path}; give a bundle's folder or a Parquet file.")
+            found[name] = Path(path)
+        if self.base not in {LOG, *found}:
+            names = ", ".join([LOG, *found])
+            raise UsageError(
+                f"Expected --base as one of {names}, got {self.base!r}; it is what others are compared to."
+            )
+        return found
+
+
+def ab(question: Question, *, config: Path | None, assignments: Sequence[str], form: Literal["json", "table"]) -> None:
+    """Judge, write `out`/ab.json and ab.html, and print the table or the JSON.
+
+    Raises:
+        UsageError: a question that cannot be understood.
+        ArtifactError: no log there, or a bundle or file that is none.
+        GateError: the log does not tell what one of the policies would have earned, or nothing at all.
+    """
+    chosen = settings.load(config, assignments)
+    sources = question.sources()
+    log = PolicyLog.load(question.log)
+    err.print(f"reading {question.log}", markup=False)
+    logged = Logged.of(log, chosen.off_policy)
+    question.out.mkdir(parents=True, exist_ok=True)
+    if isinstance(logged, tuple):
+        Unanswered(refused=logged).save(question.out)
+        raise GateError(f"{question.log} cannot be evaluated: {reasons(logged)}")
+    found = _judged(question, sources, log, logged, chosen)
+    found.save(question.out)
+    print(found.to_json().decode() if form == "json" else table(found))
+    err.print(f"report: {question.out / FILE}", markup=False)
+    if not found.answered:
+        names = ", ".join(name for name, each in found.policies.items() if each.headline is None)
+        raise GateError(f"This log does not tell what {names} would have earned; the reasons and cures stand above.")
+
+
+def _judged(
+    question: Question, sources: Mapping[str, Path], log: PolicyLog, logged: Logged, chosen: Settings
+) -> Judgement:
+    config, seed = chosen.off_policy, chosen.seed
+    some = _drawn(logged, config.most_answers, seed)
+    judged = logged if some.all() else logged.take(np.flatnonzero(some))
+    worths = None
+    if len(np.unique(judged.user_idx)) >= MIN_USERS:
+        err.print(f"learning rewards from {len(judged.reward):,} rows", markup=False)
+        worths = learned(judged, seed=seed, threads=chosen.threads)
+    policies = {}
+    for name, source in sources.items():
+        err.print(f"asking {name} about {len(judged):,} answers", markup=False)
+        target = target_of(source, log, judged, worths, config, seed=seed)
+        policies[name] = Policy(source=str(source), target=target)
+    evidence = Evidence(logged=judged, worths=worths, directory=str(question.log), unused=int((~some).sum()))
+    with progress("policies") as show:
+        return judge(evidence, policies, config=config, base=question.base, seed=seed, progress=show)
+
+
+def _drawn(logged: Logged, most: int, seed: int) -> BoolArray:
+    """Bool (n,): all answers of users drawn at random until they have `most`; all where they are no more."""
+    user_idx = logged.user_idx
+    if not most or len(logged) <= most:
+        return np.ones(len(logged), np.bool_)
+    asked = np.bincount(user_idx)
+    order = np.random.default_rng(seed).permutation(len(asked))
+    drawn = np.zeros(len(asked), np.bool_)
+    drawn[order[np.cumsum(asked[order]) <= most]] = True
+    return drawn[user_idx]
