@@ -105,6 +105,19 @@ class PolicyLog:
             events=_scan(directory, "events").unique("event_id", maintain_order=True),
         )
 
+    def save(self, directory: Path) -> None:
+        """Write the tables as `load` reads them, one file each.
+
+        Raises:
+            ArtifactError: there is a log already.
+        """
+        if is_log(directory):
+            raise ArtifactError(f"Expected no policy log in {directory}, found one; choose another folder.")
+        for name in TABLES:
+            (directory / name).mkdir(parents=True)
+            table: pl.LazyFrame = getattr(self, name)
+            table.sink_parquet(directory / name / "all.parquet")
+
     def placed_events(self) -> pl.DataFrame:
         """The events in the plain form, with the `position` of their item in the answer they name, null without one.
 

@@ -112,6 +112,18 @@ def test_a_log_beside_items_reads_as_a_shop(folder: Path) -> None:
     assert read_directory(folder).events["event"].to_list() == ["view"]
 
 
+def test_what_is_saved_comes_back_and_lies_over_nothing(folder: Path, tmp_path: Path) -> None:
+    put(folder, "answers", "0", answer("r", 0, "a", "b"))
+    put(folder, "events", "0", pl.DataFrame([event("e", "a", "r")], schema=EVENTS))
+    log = PolicyLog.load(folder)
+    log.save(tmp_path / "copy")
+    back = PolicyLog.load(tmp_path / "copy")
+    for name in ("answers", "candidates", "features", "events"):
+        assert getattr(back, name).collect().equals(getattr(log, name).collect())
+    with pytest.raises(ArtifactError, match=r"Expected no policy log in .*copy, found one; choose another folder\."):
+        log.save(tmp_path / "copy")
+
+
 def test_what_is_no_log_is_a_sentence(folder: Path) -> None:
     with pytest.raises(ArtifactError, match=r"Expected a policy log in .*nowhere, found no folders answers and events"):
         PolicyLog.load(folder / "nowhere")

@@ -15,7 +15,8 @@ from recsys.evaluation.refusal import Refusal
 from recsys.evaluation.simulation.judged import judged
 from recsys.evaluation.simulation.models import wrong
 from recsys.evaluation.simulation.value import true_value
-from tests.evaluation.off_policy.played_log import BASE, FIRST, MINUTE, a_log, luce, target, worths
+from recsys.evaluation.simulation.written import MINUTE
+from tests.evaluation.off_policy.played_log import BASE, FIRST, a_log, luce, target, worths
 
 CONFIG = OffPolicyConfig(samples=2000, level=0.999)
 PLAYED, LOGGED = a_log()
