@@ -13,10 +13,11 @@ from recsys import settings
 from recsys.data.policy_log import PolicyLog
 from recsys.errors import GateError, UsageError
 from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
-from recsys.evaluation.off_policy.judgement import FILE, LOG, Judgement, Unanswered
+from recsys.evaluation.off_policy.judgement import LOG, Judgement, Unanswered
 from recsys.evaluation.off_policy.learned import learned
 from recsys.evaluation.off_policy.logged import Logged
 from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.off_policy.report import render, render_unanswered, save
 from recsys.evaluation.off_policy.said import reasons, table
 from recsys.schema import BoolArray
 from recsys.settings import Settings
@@ -78,15 +79,21 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
     logged = Logged.of(log, chosen.off_policy)
     question.out.mkdir(parents=True, exist_ok=True)
     if isinstance(logged, tuple):
-        Unanswered(refused=logged).save(question.out)
+        unanswered = Unanswered(refused=logged)
+        unanswered.save(question.out)
+        _page(question, render_unanswered(unanswered, question.log))
         raise GateError(f"{question.log} cannot be evaluated: {reasons(logged)}")
     found = _judged(question, sources, log, logged, chosen)
     found.save(question.out)
     print(found.to_json().decode() if form == "json" else table(found))
-    err.print(f"report: {question.out / FILE}", markup=False)
+    _page(question, render(found))
     if not found.answered:
         names = ", ".join(name for name, each in found.policies.items() if each.headline is None)
         raise GateError(f"This log does not tell what {names} would have earned; the reasons and cures stand above.")
+
+
+def _page(question: Question, text: str) -> None:
+    err.print(f"report: {save(question.out, text)}", markup=False)
 
 
 def _judged(

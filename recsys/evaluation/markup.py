@@ -1,10 +1,24 @@
-"""The pieces of HTML that the report's sections are put together from."""
+"""The page of a report, and the pieces of HTML that its sections are put together from."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from recsys.evaluation.compare import Difference, Estimate
+from recsys.evaluation.style import STYLE
 from recsys.evaluation.wording import bounds, number
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def page(title: str, body: str) -> str:
+    """A file that opens anywhere, loads nothing and runs no script. The title is text, the body is HTML already."""
+    said = escape(title)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{said}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n<style>\n{STYLE}\n</style></head>\n'
+        f"<body><h1>{said}</h1>\n{body}</body></html>\n"
+    )
 
 
 def section(title: str, body: str) -> str:

@@ -1,6 +1,8 @@
 """Small drawings as inline SVG; colours come from the page, numbers stand beside them as text."""
 
 from collections.abc import Sequence
+from html import escape
+from math import sqrt
 
 from recsys.evaluation.compare import Difference, Estimate
 from recsys.evaluation.reliability import Bin
@@ -93,6 +95,28 @@ def diagonal(bins: Sequence[Bin], *, said: str = "interest", top: float = 1.0) -
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="share taken over {said}, {len(bins)} bins">'
         f'<path d="M{LEFT} {TOP}V{floor}H{LEFT + side}" fill="none" stroke="currentColor" opacity=".3"/>'
         f"{''.join(parts)}{_texts(marks)}</svg>"
+    )
+
+
+def histogram(counts: Sequence[int], labels: Sequence[str]) -> str:
+    """A bar for each count, as high as its square root, so that a few are seen beside many.
+
+    Args:
+        counts: at least one, of at least one bin with something in it.
+        labels: what stands under each bar, text; empty where nothing does.
+    """
+    floor, most = HEIGHT - BOTTOM, max(counts)
+    step = (WIDTH - LEFT - RIGHT) / len(counts)
+    bars, marks = [], [(LEFT - 6.0, TOP + 4.0, "end", f"{most:,}"), (LEFT - 6.0, floor + 4.0, "end", "0")]
+    for n, (count, label) in enumerate(zip(counts, labels, strict=True)):
+        left, high = LEFT + n * step, max(1.5, (floor - TOP) * sqrt(count / most)) if count else 0.0
+        place = f'x="{left + 1:.1f}" y="{floor - high:.1f}" width="{step - 2:.1f}" height="{high:.1f}"'
+        bars.append(f'<rect {place} fill="currentColor" opacity=".7"><title>{count:,}</title></rect>' if count else "")
+        marks += [(round(left + step / 2, 1), HEIGHT - 6.0, "middle", escape(label))] if label else []
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="histogram of {sum(counts):,}">'
+        f'<path d="M{LEFT} {TOP}V{floor}H{WIDTH - RIGHT}" fill="none" stroke="currentColor" opacity=".3"/>'
+        f"{''.join(bars)}{_texts(marks)}</svg>"
     )
 
 

@@ -7,12 +7,11 @@ from html import escape
 from recsys.evaluation.calibration import calibration, chances
 from recsys.evaluation.gate import Gate
 from recsys.evaluation.kept import kept
-from recsys.evaluation.markup import cell, section, share, table
+from recsys.evaluation.markup import cell, page, section, share, table
 from recsys.evaluation.pareto import variants
 from recsys.evaluation.plots import bar, line, scale, whisker
 from recsys.evaluation.results import EncoderScore, Evaluation
 from recsys.evaluation.segments import OVERALL
-from recsys.evaluation.style import STYLE
 from recsys.evaluation.table import in_order
 from recsys.evaluation.tuning import tuning
 from recsys.evaluation.variants import Variants
@@ -21,7 +20,6 @@ from recsys.evaluation.wording import ablation, headline, label, number
 from recsys.schema import Instant
 
 FEATURES = 20
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _READING = (
     "Brackets hold 95 % intervals of a bootstrap over users; differences are ours minus the other, paired over the "
     "same users. Each interval stands alone: with this many of them, about one in twenty misses."
@@ -51,14 +49,8 @@ def render(evaluation: Evaluation, found: Variants | None = None, gate: Gate | N
         section("The gate", verdict(gate)),
         section("Data and time", _data(evaluation)),
     ]
-    title = f"{escape(evaluation.ours)} on {escape(evaluation.data.name)}"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n<style>\n{STYLE}\n</style></head>\n'
-        f'<body><h1>{title}</h1>\n<p class="headline">{escape(headline(evaluation))}</p>\n'
-        f'<p class="note">{_READING}</p>\n{"".join(sections)}</body></html>\n'
-    )
+    said = f'<p class="headline">{escape(headline(evaluation))}</p>\n<p class="note">{_READING}</p>\n'
+    return page(f"{evaluation.ours} on {evaluation.data.name}", said + "".join(sections))
 
 
 def _name(evaluation: Evaluation, name: str) -> str:

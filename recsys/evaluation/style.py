@@ -20,7 +20,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 table { border-collapse: collapse; font-size: .9rem; width: 100%; overflow-wrap: normal; }
 th, td { padding: .3rem .7rem .3rem 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--dim); font-weight: 600; vertical-align: bottom; white-space: normal; line-height: 1.25; }
-th:first-child, td:first-child { text-align: left; white-space: normal; }
+th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 8rem; }
 tr:last-child td { border-bottom: 0; }
 small { color: var(--dim); display: block; font-size: .82em; line-height: 1.2; }
 .ours { color: var(--ours); font-weight: 600; }

@@ -1,7 +1,16 @@
 """Pieces of HTML."""
 
 from recsys.evaluation.compare import Difference, Estimate
-from recsys.evaluation.markup import cell, section, table
+from recsys.evaluation.markup import cell, page, section, table
+from recsys.evaluation.style import STYLE
+
+
+def test_the_title_of_a_page_is_text_and_its_body_html():
+    got = page("<i> & co", "<p>b</p>")
+    assert got.startswith("<!doctype html>\n")
+    assert "<title>&lt;i&gt; &amp; co</title>" in got
+    assert got.endswith("<body><h1>&lt;i&gt; &amp; co</h1>\n<p>b</p></body></html>\n")
+    assert "<style>\n" + STYLE + "\n</style>" in got
 
 
 def test_a_section_without_a_body_is_nothing():

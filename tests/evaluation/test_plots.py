@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from recsys.evaluation.compare import Estimate
-from recsys.evaluation.plots import bar, diagonal, line, scale, whisker
+from recsys.evaluation.plots import bar, diagonal, histogram, line, scale, whisker
 from recsys.evaluation.reliability import Bin
 from recsys.evaluation.results import Curve
 
@@ -63,3 +63,23 @@ def test_a_reliability_diagram_is_square():
     paths = [p.attrib["d"] for p in svg.findall("path")]
     assert paths[1] == f"M52 128L{52 + side} 10"
     assert paths[2:] == [f"M{52 + side / 4:.1f} {128 - side / 4:.1f}V{128 - 3 * side / 4:.1f}"]
+
+
+def test_a_histogram_has_a_bar_for_each_count_as_high_as_its_root():
+    svg = ET.fromstring(histogram([0, 100, 400, 1_600], ["0", "", "<1", ""]))
+    bars = [{name: float(bar.attrib[name]) for name in ("x", "y", "width", "height")} for bar in svg.findall("rect")]
+    step, high = (340 - 52 - 8) / 4, 150 - 10 - 22
+    assert [bar["height"] for bar in bars] == pytest.approx([high / 4, high / 2, high])
+    assert [bar["x"] for bar in bars] == [52 + n * step + 1 for n in (1, 2, 3)]
+    assert {bar["y"] + bar["height"] for bar in bars} == {128.0}
+    assert [bar.find("title").text for bar in svg.findall("rect")] == ["100", "400", "1,600"]
+    said = {
+        text.text: float(text.attrib["x"]) for text in svg.findall("text") if text.attrib["text-anchor"] == "middle"
+    }
+    assert said == {"0": 52 + step / 2, "<1": 52 + 2.5 * step}
+    assert "1,600" in [text.text for text in svg.findall("text")]
+
+
+def test_one_of_many_is_seen_in_a_histogram():
+    svg = ET.fromstring(histogram([1_000_000, 1], ["", ""]))
+    assert float(svg.findall("rect")[1].attrib["height"]) == 1.5

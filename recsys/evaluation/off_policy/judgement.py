@@ -163,7 +163,7 @@ class Judgement:
 
     def save(self, directory: Path) -> None:
         """Write `FILE`, in one step."""
-        _write(directory, self.to_json())
+        write(directory / FILE, self.to_json())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +174,11 @@ class Unanswered:
 
     def save(self, directory: Path) -> None:
         """Write `FILE`, in one step."""
-        _write(directory, TypeAdapter(Unanswered).dump_json(self, indent=1) + b"\n")
+        write(directory / FILE, TypeAdapter(Unanswered).dump_json(self, indent=1) + b"\n")
 
 
-def _write(directory: Path, content: bytes) -> None:
-    temporary = directory / f".{FILE}"
+def write(path: Path, content: bytes) -> None:
+    """In one step: the file is there whole, or as it was before."""
+    temporary = path.with_name(f".{path.name}")
     temporary.write_bytes(content)
-    temporary.replace(directory / FILE)
+    temporary.replace(path)

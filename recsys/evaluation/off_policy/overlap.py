@@ -10,6 +10,10 @@ from recsys.schema import DoubleArray, IntArray
 TAIL = (0.5, 0.9, 0.99, 0.999)
 """Quantiles of the weights that `Overlap.tail` tells."""
 
+EDGES = tuple(10 ** (half / 4) for half in range(-13, 15, 2))
+"""Between the bins of `Overlap.histogram` for weights above 0: half decades around 0.001 to 1,000, 0.56 to 1.78 among
+them."""
+
 _ROUNDING = 1e-9
 
 
@@ -22,7 +26,7 @@ class Overlap:
 
     A mean weight away from 1 says that the propensities are wrong, or that the judged policy shows what the logging
     policy cannot (Li, Chen, Kleban & Gupta 2015, WWW companion, use it as a check). Where weights may be negative, as
-    pseudo-inverse ones, largest, largest_user and tail are of their absolute values.
+    pseudo-inverse ones, largest, largest_user, tail and histogram are of their absolute values.
 
     Attributes:
         requests: n.
@@ -33,6 +37,7 @@ class Overlap:
         largest: the largest weight.
         largest_user: share of all weight that the user with the most has.
         tail: quantiles of the weights at `TAIL`.
+        histogram: requests of weight 0, of less than the first of `EDGES`, from each edge to the next, from the last.
         unsupported: mean share of the judged policy on what was no candidate; None where it is known of no request.
     """
 
@@ -44,6 +49,7 @@ class Overlap:
     largest: float
     largest_user: float
     tail: tuple[float, ...]
+    histogram: tuple[int, ...]
     unsupported: float | None
 
     @property
@@ -87,6 +93,7 @@ class Overlap:
             largest=largest,
             largest_user=float(of_user.max() / of_user.sum()) if largest else 0.0,
             tail=tuple(float(q) for q in np.quantile(size, TAIL)),
+            histogram=_counts(size),
             unsupported=_known_mean(outside),
         )
 
@@ -104,6 +111,11 @@ def _error(weight: DoubleArray, user_idx: IntArray, users: int) -> float | None:
         return None
     away = np.bincount(user_idx, weight - weight.mean())
     return float(np.sqrt(users / (users - 1) * (away @ away)) / len(weight))
+
+
+def _counts(size: DoubleArray) -> tuple[int, ...]:
+    bins = np.where(size > 0, np.searchsorted(EDGES, size, side="right") + 1, 0)
+    return tuple(np.bincount(bins, minlength=len(EDGES) + 2).tolist())
 
 
 def _known_mean(outside: DoubleArray | None) -> float | None:

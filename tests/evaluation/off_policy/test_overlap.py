@@ -1,6 +1,7 @@
 """How much of a log speaks of the judged policy."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import ShapeError
-from recsys.evaluation.off_policy.overlap import TAIL, Overlap
+from recsys.evaluation.off_policy.overlap import EDGES, TAIL, Overlap
 
 USERS = np.array([0, 0, 2, 2], np.int32)
 
@@ -86,6 +87,20 @@ def test_the_tail_by_counting():
     assert got.tail == pytest.approx((500, 900, 990, 999), rel=1e-12)
 
 
+def test_weights_are_counted_in_half_decades_around_powers_of_ten():
+    weight = np.array([0.0, 0.0, 1e-9, 1e-3, 0.5, 0.6, 1.0, 1.7, 1.8, 10**0.5, -1.0, 10.0, 1e3, 1e9])
+    got = Overlap.of(weight, np.zeros(14, np.int32)).histogram
+    # 0; less; the 13 bins around 0.001, 0.003, ..., 1,000; more
+    assert got == (2, 1, 1, 0, 0, 0, 0, 1, 4, 2, 1, 0, 0, 0, 1, 1)
+    assert np.log10(EDGES) == pytest.approx([half / 2 - 3.25 for half in range(14)])
+
+
+def test_a_weight_at_an_edge_counts_above_it():
+    weight = np.array([EDGES[0], EDGES[-1]])
+    got = Overlap.of(weight, np.zeros(2, np.int32)).histogram
+    assert (got[1], got[2], got[-2], got[-1]) == (0, 1, 0, 1)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.just(0.0) | st.floats(1e-6, 50), st.integers(0, 4)), min_size=1, max_size=12))
 def test_a_second_implementation_agrees(rows):
@@ -95,6 +110,9 @@ def test_a_second_implementation_agrees(rows):
     assert got.mean == pytest.approx(mean, rel=1e-12)
     assert got.users == len(names)
     assert got.largest == max(weights)
+    bounds = [5e-324, *EDGES, math.inf]
+    counts = [weights.count(0), *(sum(a <= w < b for w in weights) for a, b in pairwise(bounds))]
+    assert list(got.histogram) == counts
     squares = sum(w**2 for w in weights)
     if squares > 0:
         assert got.effective == pytest.approx(sum(weights) ** 2 / squares, rel=1e-9)

@@ -21,6 +21,7 @@ GOOD = Overlap(
     largest=9.0,
     largest_user=0.001,
     tail=(0.5, 2.0, 4.0, 8.0),
+    histogram=(0,) * 7 + (12_000, 8_000) + (0,) * 7,
     unsupported=0.001,
 )
 
