@@ -107,6 +107,12 @@ class OffPolicyConfig(Config):
     margin: float = Field(0.02, gt=0, lt=1, description="The largest relative difference that nobody would mind.")
     samples: int = Field(2000, ge=200, description="Draws of users that intervals rest on.")
     level: float = Field(0.95, ge=0.8, lt=1, description="Probability that an interval holds the truth.")
+    planned_users: int = Field(
+        5000,
+        ge=200,
+        description="Users of two arms together at whom intervals for every look are narrowest; set before the first "
+        "look and left so. Ten times too many or too few make them wider by less than a third.",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -73,6 +73,34 @@ def line(curve: Curve) -> str:
     )
 
 
+def band(looks: Sequence[Estimate], *, said: str) -> str:
+    """Estimates over their n, each with its interval as a band, and the line of zero; those without bounds are gaps."""
+    told = [(e.n, e.mean, e.low, e.high) for e in looks if e.low is not None and e.high is not None]
+    if not told:
+        return ""
+    bottom, top = min(0.0, *(low for _, _, low, _ in told)), max(0.0, *(high for *_, high in told))
+    first, last, floor = told[0][0], told[-1][0], HEIGHT - BOTTOM
+
+    def at(n: int, value: float) -> str:
+        across = (n - first) / ((last - first) or 1)
+        up = (value - bottom) / ((top - bottom) or 1)
+        return f"{LEFT + across * (WIDTH - LEFT - RIGHT):.1f} {floor - up * (floor - TOP):.1f}"
+
+    around = "L".join([*(at(n, low) for n, _, low, _ in told), *(at(n, high) for n, _, _, high in reversed(told))])
+    middle = "L".join(at(n, mean) for n, mean, _, _ in told)
+    zero = at(first, 0.0)
+    marks = [(LEFT - 6, floor + 4, "end", number(bottom)), (LEFT - 6, TOP + 4, "end", number(top))]
+    marks += [(LEFT, HEIGHT - 6, "start", f"{first:,}")]
+    marks += [(WIDTH - RIGHT, HEIGHT - 6, "end", f"{said} {last:,}")] if last > first else []
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="from {number(told[0][1])} to '
+        f'{number(told[-1][1])}"><path d="M{LEFT} {TOP}V{floor}H{WIDTH - RIGHT}" fill="none" stroke="currentColor" '
+        f'opacity=".3"/><path d="M{zero}H{WIDTH - RIGHT}" stroke="currentColor" opacity=".35"/>'
+        f'<path d="M{around}Z" fill="currentColor" opacity=".18"/>'
+        f'<path d="M{middle}" fill="none" stroke="currentColor" stroke-width="1.8"/>{_texts(marks)}</svg>'
+    )
+
+
 def diagonal(bins: Sequence[Bin], *, said: str = "interest", top: float = 1.0) -> str:
     """A reliability diagram: each bin's share taken over what was `said`, both to `top`, and the line of true words."""
     side = HEIGHT - TOP - BOTTOM

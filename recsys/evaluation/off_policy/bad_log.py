@@ -36,7 +36,12 @@ def of_rows(answers: Answers) -> Refusals:
         empty = f"all {len(answers):,} answers are without items" if len(answers) else "it has no answers"
         cure = "Give the folder that recsys serve --log writes to, and a since and until with answers between them."
         return (Refusal(name="empty-log", because=f"There is nothing to evaluate in the log: {empty}.", cure=cure),)
-    return (*_unnamed(answers), *_places(answers), *_propensities(answers))
+    return (*of_answers(answers), *_propensities(answers))
+
+
+def of_answers(answers: Answers) -> Refusals:
+    """What makes it unknown who was shown what where, however likely that was."""
+    return (*_unnamed(answers), *_places(answers))
 
 
 def _unnamed(answers: Answers) -> Iterator[Refusal]:
@@ -97,15 +102,15 @@ def _propensities(answers: Answers) -> Iterator[Refusal]:
 def of_arms(log: PolicyLog, answers: Answers, choice: Choice) -> Refusals:
     """What is wrong with who answered; of a log without bad rows."""
     return (
-        *_repeated(choice),
+        *of_repeated(choice.left_out.repeated, len(answers)),
         *_deterministic(log, answers, choice),
         *_left_out(answers, choice),
         *_mixed(answers, choice),
     )
 
 
-def _repeated(choice: Choice) -> Iterator[Refusal]:
-    n, repeated = len(choice.keep), choice.left_out.repeated
+def of_repeated(repeated: int, n: int) -> Iterator[Refusal]:
+    """Whether too many of n answers have a request_id that was answered again later."""
     if repeated > MAX_REPEATED * n:
         yield Refusal(
             name="repeated-requests",

@@ -75,11 +75,11 @@ class Rewards:
         found = _placed(_events(log, answers, config), answers)
         outcome = found.select(_outcome(int(config.window_hours * HOUR), config.by_value)).to_series()
         used = found.filter(outcome == "used")
-        earned = used.select(_earned(config)).to_series().to_numpy()
+        amounts = used.select(earned(config)).to_series().to_numpy()
         with np.errstate(over="ignore", invalid="ignore"):
-            reward = np.bincount(used["row"].to_numpy(), earned, minlength=len(answers.rows)).astype(np.float64)
+            reward = np.bincount(used["row"].to_numpy(), amounts, minlength=len(answers.rows)).astype(np.float64)
         counts = EventCounts(**dict(outcome.value_counts().rows()))
-        return cls(reward=reward, events=counts, negative=int((earned < 0).sum()), posted=posted)
+        return cls(reward=reward, events=counts, negative=int((amounts < 0).sum()), posted=posted)
 
     def refused(self) -> Refusals:
         """What speaks against them."""
@@ -177,7 +177,7 @@ def _outcome(window: int, by_value: tuple[str, ...]) -> pl.Expr:
     )
 
 
-def _earned(config: OffPolicyConfig) -> pl.Expr:
-    """f64: the role's reward, times the event's value where that counts."""
+def earned(config: OffPolicyConfig) -> pl.Expr:
+    """f64: what an event of a role that earns is worth, its value counted where that is asked."""
     weight = pl.col("event").replace_strict(config.rewards, return_dtype=pl.Float64)
     return weight * pl.when(pl.col("event").is_in(list(config.by_value))).then(pl.col("value")).otherwise(1.0)
