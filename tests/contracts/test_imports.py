@@ -25,7 +25,7 @@ HEAVY = (
 ROOT = Path(recsys.__path__[0])
 CONFIGS = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in sorted(ROOT.rglob("config.py"))]
 LIGHT = ["recsys", "recsys.errors", "recsys.schema", "recsys.settings", *CONFIGS]
-EVALUATION = [f"recsys.evaluation.{name}" for _, name, _ in pkgutil.iter_modules([str(ROOT / "evaluation")])]
+EVALUATION = [m.name for m in pkgutil.walk_packages([str(ROOT / "evaluation")], "recsys.evaluation.")]
 EVERY = sorted(m.name for m in pkgutil.walk_packages(recsys.__path__, "recsys."))
 
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from recsys.evaluation.compare import Estimate
-from recsys.evaluation.plots import bar, diagonal, histogram, line, scale, whisker
+from recsys.evaluation.plots import band, bar, diagonal, histogram, line, scale, whisker
 from recsys.evaluation.reliability import Bin
 from recsys.evaluation.results import Curve
 
@@ -83,3 +83,23 @@ def test_a_histogram_has_a_bar_for_each_count_as_high_as_its_root():
 def test_one_of_many_is_seen_in_a_histogram():
     svg = ET.fromstring(histogram([1_000_000, 1], ["", ""]))
     assert float(svg.findall("rect")[1].attrib["height"]) == 1.5
+
+
+def test_band_holds_every_interval_and_zero():
+    looks = [Estimate(mean=0.5, low=None, high=None, n=100)]
+    looks += [Estimate(mean=m, low=m - 1 / n, high=m + 1 / n, n=n) for n, m in ((1, 0.0), (3, 1.0), (5, 3.8))]
+    svg = ET.fromstring(band(looks, said="users"))
+    _, zero, around, middle = [path.attrib["d"] for path in svg.findall("path")]
+    height = 150 - 22 - 10
+    assert zero == f"M52.0 {128 - height / 5:.1f}H332"
+    assert middle == f"M52.0 {128 - height / 5:.1f}L192.0 {128 - height * 2 / 5:.1f}L332.0 {128 - height * 4.8 / 5:.1f}"
+    points = [tuple(map(float, p.split())) for p in re.split("[MLZ]", around) if p]
+    assert points[0] == (52, 128)
+    assert points[3] == (332, 10)
+    assert points[-1] == (52, pytest.approx(128 - height * 2 / 5, abs=0.05))
+    assert [t.text for t in svg.findall("text")] == ["-1.0000", "4.00", "1", "users 5"]
+
+
+def test_band_of_looks_that_tell_nothing_is_empty():
+    assert band([], said="users") == band([Estimate(mean=0.5, low=None, high=None, n=100)], said="users") == ""
+    assert "users" not in band([Estimate(mean=0.5, low=0.0, high=1.0, n=100)], said="users")

@@ -7,6 +7,9 @@ import numpy as np
 import polars as pl
 
 from recsys.data.policy_log import ANSWERS, CANDIDATES, EVENTS, FEATURES, PolicyLog
+from recsys.evaluation.simulation.played import simulate
+from recsys.evaluation.simulation.policies import Play
+from recsys.evaluation.simulation.world import World
 from recsys.schema import DAY, UTC_US, DoubleArray, IntArray, LongArray
 from tests.evaluation.correlated import requests
 
@@ -87,3 +90,15 @@ def drawn(
     at = first[user] + rng.integers(0, 36 * HOUR, len(user))
     more = rng.random(len(user)) < lift
     return Made(user=user, arm=np.array(arms)[arm][user], at=at, clicks=clicks + more * (arm[user] > 0))
+
+
+def played(world: World, policies: dict[str, Play], *, users: int, seed: int) -> Made:
+    """Users of a world, each played one of the policies ten times on average; clicks of a list are told of its item."""
+    parts, begins = [], 0
+    for place, (name, policy) in enumerate(policies.items()):
+        got = simulate(world.drawn(users, seed=2 * seed + place), policy, 10 * users, seed=2 * seed + place + 10**6)
+        parts.append((got.user + begins, np.full(len(got.user), name), got.reward.sum(axis=1)))
+        begins += users
+    user, arm, clicks = (np.concatenate(each) for each in zip(*parts, strict=True))
+    at = np.random.default_rng(seed).integers(0, 10 * DAY, len(user))
+    return Made(user=user, arm=arm, at=at, clicks=clicks)
