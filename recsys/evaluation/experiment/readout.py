@@ -11,7 +11,7 @@ from recsys.errors import ShapeError
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.equivalence import WIDE
-from recsys.evaluation.experiment.arms import Control
+from recsys.evaluation.experiment.arms import HOLDOUT, Control
 from recsys.evaluation.experiment.assignment import Assignment
 from recsys.evaluation.experiment.contrast import Contrast, contrasts
 from recsys.evaluation.experiment.guardrails import Guardrail, guardrails
@@ -144,9 +144,10 @@ class Readout:
         order = [control.arm, *sorted(set(seen.names) - {control.arm})]
         arms = tuple(Arm.of(name, seen.names.index(name), totals) for name in order)
         whole = seen.assignment.refused()
-        few = tuple(_few(arms))
-        enough = [arm.name for arm in arms if _complete(arm) >= MIN_USERS]
-        compared = enough[1:] if not whole and enough[:1] == order[:1] else []
+        ramp = tuple(seen.exposure.refused()) if HOLDOUT in order else ()
+        unfit = {HOLDOUT} if ramp else set()
+        fit = [arm.name for arm in arms if _complete(arm) >= MIN_USERS and arm.name not in unfit]
+        compared = fit[1:] if not whole and fit[:1] == order[:1] else []
         return cls(
             as_of=seen.as_of,
             first=int(totals.first.min()),
@@ -159,7 +160,7 @@ class Readout:
             contrasts=contrasts(totals, seen.names, control=control.arm, arms=compared, margin=margin),
             guardrails=guardrails(totals, seen.names, control=control.arm, arms=compared, margin=margin),
             paths=paths(totals, seen.names, control=control.arm, arms=compared, planned=config.planned_users),
-            refused=(*whole, *few),
+            refused=(*whole, *ramp, *_few(arms)),
         )
 
     def to_json(self) -> str:

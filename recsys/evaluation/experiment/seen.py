@@ -9,6 +9,7 @@ from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.experiment.arms import compared
 from recsys.evaluation.experiment.assignment import Assignment, changes, first_rows
+from recsys.evaluation.experiment.exposure import Exposure, running
 from recsys.evaluation.off_policy import bad_log
 from recsys.evaluation.off_policy.answers import Answers
 from recsys.evaluation.off_policy.labels import Labels
@@ -24,7 +25,7 @@ class NotCompared:
     Attributes:
         repeated: their request_id was answered again later; the last answer is the one that a client has.
         without_user: the request told a history and no user, and a user is who is compared.
-        outside: of no arm that is compared, such as of users who are in no experiment.
+        outside: of no arm that is compared, such as of users who are in no experiment, or given when it did not run.
         crossed: of users who were seen in several arms.
     """
 
@@ -45,6 +46,7 @@ class Seen:
         user_idx: int32 (n,), place of its user in `users`.
         users: str (u,).
         assignment: who got which arm.
+        exposure: whether the arms had their users all the time.
         not_compared: the answers that are left out.
         as_of: until when the log is complete, exclusive.
     """
@@ -55,6 +57,7 @@ class Seen:
     user_idx: IntArray
     users: pl.Series
     assignment: Assignment
+    exposure: Exposure
     not_compared: NotCompared
     as_of: Instant
 
@@ -79,7 +82,8 @@ class Seen:
         again = ~answers.heads["request_id"].is_last_distinct().to_numpy()
         user, arm = Labels.of(answers.heads["user_id"]), Labels.of(answers.heads["arm"])
         named = ~again & (user.codes >= 0)
-        present = set(arm.names.gather(np.unique(arm.codes[named & (arm.codes >= 0)])).to_list())
+        ran = named & running(arm, answers.heads["at"].to_numpy(), named)
+        present = set(arm.names.gather(np.unique(arm.codes[ran & (arm.codes >= 0)])).to_list())
         refused = (
             *bad_log.of_repeated(int(again.sum()), len(answers)),
             *_no_users(named, len(answers)),
@@ -89,8 +93,9 @@ class Seen:
             return refused
         kept = compared(present, asked=control, shares=config.shares)
         chosen = arm.names.is_in(list(kept)).to_numpy()
-        inside = named & np.where(arm.codes >= 0, chosen[arm.codes], False)
-        found = cls._of(_Split(answers=answers, again=again, named=named, inside=inside), (user, arm), config, as_of)
+        inside = ran & np.where(arm.codes >= 0, chosen[arm.codes], False)
+        split = _Split(answers=answers, again=again, named=named, ran=ran, inside=inside)
+        found = cls._of(split, (user, arm), config, as_of)
         return found if len(found.users) else found.assignment.refused()
 
     @classmethod
@@ -104,7 +109,7 @@ class Seen:
         at = split.answers.heads["at"].to_numpy()
         moved = changes(user, arm)
         crossed = np.isin(user, user[moved])
-        once = rows[~crossed]
+        once, ran = rows[~crossed], np.flatnonzero(split.ran)
         users, user_idx = np.unique(user[~crossed], return_inverse=True)
         return cls(
             answers=split.answers.take(once),
@@ -113,6 +118,7 @@ class Seen:
             user_idx=user_idx.astype(np.int32),
             users=labels[0].names.gather(users),
             assignment=Assignment.of(user, arm_idx.astype(np.int32), at[rows], names=names, shares=config.shares),
+            exposure=Exposure.of(labels[0].take(ran), labels[1].take(ran), at[ran]),
             not_compared=NotCompared(
                 repeated=int(split.again.sum()),
                 without_user=int((~split.again & ~split.named).sum()),
@@ -136,11 +142,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Split:
-    """All answers, and which of them, bool (n,), were given again, are of a user, and of an arm that is compared."""
+    """All answers, and which of them, bool (n,), were given again, are of a user, in time, and of a compared arm."""
 
     answers: Answers
     again: BoolArray
     named: BoolArray
+    ran: BoolArray
     inside: BoolArray
 
 
@@ -169,7 +176,7 @@ def _one_arm(present: set[str]) -> Refusals:
     return (
         Refusal(
             name="one-arm",
-            because=f"There are no two arms to compare: of the answers of users {told}.",
+            because=f"There are no two arms to compare: of the answers to users while an arm ran {told}.",
             cure="PUT /v1/experiment with two arms or more, or with a holdout, and log again.",
         ),
     )

@@ -16,7 +16,7 @@ _NONE = "-"
 _REASONS = {
     "repeated": "were asked again",
     "without_user": "name no user",
-    "outside": "are in no arm of it",
+    "outside": "are of no arm or time of it",
     "crossed": "are of users seen in several arms",
 }
 

@@ -75,8 +75,21 @@ def test_an_effect_is_found_on_the_way():
 
 
 def wrong(runs, users=1000):
+    """How often any look tells equal arms apart."""
     return sum(path(made(np.random.default_rng(seed), users))[0].decided is not None for seed in range(runs))
+
+
+def test_a_plan_that_is_ten_times_off_costs_less_than_a_third():
+    """What `planned_users` says of itself."""
+    for planned in (500, 50_000):
+        wide, best = (ConfidenceSequence(planned=p).radius(np.ones(1), np.array([5000])) for p in (planned, 5000))
+        assert 1 < wide / best < 4 / 3
 
 
 def test_equal_arms_are_told_apart_at_any_look_in_one_of_twenty_at_most():
     assert stats.binomtest(wrong(200), 200, 0.05, alternative="greater").pvalue > 1e-3
+
+
+@pytest.mark.prove
+def test_equal_arms_of_2000_experiments_are_told_apart_at_any_look_in_one_of_twenty_at_most():
+    assert wrong(2000, users=4000) <= stats.binom.ppf(0.999, 2000, 0.05)

@@ -59,10 +59,10 @@ def test_each_answer_that_is_left_out_is_counted_once():
 
 
 def test_users_in_no_experiment_are_an_arm_where_there_is_but_one_or_somebody_asks():
-    waiting = arm("d", 2, "default")
+    waiting = arm("d", 0.5, "default")
     assert seen(*TWO, waiting).names == ("a", "b")
     assert seen(*TWO, waiting, control="default").names == ("a", "b", "default")
-    assert seen(TWO[0], waiting).names == ("a", "default")
+    assert seen(TWO[0], arm("r3", 2, "a"), waiting).names == ("a", "default")
 
 
 def test_only_what_happened_before_as_of_is_known():
@@ -101,7 +101,7 @@ def test_a_log_without_users():
 def test_a_log_of_one_arm(answers, told):
     (found,) = seen(*answers)
     assert found.name == "one-arm"
-    assert found.because == f"There are no two arms to compare: of the answers of users {told}."
+    assert found.because == f"There are no two arms to compare: of the answers to users while an arm ran {told}."
     assert names(*answers, TWO[1]) == (["one-arm"] if told == "none has an arm" else [])
 
 

@@ -25,21 +25,23 @@ def readout() -> Readout:
 
 def test_the_summary_names_time_users_and_control(readout):
     said = words.summary(readout)
-    assert said.startswith("594 users in 2 arms from 2026-01-01T")
+    assert said.startswith("593 users in 2 arms from 2026-01-01T")
     assert said.endswith("until 2026-01-21T00:00:00Z, compared with holdout (no experiment touches it).")
 
 
 def test_what_is_left_out_is_told_only_where_something_is(readout):
     late, waiting = sum(arm.open for arm in readout.arms), sum(arm.waiting for arm in readout.arms)
     assert late > waiting > 0
-    assert words.left_out(readout) == f"Answers left out: {late:,} may still earn ({waiting:,} users have no others)."
+    open_ = f"{late:,} may still earn ({waiting:,} users have no others)"
+    assert words.left_out(readout) == f"Answers left out: 2 are of no arm or time of it, {open_}."
     some = replace(readout, not_compared=NotCompared(repeated=1, without_user=2000, outside=3, crossed=4))
     assert words.left_out(some).startswith(
-        "Answers left out: 1 were asked again, 2,000 name no user, 3 are in no arm of it, 4 are of users seen in "
-        "several arms, "
+        "Answers left out: 1 were asked again, 2,000 name no user, 3 are of no arm or time of it, "
+        "4 are of users seen in several arms, "
     )
     closed = tuple(replace(arm, open=0) for arm in readout.arms)
-    assert words.left_out(replace(readout, arms=closed)) == ""
+    every = NotCompared(repeated=0, without_user=0, outside=0, crossed=0)
+    assert words.left_out(replace(readout, arms=closed, not_compared=every)) == ""
 
 
 def test_whether_there_is_a_past(readout):
