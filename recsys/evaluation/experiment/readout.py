@@ -133,7 +133,7 @@ class Readout:
         seen = Seen.of(log, config, as_of=as_of, control=control)
         if isinstance(seen, tuple):
             return seen
-        chosen = Control.of(seen.users_of_arms, config.shares, control)
+        chosen = Control.of(seen.users_of_arms if control else _like(seen), config.shares, control)
         if isinstance(chosen, Refusal):
             return (chosen,)
         totals = Totals.of(log, seen, config)
@@ -144,8 +144,7 @@ class Readout:
         order = [control.arm, *sorted(set(seen.names) - {control.arm})]
         arms = tuple(Arm.of(name, seen.names.index(name), totals) for name in order)
         whole = seen.assignment.refused()
-        ramp = tuple(seen.exposure.refused()) if HOLDOUT in order else ()
-        unfit = {HOLDOUT} if ramp else set()
+        unfit = {HOLDOUT} if seen.ramp else set()
         fit = [arm.name for arm in arms if _complete(arm) >= MIN_USERS and arm.name not in unfit]
         compared = fit[1:] if not whole and fit[:1] == order[:1] else []
         return cls(
@@ -160,7 +159,7 @@ class Readout:
             contrasts=contrasts(totals, seen.names, control=control.arm, arms=compared, margin=margin),
             guardrails=guardrails(totals, seen.names, control=control.arm, arms=compared, margin=margin),
             paths=paths(totals, seen.names, control=control.arm, arms=compared, planned=config.planned_users),
-            refused=(*whole, *ramp, *_few(arms)),
+            refused=(*whole, *seen.ramp, *_few(arms)),
         )
 
     def to_json(self) -> str:
@@ -170,6 +169,13 @@ class Readout:
     def save(self, directory: File) -> None:
         """Write experiment.json."""
         (directory / READOUT).write_text(self.to_json())
+
+
+def _like(seen: Seen) -> dict[str, int]:
+    """Arm → its users, of arms that can be compared with each other; of all where that leaves no two."""
+    users = seen.users_of_arms
+    others = {arm: n for arm, n in users.items() if arm != HOLDOUT}
+    return others if seen.ramp and len(others) > 1 else users
 
 
 def _complete(arm: Arm) -> int:

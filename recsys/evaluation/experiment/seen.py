@@ -7,7 +7,7 @@ import polars as pl
 
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.experiment.arms import compared
+from recsys.evaluation.experiment.arms import HOLDOUT, compared
 from recsys.evaluation.experiment.assignment import Assignment, changes, first_rows
 from recsys.evaluation.experiment.exposure import Exposure, running
 from recsys.evaluation.off_policy import bad_log
@@ -138,6 +138,11 @@ class Seen:
         """Arm → its users, of arms that have any."""
         counts = np.bincount(self.arm_idx[self.first_row], minlength=len(self.names)).tolist()
         return {name: n for name, n in zip(self.names, counts, strict=True) if n}
+
+    @property
+    def ramp(self) -> Refusals:
+        """What speaks against a comparison with the holdout, if there is one."""
+        return tuple(self.exposure.refused()) if HOLDOUT in self.names else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,11 +83,18 @@ def ramped(arms: tuple[str, ...]) -> Made:
 
 
 def test_beside_a_ramp_the_holdout_is_not_compared():
-    got = read(ramped(("holdout", "b", "c")))
-    assert [each.name for each in got.refused] == ["ramp"]
-    assert got.contrasts == got.paths == ()
-    among = read(ramped(("holdout", "b", "c")), control="b")
-    assert [each.arm for each in among.contrasts] == ["c"]
+    made = ramped(("holdout", "b", "c"))
+    for got in (read(made), read(made, control="holdout"), read(ramped(("holdout", "b")))):
+        assert [each.name for each in got.refused] == ["ramp"]
+    assert got.control.arm == read(made, control="holdout").control.arm == "holdout"
+    assert got.contrasts == got.paths == read(made, control="holdout").contrasts == ()
+
+
+def test_beside_a_ramp_arms_are_compared_among_themselves():
+    among = read(ramped(("holdout", "b", "c")))
+    assert among.control.why == "it has the most users"
+    assert {arm.name for arm in among.arms} == {"holdout", "b", "c"}
+    assert {among.control.arm, *(each.arm for each in among.contrasts)} == {"b", "c"}
     assert among.contrasts[0].gap.relative.low < 0 < among.contrasts[0].gap.relative.high
     assert read(ramped(("b", "c"))).refused == ()
 

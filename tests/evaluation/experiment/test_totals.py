@@ -59,8 +59,9 @@ def test_answers_whose_window_is_open_have_no_rewards_yet():
     early = totals(ANSWERS, EVENTS, as_of=int(at(34 * HOURS).timestamp()) * 1_000_000 - 1)
     assert early.closed.tolist() == [1, 1]
     assert early.reward.tolist() == [2, 0]
-    at_28 = totals(ANSWERS, EVENTS, as_of=int(at(28 * HOURS).timestamp()) * 1_000_000)
-    assert np.isnan(at_28.early).tolist() == [False, True]
+    day_of_bob = int(at(29 * HOURS).timestamp()) * 1_000_000
+    for as_of, missing in ((day_of_bob, [False, False]), (day_of_bob - 1, [False, True])):
+        assert np.isnan(totals(ANSWERS, EVENTS, as_of=as_of).early).tolist() == missing
 
 
 def test_the_past_is_what_was_earned_before_the_first_answer_whoever_answered():
