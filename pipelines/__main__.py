@@ -163,18 +163,19 @@ def serve(
 def ab(
     log: Annotated[Path, typer.Option(help="The folder that `recsys serve --log` writes to.")],
     policy: Annotated[
-        list[str], typer.Option(help="NAME=BUNDLE_OR_PARQUET: who is judged, and what it is; may be repeated.")
-    ],
+        list[str] | None,
+        typer.Option(help="NAME=BUNDLE_OR_PARQUET: who is judged, and what it is; may be repeated; else arms alone."),
+    ] = None,
     base: Annotated[str, typer.Option(help="What the others are compared to: a NAME, or log: as it was.")] = "log",
     out: Annotated[Path, typer.Option(help="Where ab.html and ab.json go.")] = Path("ab"),
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings; [off_policy] counts here.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what policies would have earned by the log that others wrote, or that it cannot tell (exit code 3)."""
+    """Say what the arms of a log earned and what other policies would have, or that it cannot tell (exit code 3)."""
     from pipelines import ab as evaluation
 
-    question = evaluation.Question(log=log, policies=policy, base=base, out=out)
+    question = evaluation.Question(log=log, policies=policy or [], base=base, out=out)
     evaluation.ab(question, config=config, assignments=set_ or [], form="json" if json else "table")
 
 

@@ -12,6 +12,11 @@ from pipelines.console import err, progress
 from recsys import settings
 from recsys.data.policy_log import PolicyLog
 from recsys.errors import GateError, UsageError
+from recsys.evaluation.config import OffPolicyConfig
+from recsys.evaluation.experiment.readout import Readout
+from recsys.evaluation.experiment.section import readout_section
+from recsys.evaluation.experiment.table import table as arms_table
+from recsys.evaluation.markup import page
 from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
 from recsys.evaluation.off_policy.judgement import LOG, Judgement, Unanswered
 from recsys.evaluation.off_policy.learned import learned
@@ -19,6 +24,8 @@ from recsys.evaluation.off_policy.logged import Logged
 from recsys.evaluation.off_policy.refusals import MIN_USERS
 from recsys.evaluation.off_policy.report import render, render_unanswered, save
 from recsys.evaluation.off_policy.said import reasons, table
+from recsys.evaluation.off_policy.wording import micros
+from recsys.evaluation.refusal import Refusals
 from recsys.schema import BoolArray
 from recsys.settings import Settings
 
@@ -65,7 +72,7 @@ class Question:
 
 
 def ab(question: Question, *, config: Path | None, assignments: Sequence[str], form: Literal["json", "table"]) -> None:
-    """Judge, write `out`/ab.json and ab.html, and print the table or the JSON.
+    """Read out the log's arms, judge the policies, write both into `out`, and print them as tables or JSON.
 
     Raises:
         UsageError: a question that cannot be understood.
@@ -76,24 +83,56 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
     sources = question.sources()
     log = PolicyLog.load(question.log)
     err.print(f"reading {question.log}", markup=False)
-    logged = Logged.of(log, chosen.off_policy)
+    arms = read_out(log, chosen.off_policy)
     question.out.mkdir(parents=True, exist_ok=True)
+    if not sources:
+        _arms_alone(question, arms, form)
+        return
+    logged = Logged.of(log, chosen.off_policy)
     if isinstance(logged, tuple):
         unanswered = Unanswered(refused=logged)
         unanswered.save(question.out)
-        _page(question, render_unanswered(unanswered, question.log))
+        _page(question, render_unanswered(unanswered, question.log, sections=_sections(question, arms)))
         raise GateError(f"{question.log} cannot be evaluated: {reasons(logged)}")
     found = _judged(question, sources, log, logged, chosen)
     found.save(question.out)
     print(found.to_json().decode() if form == "json" else table(found))
-    _page(question, render(found))
+    if form == "table" and isinstance(arms, Readout):
+        print(f"\n{arms_table(arms)}")
+    _page(question, render(found, sections=_sections(question, arms)))
     if not found.answered:
         names = ", ".join(name for name, each in found.policies.items() if each.headline is None)
         raise GateError(f"This log does not tell what {names} would have earned; the reasons and cures stand above.")
 
 
+def _arms_alone(question: Question, arms: Readout | Refusals, form: Literal["json", "table"]) -> None:
+    """Without a policy the arms are all there is to say something of."""
+    if isinstance(arms, tuple):
+        Unanswered(refused=arms).save(question.out)
+        _page(question, render_unanswered(Unanswered(refused=arms), question.log))
+        raise GateError(f"{question.log} tells of no experiment: {reasons(arms)}")
+    print(arms.to_json() if form == "json" else arms_table(arms))
+    _page(question, page(f"The arms of {question.log}", "".join(_sections(question, arms))))
+    if arms.refused:
+        raise GateError(f"The arms of {question.log} are not compared: {reasons(arms.refused)}")
+
+
+def _sections(question: Question, arms: Readout | Refusals) -> list[str]:
+    """The arms' part of the page, and their JSON; nothing where there is but one arm."""
+    if isinstance(arms, tuple):
+        return []
+    arms.save(question.out)
+    return [readout_section(arms)]
+
+
 def _page(question: Question, text: str) -> None:
     err.print(f"report: {save(question.out, text)}", markup=False)
+
+
+def read_out(log: PolicyLog, config: OffPolicyConfig) -> Readout | Refusals:
+    """What the arms of the log have shown, or why nothing."""
+    as_of = None if config.as_of is None else micros(config.as_of)
+    return Readout.of(log, config, as_of=as_of, margin=config.margin, control=config.control)
 
 
 def _judged(

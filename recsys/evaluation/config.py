@@ -101,6 +101,9 @@ class OffPolicyConfig(Config):
     policy: PolicyConfig | None = Field(
         None, description="Who has the last word on the judged lists; none given, whoever had it in each answer."
     )
+    control: str | None = Field(
+        None, description="Arm that the others are compared with; none given, the holdout, or the largest."
+    )
     most_answers: int = Field(
         0, ge=0, description="Users are drawn at random until they have so many answers, which are judged; 0 takes all."
     )

@@ -37,15 +37,18 @@ def render(judgement: Judgement, *, sections: Sequence[str] = ()) -> str:
     return page(title, f'{heads}<p class="note">{_reading(judgement)}</p>\n{"".join(told)}')
 
 
-def render_unanswered(unanswered: Unanswered, directory: Path) -> str:
+def render_unanswered(unanswered: Unanswered, directory: Path, *, sections: Sequence[str] = ()) -> str:
     """The page of a log that says nothing of any policy.
 
     Args:
         unanswered: why.
         directory: of the log.
+        sections: HTML of others, put below.
     """
     head = '<p class="headline worse">This log cannot be evaluated, whoever is judged by it:</p>\n'
-    return page(f"Nothing by {directory}", f"{head}<section>{_list(_WHOLE, unanswered.refused)}</section>\n")
+    return page(
+        f"Nothing by {directory}", f"{head}<section>{_list(_WHOLE, unanswered.refused)}</section>\n{''.join(sections)}"
+    )
 
 
 def save(directory: Path, text: str) -> Path:

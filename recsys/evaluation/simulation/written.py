@@ -38,7 +38,7 @@ def written(played: Played, policy: Valued, *, start: Instant) -> PolicyLog:
         "events": (_events(answers.filter(played.flat(played.reward) > 0)), EVENTS),
     }
     return PolicyLog(
-        **{name: frame.select(*schema).cast(dict(schema)).lazy() for name, (frame, schema) in tables.items()},
+        **{name: frame.select(*schema).cast(pl.Schema(schema)).lazy() for name, (frame, schema) in tables.items()},
         features=pl.LazyFrame(schema=FEATURES),
     )
 
