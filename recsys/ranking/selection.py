@@ -18,6 +18,7 @@ from recsys.ranking.diversity import Pool
 from recsys.ranking.draft import Draft, Drawing, Pick
 from recsys.ranking.policy import Exploration
 from recsys.ranking.recommendations import FlagArray, Recommendations
+from recsys.ranking.relevance import relevance
 from recsys.ranking.rulebook import PINNED, Rulebook
 from recsys.ranking.scored import Scored
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
@@ -52,25 +53,6 @@ def select(
         rules.names,
         np.concatenate([np.zeros(0, np.float32), *(chances for _, _, chances in lists)]),
     )
-
-
-def relevance(score: FloatArray, yardstick: FloatArray, depth: int) -> DoubleArray:
-    """float64 (m,): 1 for the best score and 0 for the one at `depth`, or the last; linear between and beyond.
-
-    All 0 where these two are equal. It says the same of any scale of scores.
-
-    Args:
-        score: float32 (m,).
-        yardstick: float32 (n,), falling, the scores that best and last are of.
-        depth: from 1.
-
-    >>> relevance(np.array([9, 8, 7, 4], np.float32), np.array([9, 7, 5, 4], np.float32), 3).tolist()
-    [1.0, 0.75, 0.5, -0.25]
-    """
-    if len(yardstick) == 0:
-        return np.zeros(len(score))
-    best, last = float(yardstick[0]), float(yardstick[min(depth, len(yardstick)) - 1])
-    return np.zeros(len(score)) if best == last else (score.astype(np.float64) - last) / (best - last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from recsys.ranking.config import MAX_RULES
 from recsys.ranking.policy import EpsilonGreedy, Exploration, PlackettLuce, randomness
 from recsys.ranking.prices import Prices
-from recsys.ranking.selection import relevance, select
+from recsys.ranking.selection import select
 from tests.ranking.stock import book, scored, unit
 
 TEA, CUP = "tea", "cup"
@@ -85,13 +85,6 @@ def test_lists_are_the_same_on_any_scale_of_scores(scores, scale, shift, strengt
     moved = [(item, score * scale + shift * scale) for item, score in row]
     vectors = unit(np.random.default_rng(4), 5)
     assert listed(rules, [row], vectors=vectors) == listed(rules, [moved], vectors=vectors)
-
-
-def test_relevance_of_one_and_of_none():
-    one, none = np.array([4], np.float32), np.zeros(0, np.float32)
-    assert relevance(one, one, 100).tolist() == [0.0]
-    assert relevance(one, none, 100).tolist() == [0.0]
-    assert relevance(none, none, 100).tolist() == []
 
 
 def test_an_item_that_is_there_for_its_pin_alone_does_not_stretch_the_spread():
