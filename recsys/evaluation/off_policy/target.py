@@ -20,8 +20,8 @@ class Target:
         probability: float64 (m,), P(item at this place | items above) under the judged policy; NaN where unknown.
         outside: float64 (n,), how likely it leaves what the list was drawn from; NaN where unknown.
         value: float64 (n,), E_target[Σ_j q_j] of the reward model; NaN where unknown; None without a model.
-        marginal: P(item at this place), whatever stands above; NaN where unknown; None where it is nowhere known.
-        pseudo: float64 (n,), pseudo-inverse weight of each list; NaN where unknown; None where it is nowhere known.
+        marginal: P(item at this place), whatever stands above; NaN in both where unknown; None if nowhere known.
+        pseudo: float64 (n,), pseudo-inverse weight of each list; NaN where unknown; None if nowhere known.
         trained_until: end of what the policy was trained on, exclusive; None where unknown.
 
     Raises:
@@ -60,10 +60,11 @@ def _chances(name: str, values: DoubleArray, shape: tuple[int, ...]) -> None:
 
 def _numbers(name: str, values: DoubleArray, shape: tuple[int, ...]) -> None:
     _shape(name, values, shape)
-    if np.isinf(values).any():
+    bad = np.isinf(values)
+    if bad.any():
         raise ShapeError(
-            f"Target.{name}: expected finite numbers, or NaN where unknown, got {values[np.isinf(values)][0]} at "
-            f"request {int(np.isinf(values).argmax())}; leave that request unknown."
+            f"Target.{name}: expected finite numbers, or NaN where unknown, got {values[bad][0]} at request "
+            f"{int(bad.argmax())}; leave that request unknown."
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.errors import ShapeError
+from recsys.evaluation.off_policy.logged import Logged
 from recsys.schema import DoubleArray
 
 
@@ -42,18 +43,20 @@ class Worths:
                 f"Worths.looked: expected {len(self.others)} rows, one for each request, got {len(self.looked)}."
             )
 
-    def check(self, *, requests: int, rows: int, candidates: int, places: int) -> None:
+    def check(self, logged: Logged) -> None:
         """Refuse worths of another log.
 
         Raises:
             ShapeError: another number of requests, rows or candidates, or fewer places than the longest list has.
         """
+        wanted = (len(logged), len(logged.propensity), len(logged.candidates.item))
         got = (len(self.others), len(self.predicted), len(self.each))
-        if got != (requests, rows, candidates):
+        if got != wanted:
             raise ShapeError(
-                f"Worths: expected {requests} requests, {rows} rows and {candidates} candidates as the log has, "
+                f"Worths: expected {wanted[0]} requests, {wanted[1]} rows and {wanted[2]} candidates as the log has, "
                 f"got {got[0]}, {got[1]} and {got[2]}; take them from the same log."
             )
+        places = int(np.diff(logged.indptr).max(initial=0))
         if self.looked.shape[1] < places:
             raise ShapeError(
                 f"Worths.looked: expected at least {places} places, as the longest list has, "
