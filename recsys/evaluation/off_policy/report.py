@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from recsys.evaluation.markup import page, section
-from recsys.evaluation.off_policy.earned import earned, estimators, parts
+from recsys.evaluation.off_policy.earned_section import earned, estimators, parts
 from recsys.evaluation.off_policy.grounds import grounds
 from recsys.evaluation.off_policy.judgement import LOG, Judged, Judgement, Unanswered, write
 from recsys.evaluation.off_policy.said import sentence
