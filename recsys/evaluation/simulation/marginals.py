@@ -12,7 +12,7 @@ _TINY = 1e-10
 def marginals(orders: Orders, policy: Valued) -> DoubleArray:
     """float64 (kinds, L, n_items): P(item at position)."""
     size = len(policy.value), *_size(orders)
-    return (orders.probability(policy) @ _indicators(orders)).reshape(size)
+    return (orders.probability(policy) @ indicators(orders)).reshape(size)
 
 
 def pseudo_inverse(orders: Orders, logging: Valued, target: Valued) -> DoubleArray:
@@ -21,7 +21,7 @@ def pseudo_inverse(orders: Orders, logging: Valued, target: Valued) -> DoubleArr
     1_s is a list's vector of ones at its (position, item), Γ the mean of 1_s 1_s' when lists are logged, θ the mean of
     1_s under the target: its marginals.
     """
-    ones = _indicators(orders)
+    ones = indicators(orders)
     weight = np.empty((len(logging.value), len(ones)))
     theta = orders.probability(target) @ ones
     for kind, probability in enumerate(orders.probability(logging)):
@@ -34,7 +34,7 @@ def _size(orders: Orders) -> tuple[int, int]:
     return orders.item.shape[1], orders.n_items
 
 
-def _indicators(orders: Orders) -> DoubleArray:
+def indicators(orders: Orders) -> DoubleArray:
     """float64 (K, L * n_items), a one for each position of a list."""
     positions, n_items = _size(orders)
     ones = np.zeros((len(orders.item), positions * n_items))
