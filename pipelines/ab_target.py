@@ -13,6 +13,7 @@ from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.off_policy.logged import Logged
 from recsys.evaluation.off_policy.target import Target
+from recsys.evaluation.off_policy.told import told
 from recsys.evaluation.off_policy.worths import Worths
 from recsys.evaluation.refusal import Refusals
 
@@ -26,8 +27,6 @@ def target_of(
         ArtifactError: neither.
     """
     if not source.is_dir():
-        from recsys.evaluation.off_policy.told import told
-
         return told(source, logged, explores=config.policy, worths=worths, seed=seed)
     answers = answers_of(logged)
     with progress(source.name) as show:
