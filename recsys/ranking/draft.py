@@ -92,7 +92,7 @@ class Draft:
 
     def filled(self, n: int, pool: Pool) -> list[Pick]:
         """Take n entries, or as many as may be taken, best first or as they are drawn."""
-        if not self.rules.chooses:
+        if not self.rules.chooses or len(self.open) == 0:
             return self._in_order(n)
         picks: list[Pick] = []
         while len(picks) < n and self.open[first := int(self.open.argmax())]:

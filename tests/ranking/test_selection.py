@@ -299,6 +299,19 @@ def test_a_second_implementation_makes_the_same_lists(seed, whole, method):
     assert got == by_hand(row, rules, kinds, brands, cold, vectors, pinnable, k)
 
 
+@pytest.mark.parametrize("exploring", [None, EpsilonGreedy(epsilon=0.5), PlackettLuce(temperature=1.0)])
+@pytest.mark.parametrize("k", [3, None])
+def test_where_nothing_may_be_listed_rules_make_an_empty_list(exploring, k):
+    rules = {
+        "caps": [{"by": "category", "most": 2}],
+        "diversity": {"strength": 0.5},
+        "pins": [{"item_id": "i00", "rank": 1}],
+    }
+    exploration = None if exploring is None else Exploration(policy=exploring, sources=[randomness(0, "r")])
+    for made in ({}, rules):
+        assert select(scored([]), book(made, KINDS), FLAT, k=k, exploration=exploration).item_idx.tolist() == []
+
+
 def test_a_list_does_not_depend_on_whose_else_is_made():
     rng = np.random.default_rng(7)
     rows = [
