@@ -192,8 +192,10 @@ def _known(rows: pl.DataFrame, gone: pl.DataFrame, *, at: str) -> pl.DataFrame:
 
 def _answers(answers: pl.DataFrame) -> pl.DataFrame:
     position = pl.int_ranges(1, pl.col("item_id").list.len() + 1, dtype=pl.Int32)
-    places = answers.select(*(position.alias(name) if name == "position" else name for name in ANSWERS))
-    return places.explode("item_id", "position", "propensity", "score", empty_as_null=True)
+    nobody = pl.lit(None, pl.Float64).repeat_by(pl.col("propensity").list.len())
+    of_each = {"position": position, "first": pl.coalesce("first", nobody)}
+    places = answers.select(*(of_each[name].alias(name) if name in of_each else name for name in ANSWERS))
+    return places.explode("item_id", "position", "propensity", "score", "first", empty_as_null=True)
 
 
 def _candidates(answers: pl.DataFrame) -> pl.DataFrame:

@@ -14,6 +14,7 @@ LINE: dict[str, pl.DataType] = {
     "item_id": pl.List(pl.String()),
     "propensity": pl.List(pl.Float64()),
     "score": pl.List(pl.Float64()),
+    "first": pl.List(pl.Float64()),
     "degraded": pl.List(pl.String()),
     "request": pl.String(),
     "candidates": pl.Struct({"item_ids": pl.List(pl.String()), "scores": pl.List(pl.Float64())}),
@@ -34,4 +35,5 @@ LINE: dict[str, pl.DataType] = {
         )
     ),
 }
-"""The columns of a line: `at` always, in µs since the epoch; an answer has all but `events`, a post only these."""
+"""The columns of a line: `at` always, in µs since the epoch; an answer has all but `events`, a post only these; what
+only some answers tell is null in others: candidates, features, and `first`, which only interleaved lists have."""

@@ -25,9 +25,14 @@ ANSWERS: dict[str, pl.DataType] = {
     "score": pl.Float64(),
     "degraded": pl.List(pl.String()),
     "request": pl.String(),
+    "first": pl.Float64(),
 }
 """One row for each item of an answer, `position` from 1; an answer without items is one row whose item_id, position,
-propensity and score are null. `user_id` is null where the request told a history; `params` and `request` are JSON."""
+propensity and score are null. `user_id` is null where the request told a history; `params` and `request` are JSON.
+`first` is P(the first of two rankings gave the item) in interleaved lists; null where neither did, and in others."""
+
+LATER_COLUMNS = frozenset({"first"})
+"""Columns that older files lack: null there."""
 
 CANDIDATES: dict[str, pl.DataType] = {
     "request_id": pl.String(),
@@ -161,7 +166,7 @@ def _columns(file: Path, columns: Mapping[str, pl.DataType]) -> Mapping[str, pl.
             f"Expected a table of the policy log in {file}: {first_line(error)}; take the file away."
         ) from error
     for name, kind in columns.items():
-        if found.get(name) != kind:
+        if found.get(name) != kind and not (name in LATER_COLUMNS and name not in found):
             raise ArtifactError(
                 f"{file}: expected a column {name} of type {kind}, got {found.get(name, 'none')}; "
                 "take away what is not of the policy log."

@@ -65,6 +65,17 @@ def test_an_answer_and_an_event_that_two_files_hold_is_there_once(folder: Path) 
     assert log.features.collect().schema == pl.Schema(FEATURES)
 
 
+def test_files_from_before_a_column_are_read(folder: Path) -> None:
+    put(folder, "answers", "a", answer("r1", 1, "x").drop("first"))
+    put(folder, "answers", "b", answer("r2", 2, "y").with_columns(first=0.25))
+    found = PolicyLog.load(folder).answers.sort("at").collect()
+    assert found.schema == pl.Schema(ANSWERS)
+    assert found.select("item_id", "first").rows() == [("x", None), ("y", 0.25)]
+    put(folder, "answers", "b", answer("r2", 2, "y").with_columns(first=pl.lit("a quarter")))
+    with pytest.raises(ArtifactError, match=r"b\.parquet: expected a column first of type Float64, got String"):
+        PolicyLog.load(folder)
+
+
 def test_features_of_two_bundles_stand_side_by_side(folder: Path) -> None:
     row = {"request_id": ["r"], "at": [at(1)], "user_id": ["ann"], "item_id": ["x"]}
     for name, column in (("a", "own"), ("b", "age")):

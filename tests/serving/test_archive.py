@@ -50,6 +50,19 @@ def test_answers_by_place(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_only_interleaved_lists_tell_whose_items_they_are(tmp_path: Path) -> None:
+    content = answer("r1", "x", "y") + answer("r2", "x", "y", "z", first=[1.0, 0.25, None]) + answer("r3", first=[])
+    found = archived(tmp_path, content)["answers"].select("request_id", "item_id", "first")
+    assert found.rows() == [
+        ("r1", "x", None),
+        ("r1", "y", None),
+        ("r2", "x", 1.0),
+        ("r2", "y", 0.25),
+        ("r2", "z", None),
+        ("r3", None, None),
+    ]
+
+
 def test_candidates_and_features_of_two_rankers(tmp_path: Path) -> None:
     told = {"item_ids": ["x", "y"], "scores": [2.0, 1.0]}
     first = {"names": ["own", "age"], "item_id": ["x", "y"], "values": [[1.0, None], [2.0, 0.5]]}
