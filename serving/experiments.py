@@ -12,7 +12,7 @@ from recsys.schema import Instant
 from serving.fields import Number, Whole
 from serving.history import moment
 from serving.item_schemas import UtcTime
-from serving.treatment import DEFAULT
+from serving.treatment import DEFAULT, Mix
 
 HOLDOUT = "holdout"
 """What answers say of users who are in no experiment, whichever runs; of others who have no arm: DEFAULT."""
@@ -33,6 +33,22 @@ Drawn = Annotated[PolicyConfig, BeforeValidator(_numbers)]
 _MOST_SEED = 2**31 - 1
 
 
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Interleave(Config):
+    """A second ranking, and how one list is made of both; clicks tell which is preferred."""
+
+    kind: Mix = Field(
+        "team_draft",
+        description="team_draft: each in turns puts its best item that is not in the list; probabilistic: each in "
+        "turns draws one, the better its rank the likelier.",
+    )
+    bundle: Digest | None = Field(
+        None, description="Digest of the bundle whose ranking is the second; if not set, the one in use."
+    )
+
+
 class Arm(Config):
     """One way to answer.
 
@@ -41,10 +57,30 @@ class Arm(Config):
 
     name: Name = Field(description="As answers, metrics and the log call it.")
     share: Share = Field(description="Of the users in the experiment.")
-    bundle: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        None, description="Digest of the bundle that answers; if not set, the one in use."
-    )
+    bundle: Digest | None = Field(None, description="Digest of the bundle that answers; if not set, the one in use.")
     policy: Drawn = Field(default_factory=PolicyConfig, description="Who has the last word on a list.")
+    interleave: Interleave | None = Field(
+        None, description="Lists are made of this arm's ranking, the first, and of a second one."
+    )
+
+    @model_validator(mode="after")
+    def _contest(self) -> Self:
+        if self.interleave is None:
+            return self
+        if self.policy.kind != "deterministic":
+            raise ValueError(
+                f"expected policy deterministic in an arm that interleaves, got {self.policy.kind!r}; "
+                "its lists are drawn from two rankings as they are"
+            )
+        if self.bundle == self.interleave.bundle:
+            got = "the one in use" if self.bundle is None else repr(self.bundle)
+            raise ValueError(f"expected two bundles to interleave, got {got} twice; name another in one of them")
+        return self
+
+    @property
+    def bundles(self) -> tuple[str | None, ...]:
+        """Digests of what it names, None for the one in use."""
+        return (self.bundle,) if self.interleave is None else (self.bundle, self.interleave.bundle)
 
 
 class Ramp(Config):
@@ -89,6 +125,11 @@ class Experiment(Config):
         if abs(total - 1) > 1e-9:
             raise ValueError(f"expected shares of arms that sum to 1, got {total:g}")
         return self
+
+    @property
+    def bundles(self) -> tuple[str | None, ...]:
+        """Digests of what its arms name, each once; None is the one in use."""
+        return tuple(dict.fromkeys(digest for arm in self.arms for digest in arm.bundles))
 
     def arm(self, unit: str, *, at: Instant) -> Arm | str:
         """The arm of a user, or of a request that names none; HOLDOUT or DEFAULT for one who has no arm.

@@ -3,31 +3,11 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
 
-from serving.experiments import Arm, Experiment
-from serving.schemas import Query
+from serving.experiments import Arm, Experiment, Interleave
 from serving.service import Service
-from serving.treatment import USUAL_TREATMENT, Treatment
-
-Q = TypeVar("Q", bound=Query)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn(Generic[Q]):
-    """One request, and who answers it how.
-
-    Attributes:
-        query: the request; it has a name.
-        service: who answers.
-        treatment: how.
-        beside: the services of the other arms' bundles.
-    """
-
-    query: Q
-    service: Service
-    treatment: Treatment
-    beside: tuple[Service, ...] = ()
+from serving.treatment import USUAL_TREATMENT, Contest, Treatment
+from serving.turn import Q, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +33,22 @@ class Lineup:
         arm = self.experiment.arm(query.user_id or query.request_id or "", at=self.main.now)
         if isinstance(arm, str):
             return Turn(query=query, service=self.main, treatment=Treatment(arm=arm))
-        service = self._of(arm)
+        service = self._of(arm.bundle)
+        if arm.interleave is not None:
+            return self._interleaved(query, arm, arm.interleave)
         return Turn(
             query=query,
             service=service,
             treatment=Treatment(arm=arm.name, policy=arm.policy, seed=self.experiment.seed),
             beside=self._beside(service) if arm.policy.kind != "deterministic" else (),
         )
+
+    def _interleaved(self, query: Q, arm: Arm, interleave: Interleave) -> Turn[Q]:
+        assert self.experiment is not None
+        first, second = self._of(arm.bundle), self._of(interleave.bundle)
+        contest = Contest(kind=interleave.kind, first=first.bundle.digest, second=second.bundle.digest)
+        treatment = Treatment(arm=arm.name, seed=self.experiment.seed, contest=contest)
+        return Turn(query=query, service=first, treatment=treatment, second=second)
 
     def mapped(self, change: Callable[[Service], Service]) -> "Lineup":
         """The same with every service changed."""
@@ -82,18 +71,18 @@ class Lineup:
     def missing(self, experiment: Experiment | None) -> list[str]:
         """Digests of the bundles that an experiment names and that are not here."""
         here = {self.main.bundle.digest, *self.others}
-        named = () if experiment is None else experiment.arms
-        return sorted({arm.bundle for arm in named if arm.bundle is not None} - here)
+        named = () if experiment is None else experiment.bundles
+        return sorted({digest for digest in named if digest is not None} - here)
 
     def _with(self, services: Mapping[str, Service]) -> "Lineup":
-        arms = () if self.experiment is None else self.experiment.arms
-        named = {arm.bundle for arm in arms} - {self.main.bundle.digest}
+        bundles = () if self.experiment is None else self.experiment.bundles
+        named = set(bundles) - {self.main.bundle.digest}
         return replace(self, others={digest: service for digest, service in services.items() if digest in named})
 
-    def _of(self, arm: Arm) -> Service:
-        return self.others.get(arm.bundle or "", self.main)
+    def _of(self, digest: str | None) -> Service:
+        return self.others.get(digest or "", self.main)
 
     def _beside(self, service: Service) -> tuple[Service, ...]:
         assert self.experiment is not None
-        every = {id(one): one for one in map(self._of, self.experiment.arms)}
+        every = {id(one): one for one in map(self._of, self.experiment.bundles)}
         return tuple(one for one in every.values() if one is not service)

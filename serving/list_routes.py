@@ -14,6 +14,7 @@ from serving.problems import documented
 from serving.reached import switch_of
 from serving.reply import Reply
 from serving.schemas import Answer, RankRequest, RecommendRequest
+from serving.turn import ranked, recommended
 from serving.watch import visit_of
 
 router = APIRouter(route_class=DirectRoute)
@@ -51,7 +52,7 @@ async def recommend(query: RecommendRequest, request: Request) -> Response:
     turn = switch.lineup.turn(query)
 
     def work(left: float, lap: Lap) -> Reply:
-        return turn.service.recommend(turn.query, treatment=turn.treatment, beside=turn.beside, seconds=left, lap=lap)
+        return recommended(turn, seconds=left, lap=lap)
 
     answer = await _answered(request, work, deadline_ms=query.deadline_ms)
     switch.remember(query)
@@ -69,7 +70,7 @@ async def rank(query: RankRequest, request: Request) -> Response:
     turn = switch.lineup.turn(query)
 
     def work(left: float, lap: Lap) -> Reply:
-        return turn.service.rank(turn.query, treatment=turn.treatment, seconds=left, lap=lap)
+        return ranked(turn, seconds=left, lap=lap)
 
     answer = await _answered(request, work, deadline_ms=query.deadline_ms)
     switch.remember(query)

@@ -9,7 +9,7 @@ import orjson
 from recsys.ranking.features import FeatureTable
 from recsys.ranking.recommendations import Recommendations
 from recsys.ranking.scored import Scored
-from recsys.schema import Instant
+from recsys.schema import DoubleArray, Instant
 from serving.reply import Reply
 from serving.schemas import RankRequest, RecommendRequest
 from serving.store import Event
@@ -26,6 +26,7 @@ class AnswerRecord:
         treatment: how it came about.
         candidates: what the list was chosen from, best first; None where that is not told.
         features: of its items; None where they are not told.
+        first: float64 (items,), of an interleaved list as `Interleaved` has it; None of others.
     """
 
     query: RecommendRequest | RankRequest
@@ -33,6 +34,7 @@ class AnswerRecord:
     treatment: Treatment
     candidates: Recommendations | Scored | None = None
     features: FeatureTable | None = None
+    first: DoubleArray | None = None
 
     def line(self) -> bytes:
         """The record as it stands in a segment of the log; a number that is none becomes null."""
@@ -44,7 +46,7 @@ class AnswerRecord:
             "user_id": self.query.user_id,
             "arm": treatment.arm,
             "bundle": reply.bundle,
-            "policy": treatment.policy.kind,
+            "policy": treatment.kind,
             "params": treatment.params,
             "seed": treatment.seed,
             "item_id": [ids[item] for item in found.item_idx.tolist()],
@@ -53,6 +55,8 @@ class AnswerRecord:
             "degraded": reply.degraded,
             "request": asked(self.query),
         }
+        if self.first is not None:
+            told["first"] = self.first.tolist()
         if self.candidates is not None:
             items = [ids[item] for item in self.candidates.item_idx.tolist()]
             told["candidates"] = {"item_ids": items, "scores": self.candidates.score.tolist()}

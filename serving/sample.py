@@ -10,6 +10,7 @@ from recsys.recommender import Recommendations, Recommender
 from serving.asked import Asked
 from serving.journal import LogConfig
 from serving.ladder import BEHAVIOUR, Found
+from serving.listed import Listed
 from serving.record import drawn
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +44,10 @@ class Sample:
             self.features = asked.features(way, found.items.item_idx)
         except Exception as error:
             _LOG.error("An answer is logged without features: %s", type(error).__name__)
+
+    def listed(self, asked: Asked, found: Found) -> Listed:
+        """A list with what is kept of it."""
+        return Listed(asked=asked, found=found, candidates=self.candidates(found), features=self.features)
 
     def candidates(self, found: Found) -> Recommendations | Scored | None:
         """What the list was chosen from, best first: the items themselves where they were given.

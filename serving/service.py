@@ -25,10 +25,11 @@ from serving.history import HistoryError, joined, moment, told
 from serving.item_schemas import ItemReceipt
 from serving.journal import LOG, Journal, LogError
 from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular
+from serving.listed import Listed
 from serving.record import AnswerRecord
 from serving.reply import Reply
 from serving.sample import Sample
-from serving.schemas import Query, RankRequest, RecommendRequest
+from serving.schemas import Explanation, Query, RankRequest, RecommendRequest
 from serving.state_schemas import BundleInfo
 from serving.store import Past, Store, StoreError
 from serving.treatment import USUAL_TREATMENT, Treatment
@@ -154,7 +155,20 @@ class Service:
         seconds: float = math.inf,
         lap: Lap = unheard,
     ) -> Reply:
-        """The best items of the catalogue for a user.
+        """The best items of the catalogue for a user. Args: as for `chosen`."""
+        found = self.chosen(query, treatment=treatment, beside=beside, seconds=seconds, lap=lap)
+        return self.answer(query, treatment, found)
+
+    def chosen(
+        self,
+        query: RecommendRequest,
+        *,
+        treatment: Treatment = USUAL_TREATMENT,
+        beside: Sequence["Service"] = (),
+        seconds: float = math.inf,
+        lap: Lap = unheard,
+    ) -> Listed:
+        """The best items of the catalogue for a user, told to nobody yet.
 
         Args:
             query: what is asked for.
@@ -183,7 +197,7 @@ class Service:
                 k=query.k,
             )
             sample.read(self.bundle.recommender, asked, found)
-        return self._answer(query, treatment, asked, found, sample)
+        return sample.listed(asked, found)
 
     def rank(
         self,
@@ -193,7 +207,21 @@ class Service:
         seconds: float = math.inf,
         lap: Lap = unheard,
     ) -> Reply:
-        """The given items, best first; the most popular first if no `seconds` are left. Args: as for `recommend`."""
+        """The given items, best first. Args: as for `chosen`."""
+        return self.answer(query, treatment, self.ordered(query, treatment=treatment, seconds=seconds, lap=lap))
+
+    def ordered(
+        self,
+        query: RankRequest,
+        *,
+        treatment: Treatment = USUAL_TREATMENT,
+        seconds: float = math.inf,
+        lap: Lap = unheard,
+    ) -> Listed:
+        """The given items, best first, told to nobody yet; the most popular first if no `seconds` are left.
+
+        Args: as for `chosen`.
+        """
         asked = self.asked(query)
         lap(STATE)
         ids = tuple(dict.fromkeys(query.item_ids))
@@ -216,7 +244,7 @@ class Service:
                 k=len(item_idx),
             )
             sample.read(self.bundle.recommender, asked, found)
-        return self._answer(query, treatment, asked, found, sample)
+        return sample.listed(asked, found)
 
     def asked(self, query: Query) -> Asked:
         """What a request comes down to; what was posted is left out where it cannot be read."""
@@ -275,36 +303,31 @@ class Service:
     def _sample(self, query: Query) -> Sample:
         return Sample(query.request_id or "", None if self.journal is None else self.journal.config)
 
-    def _answer(
-        self,
-        query: RecommendRequest | RankRequest,
-        treatment: Treatment,
-        asked: Asked,
-        found: Found,
-        sample: Sample,
-    ) -> Reply:
+    def answer(self, query: RecommendRequest | RankRequest, treatment: Treatment, listed: Listed) -> Reply:
+        """A list as it is told, and logged."""
+        asked, found = listed.asked, listed.found
         reply = Reply(
             request_id=query.request_id or "",
             as_of=asked.as_of,
             bundle=self.bundle.digest,
             arm=treatment.arm,
-            policy=treatment.policy.kind,
-            degraded=[*asked.without, *found.without],
+            policy=treatment.kind,
+            degraded=listed.degraded,
             unknown_items=list(dict.fromkeys(asked.unknown)),
             ids=self.bundle.catalog.vocabulary.ids,
             found=found.items,
-            why=[explained(each, self.bundle.catalog, self.shelves) for each in found.why],
+            why=self.explained(found),
         )
-        record = AnswerRecord(
-            query=query,
-            reply=reply,
-            treatment=treatment,
-            candidates=sample.candidates(found),
-            features=sample.features,
+        candidates, features = listed.candidates, listed.features
+        return self.logged(
+            AnswerRecord(query=query, reply=reply, treatment=treatment, candidates=candidates, features=features)
         )
-        return self._logged(record)
 
-    def _logged(self, record: AnswerRecord) -> Reply:
+    def explained(self, found: Found) -> list[Explanation]:
+        """Why each item of a list has its score, as it is told."""
+        return [explained(each, self.bundle.catalog, self.shelves) for each in found.why]
+
+    def logged(self, record: AnswerRecord) -> Reply:
         """The answer when the log has it, or the answer that says it is in no log."""
         if self.journal is not None:
             try:

@@ -10,6 +10,7 @@ Where one ranking has nothing left to put beside the other's, the other fills th
 they are no contest. (Team-draft as it was published ends there.)
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,6 +106,10 @@ def probabilistic(
         rows.append((int(items[place]), one / (one + two), (one + two) / 2))
         power[:, place] = 0
     return _filled(rows, (first.tolist(), second.tolist()), k)
+
+
+WAYS: Mapping[str, Callable[..., Interleaved]] = {"team_draft": team_draft, "probabilistic": probabilistic}
+"""By the name that answers and the policy log have for it."""
 
 
 def _powers(first: IntArray, second: IntArray, decay: float) -> tuple[IntArray, DoubleArray]:

@@ -150,6 +150,7 @@ def _answers(part: Part) -> pl.DataFrame:
         score=pl.Series(np.take_along_axis(part.score, part.drawn, axis=1).ravel()),
         degraded=pl.lit([], dtype=pl.List(pl.String)),
         request=pl.lit(f'{{"kind":"recommend","k":{K}}}'),
+        first=pl.lit(None),
     )
     return rows.cast(dict(ANSWERS))  # type: ignore[arg-type]
 

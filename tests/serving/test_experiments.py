@@ -89,11 +89,45 @@ def test_a_ramp_grows_and_everybody_who_is_in_stays_in() -> None:
         ({"ramp": {"start": "2026-01-02T00:00Z", "end": "2026-01-01T00:00Z"}}, "expected start before end"),
         ({"arms": [{"name": "a", "share": 1, "bundle": "../x"}]}, "should match pattern"),
         ({"arms": [{"name": "a", "share": 1, "policy": {"kind": "random"}}]}, "deterministic"),
+        ({"arms": [{"name": "a", "share": 1, "interleave": {"kind": "odd"}}]}, "'team_draft' or 'probabilistic'"),
+        ({"arms": [{"name": "a", "share": 1, "interleave": {"bundle": "x"}}]}, "should match pattern"),
+        (
+            {"arms": [{"name": "a", "share": 1, "interleave": {}}]},
+            "expected two bundles to interleave, got the one in use twice; name another in one of them",
+        ),
+        (
+            {"arms": [{"name": "a", "share": 1, "bundle": "0" * 64, "interleave": {"bundle": "0" * 64}}]},
+            f"expected two bundles to interleave, got '{'0' * 64}' twice",
+        ),
+        (
+            {
+                "arms": [
+                    {
+                        "name": "a",
+                        "share": 1,
+                        "policy": {"kind": "epsilon_greedy"},
+                        "interleave": {"bundle": "0" * 64},
+                    }
+                ]
+            },
+            "expected policy deterministic in an arm that interleaves, got 'epsilon_greedy'; its lists are drawn from",
+        ),
     ],
 )
 def test_an_experiment_that_cannot_be_is_a_sentence(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         made(**change)
+
+
+def test_an_experiment_names_each_bundle_once() -> None:
+    one, two = "1" * 64, "2" * 64
+    arms = [
+        {"name": "a", "share": 0.5, "bundle": one},
+        {"name": "b", "share": 0.5, "bundle": two, "interleave": {"bundle": one}},
+    ]
+    assert made(arms=arms).bundles == (one, two)
+    assert made().bundles == (None,)
+    assert made(arms=[{"name": "a", "share": 1, "interleave": {"bundle": two}}]).bundles == (None, two)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def test_what_a_share_of_the_answers_tells_more() -> None:
 
 
 def test_every_key_of_a_line_is_a_column() -> None:
-    line = record(candidates=listed(0), features=None).line()
+    line = record(candidates=listed(0), features=None, first=np.array([1.0, np.nan])).line()
+    assert json.loads(line)["first"] == [1.0, None]
     assert set(json.loads(line)) | {"features", "events"} == set(LINE)
     post = post_line([Event(event_id="e", user_id="u", item_id="x", event="view", at=3)], at=4)
     assert json.loads(post) == {

@@ -12,7 +12,7 @@ NAMES = ("user_id", "arm", "bundle", "policy", "params", "request")
 """What an answer has once, as words."""
 
 _ONCE = (*NAMES, "seed", "degraded")
-_LISTED = ("item_id", "position", "propensity", "score")
+_LISTED = ("item_id", "position", "propensity", "score", "first")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,8 @@ class Answers:
     Attributes:
         heads: n rows of request_id and `NAMES` (categories), at (i64, µs), seed (i64) and degraded (bool), by rising
             at, then request_id.
-        rows: m rows of item_id (category), position (i32), propensity and score (f64), any of them null, by answer and
-            position; none for an answer without items.
+        rows: m rows of item_id (category), position (i32), propensity, score and first (f64), any of them null, by
+            answer and position; none for an answer without items.
         indptr: int64 (n + 1,), answer a has the rows indptr[a]:indptr[a + 1].
         torn: bool (n,), whose rows do not agree in what an answer has once.
     """
@@ -51,7 +51,7 @@ class Answers:
             .select(
                 pl.col("request_id", *NAMES, "item_id").cast(words),
                 at,
-                pl.col("seed", "position", "propensity", "score"),
+                pl.col("seed", "position", "propensity", "score", "first"),
                 degraded=pl.col("degraded").list.len().fill_null(0) > 0,
             )
             .collect(engine="streaming")

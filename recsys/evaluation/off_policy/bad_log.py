@@ -109,6 +109,11 @@ def of_arms(log: PolicyLog, answers: Answers, choice: Choice) -> Refusals:
     )
 
 
+def of_interleaved(answers: Answers, choice: Choice) -> Refusals:
+    """What is wrong with who answered by interleaved lists; of a log without bad rows."""
+    return (*of_repeated(choice.left_out.repeated, len(answers)), *_left_out(answers, choice))
+
+
 def of_repeated(repeated: int, n: int) -> Iterator[Refusal]:
     """Whether too many of n answers have a request_id that was answered again later."""
     if repeated > MAX_REPEATED * n:
@@ -127,7 +132,11 @@ def _deterministic(log: PolicyLog, answers: Answers, choice: Choice) -> Iterator
     chance = answers.rows["propensity"].fill_null(1.0).to_numpy() < 1
     if drawn and (_answers_with(answers.answer, chance, n) & choice.keep).any():
         return
-    told = f"none of {n:,} answers was drawn" if not drawn else f"all propensities of {drawn:,} drawn answers are 1"
+    mixed = choice.left_out.interleaved
+    apart = f" beside {mixed:,} interleaved ones" if mixed else ""
+    told = f"all propensities of {drawn:,} drawn answers are 1"
+    if not drawn:
+        told = f"none of {n - mixed:,} answers{apart} was drawn"
     yield Refusal(
         name="deterministic",
         because=f"The log does not explore: {told}.",

@@ -8,6 +8,7 @@ from recsys.evaluation.off_policy.wording import percent, time
 
 LEFT_OUT = {
     "repeated": "their request was answered again later",
+    "interleaved": "made of two rankings, which they compare with each other alone",
     "unexplored": "of arms that never explore, such as a holdout",
     "degraded": "a part of the service had failed",
     "deterministic": "not drawn, though their arm draws",

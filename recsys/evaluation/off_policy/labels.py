@@ -46,6 +46,16 @@ class Labels:
         """The chosen rows, in the given order; codes and names stay."""
         return Labels(codes=self.codes[rows], names=self.names)
 
+    @property
+    def clusters(self) -> IntArray:
+        """int32 (n,), dense codes: of the names, then of each that has none by itself.
+
+        >>> Labels.of(pl.Series(["b", None, "a", None])).clusters.tolist()
+        [1, 2, 0, 3]
+        """
+        alone = self.codes < 0
+        return np.where(alone, len(self.names) + np.cumsum(alone) - 1, self.codes).astype(np.int32)
+
     def decode(self) -> pl.Series:
         """Str (n,), null where there is no name."""
         return self.names.gather(pl.Series(self.codes).replace(-1, None))

@@ -7,6 +7,7 @@ import polars as pl
 
 from recsys.evaluation.off_policy.answers import Answers
 from recsys.evaluation.off_policy.labels import Labels
+from recsys.ranking.interleaving import WAYS
 from recsys.schema import BoolArray
 
 DETERMINISTIC = "deterministic"
@@ -19,12 +20,14 @@ class LeftOut:
 
     Attributes:
         repeated: their request_id was answered again later; the last answer is the one that a client has.
+        interleaved: lists made of two rankings, which tell of these two alone (`evaluation.interleaved_log`).
         unexplored: of arms that never explore, such as a holdout.
         degraded: a part of the service had failed; they may not be what the policy would have drawn from.
         deterministic: not drawn, though their arm draws.
     """
 
     repeated: int
+    interleaved: int
     unexplored: int
     degraded: int
     deterministic: int
@@ -42,13 +45,20 @@ def users_of(answers: Answers) -> dict[str, int]:
     return dict(counts.drop_nulls("arm").sort("arm").rows())
 
 
+def interleaved(answers: Answers) -> BoolArray:
+    """Bool (n,): the answers whose lists are made of two rankings."""
+    policies = answers.heads["policy"].cast(pl.String)
+    return np.asarray(policies.is_in(list(WAYS)).fill_null(False).to_numpy(), np.bool_)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Which of n answers are evaluated.
 
     Attributes:
         keep: bool (n,).
-        exploring: bool (n,), of arms that draw, and not repeated: those kept and those that are missing among them.
+        exploring: bool (n,), of arms that draw, neither repeated nor interleaved: those kept and those that are missing
+            among them.
         left_out: the counts of the others.
     """
 
@@ -62,17 +72,38 @@ class Choice:
         heads = answers.heads
         repeated = ~heads["request_id"].is_last_distinct().to_numpy()
         degraded = heads["degraded"].to_numpy()
+        mixed = interleaved(answers) & ~repeated
         fixed = (heads["policy"].cast(pl.String) == DETERMINISTIC).fill_null(False).to_numpy()
         arm = Labels.of(heads["arm"]).codes + 1
-        draws = np.bincount(arm[~fixed & ~repeated], minlength=int(arm.max(initial=0)) + 1) > 0
-        exploring = draws[arm] & ~repeated
+        apart = repeated | mixed
+        draws = np.bincount(arm[~fixed & ~apart], minlength=int(arm.max(initial=0)) + 1) > 0
+        exploring = draws[arm] & ~apart
         return cls(
             keep=exploring & ~degraded & ~fixed,
             exploring=exploring,
             left_out=LeftOut(
                 repeated=int(repeated.sum()),
-                unexplored=int((~draws[arm] & ~repeated).sum()),
+                interleaved=int(mixed.sum()),
+                unexplored=int((~draws[arm] & ~apart).sum()),
                 degraded=int((exploring & degraded).sum()),
                 deterministic=int((exploring & ~degraded & fixed).sum()),
+            ),
+        )
+
+    @classmethod
+    def of_interleaved(cls, answers: Answers) -> "Choice":
+        """Which interleaved lists are, of all answers to the requests that got one, by rising time."""
+        mixed, degraded = interleaved(answers), answers.heads["degraded"].to_numpy()
+        repeated = ~answers.heads["request_id"].is_last_distinct().to_numpy()
+        exploring = mixed & ~repeated
+        return cls(
+            keep=exploring & ~degraded,
+            exploring=exploring,
+            left_out=LeftOut(
+                repeated=int((mixed & repeated).sum()),
+                interleaved=0,
+                unexplored=0,
+                degraded=int((exploring & degraded).sum()),
+                deterministic=0,
             ),
         )

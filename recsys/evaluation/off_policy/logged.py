@@ -76,7 +76,7 @@ class Logged:
             as_of: until when the log is complete; None takes the config's, or the time of its last answer.
         """
         config = config or OffPolicyConfig()
-        answers = Answers.read(log, since=_instant(config.since), until=_instant(config.until))
+        answers = Answers.read(log, since=instant(config.since), until=instant(config.until))
         refused = bad_log.of_rows(answers)
         if refused:
             return refused
@@ -88,8 +88,8 @@ class Logged:
         del answers
         window = int(config.window_hours * HOUR)
         at = kept.heads["at"].to_numpy()
-        complete = _instant(config.as_of) if as_of is None else as_of
-        refused += bad_log.of_window(at, window=window, as_of=_last(log) if complete is None else complete)
+        complete = instant(config.as_of) if as_of is None else as_of
+        refused += bad_log.of_window(at, window=window, as_of=last_answer(log) if complete is None else complete)
         rewards = Rewards.of(log, kept, config)
         refused += rewards.refused()
         return refused or cls._of(log, kept, rewards, choice.left_out)
@@ -141,8 +141,7 @@ class Logged:
     @property
     def user_idx(self) -> IntArray:
         """int32 (n,), dense codes of the clusters: the users, then each request without one by itself."""
-        alone = self.user.codes < 0
-        return np.where(alone, len(self.user.names) + np.cumsum(alone) - 1, self.user.codes).astype(np.int32)
+        return self.user.clusters
 
     @property
     def position(self) -> IntArray:
@@ -170,9 +169,11 @@ def _names(labels: Labels, codes: pl.Series) -> list[str | None]:
     return replace(labels, codes=codes.to_numpy()).decode().to_list()
 
 
-def _instant(moment: datetime | None) -> Instant | None:
+def instant(moment: datetime | None) -> Instant | None:
+    """Of a date and time with a zone."""
     return None if moment is None else micros(moment)
 
 
-def _last(log: PolicyLog) -> Instant:
+def last_answer(log: PolicyLog) -> Instant:
+    """When the last answer was given; of a log that has one."""
     return int(log.answers.select(pl.col("at").max().to_physical()).collect(engine="streaming").item())

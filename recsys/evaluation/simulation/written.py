@@ -67,6 +67,7 @@ def _answers(played: Played, policy: Valued, heads: pl.DataFrame, params: str) -
         seed=pl.lit(0),
         degraded=pl.lit([], dtype=ANSWERS["degraded"]),
         request=pl.lit(f'{{"kind":"recommend","k":{policy.positions}}}'),
+        first=pl.lit(None),
     )
 
 

@@ -43,6 +43,7 @@ class Made:
             score=pl.lit(1.0),
             degraded=pl.when(pl.Series(bad)).then(pl.lit(["ranker"])).otherwise(pl.lit([], dtype=pl.List(pl.String))),
             request=pl.lit("{}"),
+            first=pl.lit(None),
         )
         row = np.repeat(np.arange(n), self.clicks.astype(np.int64))
         clicked = pl.DataFrame(

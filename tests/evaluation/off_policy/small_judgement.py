@@ -90,7 +90,7 @@ JUDGEMENT = Judgement(
         since=1_790_000_000_000_000,
         until=1_790_000_060_000_000,
         arms={"a": 2_500, "b": 1_500},
-        left_out=LeftOut(repeated=11, unexplored=13, degraded=17, deterministic=19),
+        left_out=LeftOut(repeated=11, interleaved=12, unexplored=13, degraded=17, deterministic=19),
         events=EventCounts(unnamed=41, other_user=43, not_shown=47, early=53, late=59, without_value=61, used=5_052),
         rewards={"click": 1.0, "purchase": 10.0},
         by_value=("purchase",),

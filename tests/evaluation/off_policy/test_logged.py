@@ -61,7 +61,7 @@ def test_every_value_stands_where_it_belongs(three):
     assert found.bundle.decode().to_list() == ["aaa", "bbb", "aaa"]
     assert found.policy.decode().to_list() == ["plackett_luce"] * 3
     assert found.seed.tolist() == [0, 7, 7]
-    assert found.left_out == LeftOut(repeated=0, unexplored=0, degraded=0, deterministic=0)
+    assert found.left_out == LeftOut(repeated=0, interleaved=0, unexplored=0, degraded=0, deterministic=0)
 
 
 def test_arrays_have_the_types_that_estimators_take(three):
@@ -117,7 +117,7 @@ def test_what_does_not_explore_is_left_out_and_counted():
     answers += [answer("d1", 351, "x", degraded=["ranker"]), answer("f1", 352, "x", policy="deterministic")]
     answers += [answer("r0", -1, "y", "x")]
     found = read(log(answers, [GOOD]), since=at(-5))
-    assert found.left_out == LeftOut(repeated=1, unexplored=1, degraded=1, deterministic=1)
+    assert found.left_out == LeftOut(repeated=1, interleaved=0, unexplored=1, degraded=1, deterministic=1)
     assert (len(found), found.at[0]) == (200, read(log(many(1), [GOOD])).at[0])
 
 
