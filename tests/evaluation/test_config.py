@@ -38,6 +38,7 @@ def test_every_setting_has_a_sentence(config):
         ({"since": "2026-02-01", "until": "2026-01-01"}, "expected since before until"),
         ({"window_hours": 0}, "greater than 0"),
         ({"shares": {"a": 0}}, "greater than 0"),
+        ({"planned_users": 199}, "greater than or equal to 200"),
     ],
 )
 def test_senseless_settings_of_a_policy_log_are_refused(setting, words):
