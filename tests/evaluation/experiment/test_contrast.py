@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from recsys.evaluation.cuped import adjust
 from recsys.evaluation.experiment.contrast import Contrast, contrasts
 from recsys.evaluation.experiment.totals import Totals
 from recsys.evaluation.power import detectable
@@ -100,6 +101,17 @@ def test_the_past_takes_noise_away_and_leaves_the_effect():
     assert (adjusted.high - adjusted.low) ** 2 < 0.6 * (gap.high - gap.low) ** 2
     assert adjusted.low < 0.3 < adjusted.high
     assert got.adjusted.covered == np.count_nonzero(totals.before)
+
+
+def test_the_past_of_who_is_not_compared_is_nothing():
+    totals = made(np.random.default_rng(2), 600, arms=3, past=True)
+    waiting = np.arange(600) % 7 == 0
+    mine = (totals.arm_idx < 2) & ~waiting
+    (got,) = told(replace(totals, closed=np.where(waiting, 0.0, totals.closed)))
+    by_hand = adjust(totals.reward[mine], totals.before[mine], totals.arm_idx[mine])
+    b, a = (by_hand.value[totals.arm_idx[mine] == arm] for arm in (1, 0))
+    assert got.adjusted.gap.absolute.mean == pytest.approx(b.mean() - a.mean())
+    assert got.adjusted.reduction == pytest.approx(by_hand.reduction)
 
 
 def test_no_past_is_no_adjustment():
