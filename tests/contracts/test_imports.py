@@ -25,9 +25,11 @@ HEAVY = (
 ROOT = Path(recsys.__path__[0])
 CONFIGS = [".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in sorted(ROOT.rglob("config.py"))]
 LIGHT = ["recsys", "recsys.errors", "recsys.schema", "recsys.settings", *CONFIGS]
-GROWS_TREES = "recsys.evaluation.off_policy.reward_model"
-EVALUATION = [m.name for m in pkgutil.walk_packages([str(ROOT / "evaluation")], "recsys.evaluation.")]
-EVALUATION.remove(GROWS_TREES)
+EVALUATION = [
+    f"{room}.{name}"
+    for room in ("recsys.evaluation", "recsys.evaluation.experiment")
+    for _, name, _ in pkgutil.iter_modules([str(ROOT.parent / room.replace(".", "/"))])
+]
 EVERY = sorted(m.name for m in pkgutil.walk_packages(recsys.__path__, "recsys."))
 
 

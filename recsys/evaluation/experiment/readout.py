@@ -7,7 +7,6 @@ from pathlib import Path as File
 from pydantic import TypeAdapter
 
 from recsys.data.policy_log import PolicyLog
-from recsys.errors import ShapeError
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.equivalence import WIDE
@@ -111,7 +110,6 @@ class Readout:
         config: OffPolicyConfig,
         *,
         as_of: Instant | None = None,
-        margin: float = 0.02,
         control: str | None = None,
     ) -> "Readout | Refusals":
         """From a log, or why it tells nothing of any arm.
@@ -120,16 +118,11 @@ class Readout:
 
         Args:
             log: as it was written.
-            config: which answers, what earns, the shares of the arms.
-            as_of: until when the log is complete; None takes what was answered until its last answer, included.
-            margin: the largest difference nobody would mind, > 0.
+            config: which answers, what earns, the shares of the arms, the margin.
+            as_of: until when the log is complete; None takes the config's, or what was answered until its last answer,
+                included.
             control: an arm; None takes the holdout, or the largest.
-
-        Raises:
-            ShapeError: a margin of 0 or less.
         """
-        if not margin > 0:
-            raise ShapeError(f"Expected a margin above 0, got {margin:g}; say which difference nobody would mind.")
         seen = Seen.of(log, config, as_of=as_of, control=control)
         if isinstance(seen, tuple):
             return seen
@@ -137,10 +130,10 @@ class Readout:
         if isinstance(chosen, Refusal):
             return (chosen,)
         totals = Totals.of(log, seen, config)
-        return totals if isinstance(totals, tuple) else cls._of(seen, totals, chosen, config, margin)
+        return totals if isinstance(totals, tuple) else cls._of(seen, totals, chosen, config)
 
     @classmethod
-    def _of(cls, seen: Seen, totals: Totals, control: Control, config: OffPolicyConfig, margin: float) -> "Readout":
+    def _of(cls, seen: Seen, totals: Totals, control: Control, config: OffPolicyConfig) -> "Readout":
         order = [control.arm, *sorted(set(seen.names) - {control.arm})]
         arms = tuple(Arm.of(name, seen.names.index(name), totals) for name in order)
         whole = seen.assignment.refused()
@@ -151,13 +144,13 @@ class Readout:
             as_of=seen.as_of,
             first=int(totals.first.min()),
             window_hours=config.window_hours,
-            margin=margin,
+            margin=config.margin,
             control=control,
             arms=arms,
             assignment=seen.assignment,
             not_compared=seen.not_compared,
-            contrasts=contrasts(totals, seen.names, control=control.arm, arms=compared, margin=margin),
-            guardrails=guardrails(totals, seen.names, control=control.arm, arms=compared, margin=margin),
+            contrasts=contrasts(totals, seen.names, control=control.arm, arms=compared, margin=config.margin),
+            guardrails=guardrails(totals, seen.names, control=control.arm, arms=compared, margin=config.margin),
             paths=paths(totals, seen.names, control=control.arm, arms=compared, planned=config.planned_users),
             refused=(*whole, *seen.ramp, *_few(arms)),
         )

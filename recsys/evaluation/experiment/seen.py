@@ -70,10 +70,14 @@ class Seen:
         Args:
             log: as it was written.
             config: which answers, and the arms' shares.
-            as_of: until when the log is complete; None takes what was answered until its last answer, included.
+            as_of: until when the log is complete; None takes the config's, or what was answered until its last answer,
+                included.
             control: an arm that is to be compared, whatever it is called.
         """
-        since, until = (None if end is None else micros(end) for end in (config.since, config.until))
+        since, until, complete = (
+            None if end is None else micros(end) for end in (config.since, config.until, config.as_of)
+        )
+        as_of = complete if as_of is None else as_of
         ends = [end for end in (until, as_of) if end is not None]
         answers = Answers.read(log, since=since, until=min(ends, default=None))
         refused = _empty() if not len(answers) else bad_log.of_answers(answers)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recsys.errors import ShapeError
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.experiment.readout import READOUT, Readout
 from recsys.evaluation.simulation.policies import Valued
@@ -20,8 +19,8 @@ from tests.evaluation.off_policy.small_log import answer, event, log
 DAY = 24 * HOUR
 
 
-def read(made: Made, *, as_of: int = LATER, control: str | None = None, margin: float = 0.02, **config: object):
-    return Readout.of(made.log(), OffPolicyConfig(**config), as_of=as_of, control=control, margin=margin)
+def read(made: Made, *, as_of: int | None = LATER, control: str | None = None, **config: object):
+    return Readout.of(made.log(), OffPolicyConfig(**config), as_of=as_of, control=control)
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +181,13 @@ def test_a_past_is_used_where_there_is_one(three):
     assert got.adjusted.covered == (mine % 3 == 0).sum()
 
 
-def test_a_margin_must_be_one(three):
-    with pytest.raises(ShapeError, match="Expected a margin above 0, got 0"):
-        read(three, margin=0)
+def test_margin_and_end_are_the_configs(three):
+    config = OffPolicyConfig(margin=0.5, as_of="2026-01-11")
+    got = Readout.of(three.log(), config)
+    assert got.margin == 0.5
+    assert got.as_of == START + 10 * DAY
+    assert {each.limit for each in got.guardrails} == {0.5, -0.5}
+    assert read(three).margin == 0.02
 
 
 @pytest.fixture(scope="module")
