@@ -7,15 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from pipelines.ab_arms import Arms
 from pipelines.ab_target import target_of
 from pipelines.console import err, progress
 from recsys import settings
 from recsys.data.policy_log import PolicyLog
 from recsys.errors import GateError, UsageError
-from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.experiment.readout import Readout
-from recsys.evaluation.experiment.section import readout_section
-from recsys.evaluation.experiment.table import table as arms_table
 from recsys.evaluation.markup import page
 from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
 from recsys.evaluation.off_policy.judgement import LOG, Judgement, Unanswered
@@ -24,8 +21,6 @@ from recsys.evaluation.off_policy.logged import Logged
 from recsys.evaluation.off_policy.refusals import MIN_USERS
 from recsys.evaluation.off_policy.report import render, render_unanswered, save
 from recsys.evaluation.off_policy.said import reasons, table
-from recsys.evaluation.off_policy.wording import micros
-from recsys.evaluation.refusal import Refusals
 from recsys.schema import BoolArray
 from recsys.settings import Settings
 
@@ -83,8 +78,9 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
     sources = question.sources()
     log = PolicyLog.load(question.log)
     err.print(f"reading {question.log}", markup=False)
-    arms = read_out(log, chosen.off_policy)
+    arms = Arms.of(log, chosen.off_policy, seed=chosen.seed)
     question.out.mkdir(parents=True, exist_ok=True)
+    arms.save(question.out)
     if not sources:
         _arms_alone(question, arms, form)
         return
@@ -92,47 +88,33 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
     if isinstance(logged, tuple):
         unanswered = Unanswered(refused=logged)
         unanswered.save(question.out)
-        _page(question, render_unanswered(unanswered, question.log, sections=_sections(question, arms)))
+        _page(question, render_unanswered(unanswered, question.log, sections=arms.sections))
         raise GateError(f"{question.log} cannot be evaluated: {reasons(logged)}")
     found = _judged(question, sources, log, logged, chosen)
     found.save(question.out)
-    print(found.to_json().decode() if form == "json" else table(found))
-    if form == "table" and isinstance(arms, Readout):
-        print(f"\n{arms_table(arms)}")
-    _page(question, render(found, sections=_sections(question, arms)))
+    print(found.to_json().decode() if form == "json" else "\n\n".join(filter(None, (table(found), arms.table))))
+    _page(question, render(found, sections=arms.sections))
     if not found.answered:
         names = ", ".join(name for name, each in found.policies.items() if each.headline is None)
         raise GateError(f"This log does not tell what {names} would have earned; the reasons and cures stand above.")
 
 
-def _arms_alone(question: Question, arms: Readout | Refusals, form: Literal["json", "table"]) -> None:
+def _arms_alone(question: Question, arms: Arms, form: Literal["json", "table"]) -> None:
     """Without a policy the arms are all there is to say something of."""
-    if isinstance(arms, tuple):
-        Unanswered(refused=arms).save(question.out)
-        _page(question, render_unanswered(Unanswered(refused=arms), question.log))
-        raise GateError(f"{question.log} tells of no experiment: {reasons(arms)}")
-    print(arms.to_json() if form == "json" else arms_table(arms))
-    _page(question, page(f"The arms of {question.log}", "".join(_sections(question, arms))))
+    if isinstance(arms.readout, tuple) and arms.refused:
+        unanswered = Unanswered(refused=arms.refused)
+        unanswered.save(question.out)
+        _page(question, render_unanswered(unanswered, question.log))
+        raise GateError(f"{question.log} tells of no experiment: {reasons(arms.refused)}")
+    json = "null" if isinstance(arms.readout, tuple) else arms.readout.to_json()
+    print(json if form == "json" else arms.table)
+    _page(question, page(f"The arms of {question.log}", "".join(arms.sections)))
     if arms.refused:
         raise GateError(f"The arms of {question.log} are not compared: {reasons(arms.refused)}")
 
 
-def _sections(question: Question, arms: Readout | Refusals) -> list[str]:
-    """The arms' part of the page, and their JSON; nothing where there is but one arm."""
-    if isinstance(arms, tuple):
-        return []
-    arms.save(question.out)
-    return [readout_section(arms)]
-
-
 def _page(question: Question, text: str) -> None:
     err.print(f"report: {save(question.out, text)}", markup=False)
-
-
-def read_out(log: PolicyLog, config: OffPolicyConfig) -> Readout | Refusals:
-    """What the arms of the log have shown, or why nothing."""
-    as_of = None if config.as_of is None else micros(config.as_of)
-    return Readout.of(log, config, as_of=as_of, margin=config.margin, control=config.control)
 
 
 def _judged(

@@ -1,0 +1,61 @@
+"""What a log says of the arms that wrote it: the experiment's read-out, and contests of interleaved lists."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.console import warn
+from recsys.data.policy_log import PolicyLog
+from recsys.evaluation.config import OffPolicyConfig
+from recsys.evaluation.experiment.readout import Readout
+from recsys.evaluation.experiment.section import readout_section
+from recsys.evaluation.experiment.table import table
+from recsys.evaluation.interleaved_log import InterleavedLog
+from recsys.evaluation.preferred import Preferred, preferred_section, preferred_table
+from recsys.evaluation.refusal import Refusals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arms:
+    """The arms of a log.
+
+    Attributes:
+        readout: what they have shown beside each other, or why nothing, such as that there is but one.
+        preferred: contests of interleaved lists.
+    """
+
+    readout: Readout | Refusals
+    preferred: tuple[Preferred, ...]
+
+    @classmethod
+    def of(cls, log: PolicyLog, config: OffPolicyConfig, *, seed: int) -> "Arms":
+        """Of a log; contests that cannot be read are told on stderr and left out."""
+        contests = InterleavedLog.of(log, config)
+        if isinstance(contests, tuple):
+            warn(f"interleaved lists are left out: {each}" for each in contests)
+            contests = InterleavedLog()
+        found = (Preferred.of(each, samples=config.samples, seed=seed) for each in contests.contests)
+        return cls(readout=Readout.of(log, config, control=config.control), preferred=tuple(found))
+
+    @property
+    def refused(self) -> Refusals:
+        """Why the arms are not compared; contests say something without that."""
+        if self.preferred:
+            return ()
+        return self.readout if isinstance(self.readout, tuple) else self.readout.refused
+
+    @property
+    def table(self) -> str:
+        """For the terminal; empty where there is nothing to say."""
+        readout = "" if isinstance(self.readout, tuple) else table(self.readout)
+        return "\n\n".join(part for part in (readout, preferred_table(self.preferred)) if part)
+
+    @property
+    def sections(self) -> list[str]:
+        """For the page."""
+        readout = "" if isinstance(self.readout, tuple) else readout_section(self.readout)
+        return [readout, preferred_section(self.preferred)]
+
+    def save(self, directory: Path) -> None:
+        """Write the read-out as JSON, where there is one."""
+        if isinstance(self.readout, Readout):
+            self.readout.save(directory)
