@@ -55,14 +55,13 @@ class Drawn:
         candidates, width = self.logged.candidates, np.int64(len(self.logged.item.names) + 1)
         known = np.flatnonzero(self.told[request] >= 0)
         bounds, entries = picked(candidates.indptr, self.told[request[known]])
-        keys = np.repeat(known, np.diff(bounds)) * width + candidates.item[entries]
+        keys = np.repeat(known, np.diff(bounds)) * width + candidates.item[entries]  # none is that of item -1
         order = np.argsort(keys, kind="stable")
         wanted = np.arange(len(request))[:, None] * width + item
         if not len(keys):
             return np.full(item.shape, -1, np.int64)
         place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-        same = (keys[order[place]] == wanted) & (item >= 0)
-        return np.where(same, entries[order[place]], -1)
+        return np.where(keys[order[place]] == wanted, entries[order[place]], -1)
 
     def ranked(self, request: LongArray) -> Ranked:
         """What the lists of requests of one way were drawn from; for those whose candidates are told."""

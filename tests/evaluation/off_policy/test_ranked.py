@@ -39,6 +39,7 @@ def test_they_stand_by_their_score_with_nothing_behind():
 
 def test_of_equal_scores_the_first_told_is_the_first():
     assert of([[1.0, 2.0, 2.0, 1.0]]).item.tolist() == [[1, 2, 0, 3]]
+    assert of([[1.0, 0.0, 2.0] * 20]).item[0].tolist() == [*range(2, 60, 3), *range(0, 60, 3), *range(1, 60, 3)]
 
 
 def test_places_of_items():

@@ -39,8 +39,9 @@ def test_a_file_of_another_log_is_a_refusal(tmp_path, form):
     (refusal,) = told(write(tmp_path, **form), LOGGED)
     assert refusal.name == "nothing-in-common"
     assert refusal.because == "f.parquet tells of none of the 2 answers that are evaluated."
-    (refusal,) = told(file_of(tmp_path, {"q": {"i0": 1.0}}), LOGGED)
-    assert refusal.name == "nothing-in-common"
+    for scores in ({"q": {"i0": 1.0}}, {}):
+        (refusal,) = told(file_of(tmp_path, scores), LOGGED)
+        assert refusal.name == "nothing-in-common"
 
 
 @pytest.mark.parametrize(

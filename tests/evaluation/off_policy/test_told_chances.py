@@ -32,7 +32,8 @@ def told(tmp_path):
     """Writes rows and gives what is read of them."""
 
     def told(rows, logged=LOGGED, names=NAMES):
-        frame = pl.DataFrame(rows, schema=list(names), orient="row", infer_schema_length=None)
+        some = isinstance(rows, pl.DataFrame)
+        frame = rows if some else pl.DataFrame(rows, schema=list(names), orient="row", infer_schema_length=None)
         frame.write_parquet(tmp_path / "p.parquet")
         return by_chances(tmp_path / "p.parquet", logged)
 
@@ -58,6 +59,8 @@ def test_rows_that_the_log_has_not_say_nothing(told):
     others = [("r0", 3, "x2", 0.5), ("q", 1, "x", 0.5), ("e", 1, "x", 0.5), ("r1", 7, "z", 0.1)]
     assert told([*others, *WHOLE]).probability.tolist() == told(WHOLE).probability.tolist()
     assert told(others) is None
+    assert told([("r0", 1, "y", 0.5), ("r0", 2, "x", 0.5)]) is None
+    assert told(pl.DataFrame(WHOLE, schema=list(NAMES), orient="row")[:0]) is None
 
 
 def test_a_list_is_unknown_of_which_a_row_is_missing_unless_it_has_no_chance(told):
@@ -89,6 +92,8 @@ def test_what_is_told_of_a_request_is_told_once(told):
     assert found.outside[:2].tolist() == [0.5, 0]
     assert found.value[:2].tolist() == [3, 4]
     assert np.isnan(found.outside[2:]).all()
+    rounded = told([(*row, 1 + 1e-7) for row in WHOLE], names=(*NAMES, "outside"))
+    assert rounded.outside[:3].tolist() == [1, 1, 1]
     rows[1] = (*WHOLE[1], 0.25, 3)
     with pytest.raises(
         SchemaError, match=r"expected one outside in all rows of a request, got something else in row 1"
