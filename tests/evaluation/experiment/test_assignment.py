@@ -75,6 +75,8 @@ def test_those_whom_a_ramp_took_are_told_of():
     assert "or since= the end of the ramp, for default is who waits for it" in found.cure
     (found,) = assigned(user, arm, names=("default", "a")).refused()
     assert "ramp" not in found.cure
+    waiting = assigned([99, *user], [2, *arm], names=("a", "b", "default"))
+    assert not waiting.ramped
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=40))
