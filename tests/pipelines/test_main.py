@@ -24,7 +24,8 @@ def test_version_goes_to_stdout():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["finetune", "--help"], ["serve", "--help"], ["key", "--help"]]
+    "arguments",
+    [["--help"], ["run", "--help"], ["finetune", "--help"], ["serve", "--help"], ["ab", "--help"], ["key", "--help"]],
 )
 def test_help_loads_nothing_heavy(arguments):
     code = (
