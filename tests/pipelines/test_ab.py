@@ -1,10 +1,12 @@
 """`recsys ab` as people meet it: exit codes, two streams, two files."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipelines.__main__ import main
@@ -41,6 +43,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "ab.toml").write_text(SETTINGS)
     for name in TARGETS:
         (folder / name).write_text("")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_arms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same log, users of even numbers in another arm."""
+    log = written(PLAYED, luce(), start=FIRST)
+    even = pl.col("user_id").str.slice(1).cast(pl.Int32) % 2 == 0
+    folder = tmp_path_factory.mktemp("arms") / "log"
+    replace(log, answers=log.answers.with_columns(arm=pl.when(even).then(pl.lit("b")).otherwise("arm"))).save(folder)
     return folder
 
 
@@ -130,6 +142,30 @@ def test_a_log_that_tells_nothing_makes_3_and_says_why(run, shop, tmp_path):
     assert refused["cure"] in page
 
 
+def test_without_policies_the_arms_are_asked_and_one_is_compared_to_nothing(run, shop, tmp_path):
+    code, out, err = run()
+    assert (code, out) == (3, "")
+    assert f"recsys: {shop / 'log'} tells of no experiment: There are no two arms to compare" in err
+    assert [each["name"] for each in json.loads((tmp_path / "out" / "ab.json").read_text())["refused"]] == ["one-arm"]
+    assert "There are no two arms to compare" in (tmp_path / "out" / "ab.html").read_text()
+
+
+def test_what_arms_have_shown_stands_on_the_page_before_the_data(run, two_arms, tmp_path):
+    code, out, _ = run("--policy", "good=good", "--log", two_arms)
+    assert code == 0
+    assert "\ngood is better by " in out
+    titles = re.findall("<h2>(.*?)</h2>", (tmp_path / "out" / "ab.html").read_text())
+    assert (titles[0], titles[-2:]) == ("What a list earns", ["The experiment", "Data"])
+    assert files(tmp_path / "out") == ["ab.html", "ab.json", "experiment.json"]
+
+
+def test_arms_alone(run, two_arms, tmp_path):
+    code, out, _ = run("--log", two_arms, "--json")
+    assert code == 0
+    assert json.loads(out) == json.loads((tmp_path / "out" / "experiment.json").read_text())
+    assert files(tmp_path / "out") == ["ab.html", "experiment.json"]
+
+
 def test_users_are_drawn_where_answers_are_too_many(run, tmp_path, monkeypatch):
     monkeypatch.setattr("pipelines.ab.target_of", lambda *_, **__: OTHER)
     code, out, err = run("--policy", "new=other", "--set", "off_policy.most_answers=500", "--json")
@@ -168,7 +204,6 @@ def test_what_stood_there_is_replaced(run, tmp_path):
         (["--policy", "a=good", "--base", "b"], 2, "Expected --base as one of log, a, got 'b'; it is what others are"),
         (["--policy", "a=good", "--log", "none"], 1, "Expected a policy log in none, found no folders answers and"),
         (["--policy", "a=good", "--set", "off_policy.sampels=9"], 2, "did you mean off_policy.samples?"),
-        ([], 2, "Missing option '--policy'"),
     ],
 )
 def test_questions_that_cannot_be_understood_have_a_sentence_and_write_nothing(

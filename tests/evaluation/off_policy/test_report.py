@@ -17,7 +17,7 @@ from recsys.evaluation.refusal import Refusal
 from recsys.evaluation.simulation.models import wrong
 from tests.evaluation.off_policy.played_log import BASE, a_log, luce, target, worths
 from tests.evaluation.off_policy.small_judgement import ANSWERED, FAR, JUDGEMENT, LATE, LITTLE, REFUSED
-from tests.evaluation.off_policy.test_earned import rows
+from tests.evaluation.off_policy.test_earned_section import rows
 from tests.evaluation.test_report import Page
 
 EVIL = "<script>alert('1')</script>&\"x\""

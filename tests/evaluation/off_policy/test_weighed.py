@@ -9,7 +9,7 @@ from recsys.evaluation.off_policy.overlap import EDGES
 from recsys.evaluation.off_policy.weighed import TICKS, WEIGHED, weighed
 from recsys.evaluation.refusal import Refusal
 from tests.evaluation.off_policy.small_judgement import ANSWERED, JUDGEMENT, OVERLAP
-from tests.evaluation.off_policy.test_earned import rows
+from tests.evaluation.off_policy.test_earned_section import rows
 
 
 def test_every_figure_of_the_weights():
