@@ -1,7 +1,9 @@
 """What an item is worth at a place, learned from a log without looking at the user it is asked about."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -89,7 +91,7 @@ class RewardModel:
             position: int32 (m,), from 1.
             names: of the F columns of values.
             seed: of rows and trees.
-            threads: CPU threads.
+            threads: CPU threads, a fold each.
 
         Raises:
             ShapeError: no rows, arrays that do not fit each other, or no users beside those of a fold.
@@ -100,10 +102,9 @@ class RewardModel:
         if position.min() < 1:
             raise ShapeError(f"Expected positions from 1, got {position.min()}; leave rows without a place out.")
         ledger = [_Ledger.of(pairs, reward, position, fold) for fold in range(FOLDS)]
-        learned = [
-            each.learn(pairs, reward, position, names=(*names, _ITEM), seed=seed + n, threads=threads)
-            for n, each in enumerate(ledger)
-        ]
+        learn = partial(_Ledger.learn, pairs=pairs, reward=reward, position=position, names=(*names, _ITEM))
+        with ThreadPoolExecutor(min(threads, FOLDS)) as pool:
+            learned = pool.map(lambda n: learn(ledger[n], seed=seed + n), range(FOLDS))
         return cls(
             worth=tuple(learned),
             earned=np.stack([each.means(each.others) for each in ledger]),
@@ -180,9 +181,11 @@ class _Ledger:
         *,
         names: Sequence[str],
         seed: int,
-        threads: int,
     ) -> Trees:
-        """The trees of the fold that was left out; what a row's item earned is told by the other fold alone."""
+        """The trees of the fold that was left out; what a row's item earned is told by the other fold alone.
+
+        One thread: several wait for each other at each split, five times as long where others work beside them.
+        """
         rows = self.rows
         if len(rows) > MOST_ROWS:
             rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False))
@@ -193,7 +196,7 @@ class _Ledger:
         looked = self.curve[position[rows] - 1]
         # Σ (reward - looked · worth)², as least squares of reward / looked
         label = np.divide(reward[rows], looked, out=np.zeros(len(rows)), where=looked > 0)
-        return regress(values, label, looked**2, names=names, seed=seed, threads=threads)
+        return regress(values, label, looked**2, names=names, seed=seed, threads=1)
 
 
 def _beside(values: FloatArray, earned: FloatArray, item_idx: IntArray) -> FloatArray:

@@ -60,6 +60,11 @@ def test_the_whole_is_calibrated() -> None:
     assert (said(model, rows) * looked(model, rows)).mean() == pytest.approx(rows["reward"].mean(), rel=0.02)
 
 
+def test_threads_change_nothing() -> None:
+    rows = shown(6000)
+    assert said(fitted(rows, threads=3), rows).tobytes() == said(fitted(rows), rows).tobytes()
+
+
 def test_what_a_user_did_changes_nothing_that_is_said_of_them() -> None:
     rows = shown(6000, users=40)
     before = fitted(rows)
