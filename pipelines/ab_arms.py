@@ -10,8 +10,11 @@ from recsys.evaluation.experiment.readout import Readout
 from recsys.evaluation.experiment.section import readout_section
 from recsys.evaluation.experiment.table import table
 from recsys.evaluation.interleaved_log import InterleavedLog
-from recsys.evaluation.preferred import Preferred, preferred_section, preferred_table
+from recsys.evaluation.preferred import Preferred, preferred, preferred_section, to_json
+from recsys.evaluation.preferred import table as preferred_table
 from recsys.evaluation.refusal import Refusals
+
+INTERLEAVED = "interleaved.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,8 @@ class Arms:
         if isinstance(contests, tuple):
             warn(f"interleaved lists are left out: {each}" for each in contests)
             contests = InterleavedLog()
-        found = (Preferred.of(each, samples=config.samples, seed=seed) for each in contests.contests)
-        return cls(readout=Readout.of(log, config, control=config.control), preferred=tuple(found))
+        found = preferred(contests.contests, samples=config.samples, seed=seed)
+        return cls(readout=Readout.of(log, config, control=config.control), preferred=found)
 
     @property
     def refused(self) -> Refusals:
@@ -56,6 +59,8 @@ class Arms:
         return [readout, preferred_section(self.preferred)]
 
     def save(self, directory: Path) -> None:
-        """Write the read-out as JSON, where there is one."""
+        """Write what there is as JSON."""
         if isinstance(self.readout, Readout):
             self.readout.save(directory)
+        if self.preferred:
+            (directory / INTERLEAVED).write_text(to_json(self.preferred))

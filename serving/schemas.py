@@ -142,7 +142,7 @@ class RankedItem(Config):
 
     item_id: str
     rank: int = Field(description="From 1.")
-    score: float = Field(description="Higher is better; comparable within one answer.")
+    score: float = Field(description="Higher is better; comparable within one answer of one ranking.")
     interest: float = Field(description="The text encoder's probability in [0, 1] that the user is interested.")
     probability: float | None = Field(
         None,

@@ -1,99 +1,143 @@
-"""Contests of two rankings in words: who is preferred, how sure that is, and how many lists it takes to see it."""
+"""What the interleaved lists of a log say: which of two bundles users prefer, contest by contest."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from recsys.evaluation.compare import Estimate
+from recsys.evaluation import markup
 from recsys.evaluation.interleave import Preference, outcomes, preference
 from recsys.evaluation.interleaved_log import Contest
-from recsys.evaluation.markup import section, table
+from recsys.evaluation.multiplicity import holm
 from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.evaluation.sensitivity import Rewards, interleaved
 from recsys.evaluation.table import aligned
-from recsys.evaluation.wording import bounds
+from recsys.evaluation.wording import figure
 
 TITLE = "Interleaved lists"
-HEAD = ("arm", "way", "first", "second", "lists", "users", "outcome", "p (signs)", "lists it takes")
+_NAMED = ("arm", "how", "first", "second", "answers", "users")
+_TOLD = ("outcome", "its clicks", "for : against", "p (Holm)", "it takes")
+HEAD = (*_NAMED, *_TOLD)
+LEVEL = 0.05
 _NOTE = (
-    "A list is of two rankings, and a click speaks for the one that gave the item. Its outcome is 1 where the first "
-    "has more clicks, −1 where the second has. Brackets hold 95 % intervals over users; p is of users for and against. "
-    "The last column: lists until a preference like this one is seen four times of five."
+    "Outcome: 1 of a list where the first bundle's items get more clicks, -1 if the second's do, 0 else. Its clicks: "
+    "the first bundle's share of all. Both with 95 % intervals over users. For : against counts users; p is of a sign "
+    "test of them, corrected by Holm where contests are several. It takes: lists until a preference like this one is "
+    "seen four times of five."
 )
-_DIGEST = 12
-"""Characters of a digest that people read."""
+_DIGITS = 12
+_NONE = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferred:
-    """A contest and how it ended.
+    """One contest.
 
     Attributes:
-        contest: the two rankings and what was clicked.
-        preference: None with too few users.
-        users: how many there are.
-        lists: until a preference like this one is seen with power .8; infinite where there is none.
+        arm, way, first, second: as `Contest` has them.
+        answers: lists that were interleaved.
+        users: who asked for them.
+        preference: None where something in `refused` stands against it.
+        holm: its p-value, corrected for the number of contests; None likewise.
+        takes: lists until a preference like this one is seen with power .8 (`sensitivity`); None likewise, and where
+            there is no preference at all.
+        refused: why there is no preference.
     """
 
-    contest: Contest
-    preference: Preference | None
+    arm: str
+    way: str
+    first: str
+    second: str
+    answers: int
     users: int
-    lists: float
-
-    @classmethod
-    def of(cls, contest: Contest, *, samples: int, seed: int = 0) -> "Preferred":
-        """With an interval of so many draws of users."""
-        clicks = contest.clicks
-        users = len(np.unique(clicks.user_idx))
-        if users < MIN_USERS:
-            return cls(contest=contest, preference=None, users=users, lists=math.inf)
-        found = preference(clicks, samples=samples, seed=seed)
-        needed = interleaved(Rewards(user_idx=clicks.user_idx, reward=outcomes(clicks)))
-        return cls(contest=contest, preference=found, users=users, lists=needed.requests)
+    preference: Preference | None
+    holm: float | None
+    takes: float | None
+    refused: Refusals
 
     @property
     def sentence(self) -> str:
-        """Who is preferred, or that it cannot be told."""
-        one, other = self.contest.first[:_DIGEST], self.contest.second[:_DIGEST]
-        where = f"In arm {self.contest.arm} ({self.contest.way})"
+        """Which bundle is preferred, or that none is known to be."""
         if self.preference is None:
-            return f"{where} nothing can be told of {one} and {other}: {self.users} users, fewer than {MIN_USERS}."
-        outcome = self.preference.outcome
-        if outcome.low is None or outcome.high is None or outcome.low <= 0 <= outcome.high:
-            return f"{where} {one} and {other} are not to be told apart: outcome {_figure(outcome)}."
-        better, worse = (one, other) if outcome.mean > 0 else (other, one)
-        return f"{where} users prefer {better} to {worse}: outcome {_figure(outcome)}, above 0 for {one}."
-
-    @property
-    def cells(self) -> list[str]:
-        """One for each of `HEAD`."""
-        contest, found = self.contest, self.preference
-        named = [contest.arm, contest.way, contest.first[:_DIGEST], contest.second[:_DIGEST]]
-        counts = [f"{len(contest.clicks):,}", f"{self.users:,}"]
-        if found is None:
-            return [*named, *counts, "–", "–", "–"]
-        takes = f"{self.lists:,.0f}" if math.isfinite(self.lists) else "–"
-        return [*named, *counts, _figure(found.outcome), f"{found.p_value:.2g}", takes]
+            return f"Arm {self.arm}: {' '.join(map(str, self.refused))}"
+        first, second = self.first[:_DIGITS], self.second[:_DIGITS]
+        outcome, p = self.preference.outcome, self.holm
+        assert p is not None
+        sure = outcome.low is not None and outcome.high is not None and not outcome.low <= 0 <= outcome.high
+        if sure and p < LEVEL:
+            better, worse = (first, second) if outcome.mean > 0 else (second, first)
+            return f"Arm {self.arm}: users prefer {better} to {worse} (p = {p:.2g})."
+        return f"Arm {self.arm}: it is not known whether users prefer {first} or {second} (p = {p:.2g})."
 
 
-def preferred_table(found: Sequence[Preferred]) -> str:
+def preferred(contests: Sequence[Contest], *, samples: int = 2000, seed: int = 0) -> tuple[Preferred, ...]:
+    """Of each contest, in the order given; of fewer than `MIN_USERS` users a refusal. Args: as for `preference`."""
+    users = [len(np.unique(each.clicks.user_idx)) for each in contests]
+    found = [
+        preference(each.clicks, samples=samples, seed=seed) if n >= MIN_USERS else None
+        for each, n in zip(contests, users, strict=True)
+    ]
+    corrected = iter(holm(np.array([each.p_value for each in found if each is not None], np.float64)).tolist())
+    return tuple(
+        Preferred(
+            arm=contest.arm,
+            way=contest.way,
+            first=contest.first,
+            second=contest.second,
+            answers=len(contest.clicks),
+            users=n,
+            preference=told,
+            holm=None if told is None else next(corrected),
+            takes=None if told is None else _takes(contest),
+            refused=(_few(n),) if told is None else (),
+        )
+        for contest, n, told in zip(contests, users, found, strict=True)
+    )
+
+
+def table(found: Sequence[Preferred]) -> str:
     """For the terminal; empty without a contest."""
     if not found:
         return ""
-    return "\n".join([aligned([list(HEAD), *(each.cells for each in found)]), *(each.sentence for each in found)])
+    return "\n".join([TITLE, aligned([HEAD, *map(_cells, found)]), *(each.sentence for each in found)])
 
 
 def preferred_section(found: Sequence[Preferred]) -> str:
-    """For the page; empty without a contest."""
+    """A titled section of a page; empty without a contest."""
     if not found:
         return ""
-    said = "".join(f"<p>{escape(each.sentence)}</p>" for each in found)
-    rows = [[escape(cell) for cell in each.cells] for each in found]
-    return section(TITLE, f'{said}{table(HEAD, rows)}<p class="note">{_NOTE}</p>')
+    said = "".join(f"<p>{escape(each.sentence)}</p>\n" for each in found)
+    rows = ([escape(cell) for cell in _cells(each)] for each in found)
+    return markup.section(TITLE, f'{said}{markup.table(HEAD, rows)}<p class="note">{escape(_NOTE)}</p>\n')
 
 
-def _figure(outcome: Estimate) -> str:
-    return f"{outcome.mean:+.4f} {bounds(outcome)}"
+def to_json(found: Sequence[Preferred]) -> str:
+    """As text; equal ones give equal text."""
+    return TypeAdapter(tuple[Preferred, ...]).dump_json(tuple(found), indent=1).decode() + "\n"
+
+
+def _cells(each: Preferred) -> list[str]:
+    """In the order of `HEAD`."""
+    names = [each.arm, each.way, each.first[:_DIGITS], each.second[:_DIGITS], f"{each.answers:,}", f"{each.users:,}"]
+    told = each.preference
+    if told is None:
+        return [*names, *[_NONE] * len(_TOLD)]
+    credit = _NONE if told.credit is None else figure(told.credit)
+    takes = _NONE if each.takes is None else f"{each.takes:,.0f}"
+    return [*names, figure(told.outcome), credit, f"{told.wins:,} : {told.losses:,}", f"{each.holm:.2g}", takes]
+
+
+def _takes(contest: Contest) -> float | None:
+    found = interleaved(Rewards(user_idx=contest.clicks.user_idx, reward=outcomes(contest.clicks))).requests
+    return found if np.isfinite(found) else None
+
+
+def _few(users: int) -> Refusal:
+    return Refusal(
+        name="few-users",
+        because=f"Interleaved lists went to {users} users, fewer than {MIN_USERS}: an interval would be too narrow.",
+        cure="Let the experiment run on, or give the arm a larger share.",
+    )
