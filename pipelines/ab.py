@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 
@@ -86,13 +86,11 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
         return
     logged = Logged.of(log, chosen.off_policy)
     if isinstance(logged, tuple):
-        unanswered = Unanswered(refused=logged)
-        unanswered.save(question.out)
-        _page(question, render_unanswered(unanswered, question.log, sections=arms.sections))
-        raise GateError(f"{question.log} cannot be evaluated: {reasons(logged)}")
+        said = f"{question.log} cannot be evaluated, whoever is judged by it"
+        _unanswered(question, Unanswered(said=said, refused=logged), form, sections=arms.sections)
     found = _judged(question, sources, log, logged, chosen)
     found.save(question.out)
-    print(found.to_json().decode() if form == "json" else "\n\n".join(filter(None, (table(found), arms.table))))
+    _print(found.to_json() if form == "json" else "\n\n".join(filter(None, (table(found), arms.table))))
     _page(question, render(found, sections=arms.sections))
     if not found.answered:
         names = ", ".join(name for name, each in found.policies.items() if each.headline is None)
@@ -102,15 +100,26 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
 def _arms_alone(question: Question, arms: Arms, form: Literal["json", "table"]) -> None:
     """Without a policy the arms are all there is to say something of."""
     if isinstance(arms.readout, tuple) and arms.refused:
-        unanswered = Unanswered(refused=arms.refused)
-        unanswered.save(question.out)
-        _page(question, render_unanswered(unanswered, question.log))
-        raise GateError(f"{question.log} tells of no experiment: {reasons(arms.refused)}")
+        _unanswered(question, Unanswered(said=f"{question.log} tells of no experiment", refused=arms.refused), form)
     json = "null" if isinstance(arms.readout, tuple) else arms.readout.to_json()
-    print(json if form == "json" else arms.table)
+    _print(json if form == "json" else arms.table)
     _page(question, page(f"The arms of {question.log}", "".join(arms.sections)))
     if arms.refused:
         raise GateError(f"The arms of {question.log} are not compared: {reasons(arms.refused)}")
+
+
+def _unanswered(
+    question: Question, found: Unanswered, form: Literal["json", "table"], *, sections: Sequence[str] = ()
+) -> NoReturn:
+    found.save(question.out)
+    if form == "json":
+        _print(found.to_json())
+    _page(question, render_unanswered(found, question.log, sections=sections))
+    raise GateError(f"{found.said}: {reasons(found.refused)}")
+
+
+def _print(text: str | bytes) -> None:
+    print((text.decode() if isinstance(text, bytes) else text).removesuffix("\n"))
 
 
 def _page(question: Question, text: str) -> None:

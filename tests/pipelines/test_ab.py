@@ -95,7 +95,7 @@ def test_json_on_stdout_is_what_is_written(run, tmp_path, monkeypatch):
     code, out, err = run("--policy", "good=good", "--json")
     assert code == 0
     found = json.loads(out)
-    assert found == json.loads((tmp_path / "out" / "ab.json").read_text())
+    assert out == (tmp_path / "out" / "ab.json").read_text()
     assert found["policies"]["good"]["headline"] == "snips"
     assert found["card"]["answers"] == 2_000
     assert "learning rewards from 6,000 rows" in err
@@ -131,7 +131,10 @@ def test_a_log_that_tells_nothing_makes_3_and_says_why(run, shop, tmp_path):
     code, out, err = run("--policy", "good=good", "--config", shop / "sales.toml")
     assert code == 3
     assert out == ""
-    assert f"recsys: {shop / 'log'} cannot be evaluated: Nothing was earned: of 0 events of roles that earn" in err
+    assert (
+        f"recsys: {shop / 'log'} cannot be evaluated, whoever is judged by it: Nothing was earned: of 0 events of roles that earn"
+        in err
+    )
     assert "or set rewards to roles that are there (click " in err
     assert f"report: {tmp_path / 'out' / 'ab.html'}\n" in err
     assert "Traceback" not in err
@@ -140,6 +143,14 @@ def test_a_log_that_tells_nothing_makes_3_and_says_why(run, shop, tmp_path):
     page = (tmp_path / "out" / "ab.html").read_text()
     assert refused["because"] in page
     assert refused["cure"] in page
+
+
+def test_as_json_a_refused_log_tells_why_on_stdout(run, shop, tmp_path):
+    (shop / "none.toml").write_text(f"{SETTINGS}rewards = {{purchase = 1.0}}\n")
+    code, out, _ = run("--policy", "good=good", "--config", shop / "none.toml", "--json")
+    assert code == 3
+    assert out == (tmp_path / "out" / "ab.json").read_text()
+    assert json.loads(out)["refused"][0]["name"] == "no-rewards"
 
 
 def test_without_policies_the_arms_are_asked_and_one_is_compared_to_nothing(run, shop, tmp_path):

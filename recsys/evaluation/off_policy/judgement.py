@@ -168,13 +168,23 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """A log that says nothing of any policy, and why."""
+    """A log that says nothing of what was asked.
 
+    Attributes:
+        said: what it does not tell.
+        refused: why.
+    """
+
+    said: str
     refused: Refusals
+
+    def to_json(self) -> bytes:
+        """Equal values give equal bytes."""
+        return TypeAdapter(Unanswered).dump_json(self, indent=1) + b"\n"
 
     def save(self, directory: Path) -> None:
         """Write `FILE`, in one step."""
-        write(directory / FILE, TypeAdapter(Unanswered).dump_json(self, indent=1) + b"\n")
+        write(directory / FILE, self.to_json())
 
 
 def write(path: Path, content: bytes) -> None:

@@ -38,17 +38,16 @@ def render(judgement: Judgement, *, sections: Sequence[str] = ()) -> str:
 
 
 def render_unanswered(unanswered: Unanswered, directory: Path, *, sections: Sequence[str] = ()) -> str:
-    """The page of a log that says nothing of any policy.
+    """The page of a log that says nothing of what was asked.
 
     Args:
         unanswered: why.
         directory: of the log.
         sections: HTML of others, put below.
     """
-    head = '<p class="headline worse">This log cannot be evaluated, whoever is judged by it:</p>\n'
-    return page(
-        f"Nothing by {directory}", f"{head}<section>{_list(_WHOLE, unanswered.refused)}</section>\n{''.join(sections)}"
-    )
+    head = f'<p class="headline worse">{escape(unanswered.said)}</p>\n'
+    body = f"{head}<section>{_list(_WHOLE, unanswered.refused)}</section>\n"
+    return page(f"Nothing by {directory}", body + "".join(sections))
 
 
 def save(directory: Path, text: str) -> Path:

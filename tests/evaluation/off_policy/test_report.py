@@ -129,7 +129,7 @@ def test_names_from_outside_are_text():
     text = render(replace(JUDGEMENT, card=card, base=EVIL, policies=policies, segments=segments))
     assert "<script" not in text
     assert EVIL in "".join(parse(text).words)
-    whole = render_unanswered(Unanswered(refused=refused), Path(EVIL))
+    whole = render_unanswered(Unanswered(said="Nothing is told", refused=refused), Path(EVIL))
     assert "<script" not in whole
     assert EVIL in "".join(parse(whole).words)
 
@@ -147,12 +147,10 @@ def test_a_log_that_says_nothing_of_any_policy_has_its_own_figures(policies):
 
 
 def test_a_log_that_is_refused_as_a_whole():
-    text = render_unanswered(Unanswered(refused=(LITTLE, LATE)), Path("logs/may"))
+    text = render_unanswered(Unanswered(said="Nothing is told", refused=(LITTLE, LATE)), Path("logs/may"))
     parse(text)
     assert "<h1>Nothing by logs/may</h1>" in text
-    assert re.findall('<p class="headline worse">(.*?)</p>', text) == [
-        "This log cannot be evaluated, whoever is judged by it:"
-    ]
+    assert re.findall('<p class="headline worse">(.*?)</p>', text) == ["Nothing is told"]
     assert [words(each) for each in re.findall("<li>(.*?)</li>", text)] == [
         f"{each.name} {each.because} {each.cure}" for each in (LITTLE, LATE)
     ]
