@@ -131,10 +131,7 @@ def test_a_log_that_tells_nothing_makes_3_and_says_why(run, shop, tmp_path):
     code, out, err = run("--policy", "good=good", "--config", shop / "sales.toml")
     assert code == 3
     assert out == ""
-    assert (
-        f"recsys: {shop / 'log'} cannot be evaluated, whoever is judged by it: Nothing was earned: of 0 events of roles that earn"
-        in err
-    )
+    assert f"recsys: {shop / 'log'} cannot be evaluated, whoever is judged by it: Nothing was earned: " in err
     assert "or set rewards to roles that are there (click " in err
     assert f"report: {tmp_path / 'out' / 'ab.html'}\n" in err
     assert "Traceback" not in err
