@@ -2,7 +2,8 @@
 
 Makes the log of `big_log` and its two policies in DIR, where they are not there yet (0.7 GB), and runs `recsys ab` with
 two threads: all estimators, 200 bootstrap samples. One JSON object: rows, seconds, those of each step that the command
-tells, the peak of its memory in GiB, its exit code, and by which estimator each policy could be judged.
+tells, seconds of CPU time (which depend less on what else runs), the peak of its memory in GiB, its exit code, and by
+which estimator each policy could be judged.
 """
 
 import argparse
@@ -47,11 +48,12 @@ def figures(folder: Path) -> dict[str, object]:
     ) as process:
         assert process.stderr is not None
         steps = timed(process.stderr)
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": round(seconds, 1),
         "steps": steps,
-        "GiB": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20, 2),
+        "CPU seconds": round(used.ru_utime + used.ru_stime, 1),
+        "GiB": round(used.ru_maxrss / 2**20, 2),
         "exit code": process.returncode,
         "judged by": headlines(folder / "ab" / "ab.json"),
     }
