@@ -227,6 +227,12 @@ def test_items_are_unknown_that_neither_knows(services: tuple[Service, Service])
     query = RankRequest(history=history, item_ids=("i00002", "neither"), request_id="r")
     got = ranked(turn_of(services, query), seconds=math.inf, lap=lambda _: None)
     assert (got.unknown_items, [item.item_id for item in got.items]) == (["nothing", "neither"], ["i00002"])
+    main, other = services
+    there = main.shelves.there.copy()
+    there[main.bundle.catalog.vocabulary.index["i00002"]] = False
+    without_it = replace(main, shelves=replace(main.shelves, there=there))
+    got = ranked(turn_of((without_it, other), query), seconds=math.inf, lap=lambda _: None)
+    assert (got.unknown_items, [item.item_id for item in got.items]) == (["nothing", "neither"], ["i00002"])
 
 
 def test_two_empty_lists_make_an_empty_one(services: tuple[Service, Service]) -> None:
