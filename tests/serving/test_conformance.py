@@ -33,6 +33,8 @@ UNSAID = (
     "expected arms of different names other than",
     "expected shares of arms that sum to 1, got",
     "expected start before end",
+    "expected two bundles to interleave, got",
+    "expected policy deterministic in an arm that interleaves, got",
 )
 """Refusals for what a JSON schema has no words for."""
 

@@ -89,8 +89,16 @@ def survived(app, bundle: Bundle, *, requests: int) -> Counter[int]:
     """Ask that many mutated requests, in turn of every route; how often each status was answered."""
     words = {"item_id": "i00001", "user_id": "u00001", "timestamp": moment(bundle.end).isoformat()}
     words |= {"history": "left out", "min": 1.0, "max": 9.0}
-    words |= {"traffic": 0.5, "holdout": 0.1, "first": 0.1, "share": 1.0, "bundle": "left out", "epsilon": 0.1}
-    words |= {"kind": "plackett_luce", "start": moment(bundle.end - DAY).isoformat(), "end": words["timestamp"]}
+    words |= {
+        "traffic": 0.5,
+        "holdout": 0.1,
+        "first": 0.1,
+        "share": 1.0,
+        "bundle": "left out",
+        "interleave": "left out",
+    }
+    words |= {"kind": "plackett_luce", "epsilon": 0.1}
+    words |= {"start": moment(bundle.end - DAY).isoformat(), "end": words["timestamp"]}
     promises, counted, rng = Promises(app), Counter(), Random(5)
     all_seeds = list(seeds(app.openapi(), words))
 
