@@ -71,8 +71,11 @@ class InterleavedLog:
             as_of: until when the log is complete; None takes the config's, or the time of its last answer.
         """
         config = config or OffPolicyConfig()
-        asked = log.answers.filter(pl.col("policy").is_in(list(WAYS))).select("request_id").unique()
-        some = replace(log, answers=log.answers.join(asked, on="request_id", how="semi", nulls_equal=True))
+        drawn = log.answers.filter(pl.col("policy").is_in(list(WAYS)))
+        asked = drawn.select("request_id").unique().collect(engine="streaming")  # first: most logs have none
+        if asked.is_empty():
+            return cls()
+        some = replace(log, answers=log.answers.join(asked.lazy(), on="request_id", how="semi", nulls_equal=True))
         answers = Answers.read(some, since=instant(config.since), until=instant(config.until))
         choice = Choice.of_interleaved(answers)
         if not choice.exploring.any():
