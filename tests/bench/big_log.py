@@ -29,6 +29,8 @@ CHUNK = 50_000
 """Requests made at a time, and of a file."""
 
 POLICIES = ("near", "far")
+ARMS = ("even", "odd")
+"""Of users by their number; both are answered alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +140,8 @@ def _heads(part: Part) -> pl.DataFrame:
 
 def _answers(part: Part) -> pl.DataFrame:
     n = len(part.at)
-    rows = _heads(part)[np.repeat(np.arange(n), K)].with_columns(
-        arm=pl.lit("a"),
+    heads = _heads(part).with_columns(arm=pl.Series(ARMS)[part.user % 2])
+    rows = heads[np.repeat(np.arange(n), K)].with_columns(
         bundle=pl.lit("b" * 64),
         policy=pl.lit("plackett_luce"),
         params=pl.lit(f'{{"temperature":{TEMPERATURE}}}'),

@@ -47,6 +47,8 @@ def test_every_answer_can_be_judged(logged):
     assert (len(logged), len(logged.reward), len(logged.candidates)) == (REQUESTS, 2000, REQUESTS)
     assert (logged.left_out.total, logged.events.total) == (0, logged.events.used)
     assert (np.diff(logged.at) > 0).all()
+    odd = logged.user.decode().str.slice(-1).cast(int).to_numpy() % 2
+    assert logged.arm.decode().to_list() == [big_log.ARMS[each] for each in odd]
     assert logged.at[-1] < big_log.START + big_log.SPAN
     assert logged.candidates.sizes.tolist() == [20] * REQUESTS
     assert (np.diff(logged.candidates.score.reshape(-1, 20)) <= 0).all()
