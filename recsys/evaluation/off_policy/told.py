@@ -9,7 +9,7 @@ from recsys.errors import ArtifactError, SchemaError
 from recsys.evaluation.off_policy.logged import Logged
 from recsys.evaluation.off_policy.sheet import SCORES
 from recsys.evaluation.off_policy.target import Target
-from recsys.evaluation.off_policy.told_chances import CHANCES, CONSTANTS, by_chances
+from recsys.evaluation.off_policy.told_chances import CHANCES, OUTSIDE, by_chances
 from recsys.evaluation.off_policy.told_scores import by_scores
 from recsys.evaluation.off_policy.worths import Worths
 from recsys.evaluation.refusal import Refusal, Refusals
@@ -26,7 +26,7 @@ def told(
     Two forms are known, by their columns; others are passed over.
 
         request_id, position, item_id, propensity     P(this item at this position | the items above), a row a place;
-        (outside, value)                              the same in all rows of a request, as `Target` has them
+        (outside)                                     the same in all rows of a request, as `Target` has it
         request_id, item_ids, scores                  a row a request: its candidates, and the score of each
 
     Args:
@@ -75,7 +75,7 @@ def _form(file: Path) -> dict[str, pl.DataType]:
             f"{file}: expected {_FORMS}, got {', '.join(columns) or 'none'}; write one of these two forms."
         )
     form = forms[0]
-    further = dict.fromkeys(CONSTANTS, pl.Float64()) if form is CHANCES else {}
+    further = {OUTSIDE: pl.Float64()} if form is CHANCES else {}
     for name, kind in {**form, **further}.items():
         if name in columns and not _fits(columns[name], kind):
             raise SchemaError(f"{file}: expected a column {name} of type {kind}, got {columns[name]}; cast it.")

@@ -22,8 +22,12 @@ CHANCES: dict[str, pl.DataType] = {
 }
 """A row a place, `position` from 1; `propensity` is P(this item at this position | the items above it)."""
 
-CONSTANTS = ("outside", "value")
-"""What a file may tell of each request, the same in all its rows."""
+OUTSIDE = "outside"
+"""What a file may tell of each request, the same in all its rows: how likely it leaves what the list was drawn from.
+
+What lists earn by a model it cannot: `doubly_robust` takes the logged items' part of the same model away, and that is
+the log's own model (`learned`), not the one of whoever wrote the file.
+"""
 
 _ONE = 1 + 1e-6
 """A probability that is kept as float32 may exceed 1 by rounding."""
@@ -36,7 +40,7 @@ def by_chances(file: Path, logged: Logged) -> Target | None:
     need not be told: the whole list has none.
 
     Args:
-        file: with the columns of `CHANCES`, and perhaps `CONSTANTS`.
+        file: with the columns of `CHANCES`, and perhaps `OUTSIDE`.
         logged: the log.
 
     Returns:
@@ -55,12 +59,11 @@ def by_chances(file: Path, logged: Logged) -> Target | None:
     told = np.full(len(logged.propensity), np.nan)
     told[row[row >= 0]] = np.minimum(table.number("propensity")[row >= 0], 1)
     probability = _known(told, logged.indptr)
-    outside, value = (table.constant(name, request, len(logged)) for name in CONSTANTS)
+    outside = table.outside(request, len(logged))
     marginal, pseudo = single_places(logged, probability) if one_place(logged) else (None, None)
     return Target(
         probability=probability,
         outside=np.full(len(logged), np.nan) if outside is None else outside,
-        value=value,
         marginal=marginal,
         pseudo=pseudo,
     )
@@ -68,7 +71,7 @@ def by_chances(file: Path, logged: Logged) -> Target | None:
 
 def _read(file: Path, requests: Names, items: Names) -> pl.DataFrame:
     table = pl.scan_parquet(file)
-    further = [pl.col(name).cast(pl.Float64) for name in CONSTANTS if name in table.collect_schema()]
+    further = [pl.col(OUTSIDE).cast(pl.Float64)] if OUTSIDE in table.collect_schema() else []
     return collected(
         file,
         table.select(
@@ -123,10 +126,8 @@ class _Table:
             (self.codes("item_id"), "each item of a request once"),
         ):
             self._refuse(_again(self.codes("request_id"), key), words)
-        if "outside" in self.rows.columns:
-            self._refuse(~((self.number("outside") >= 0) & (self.number("outside") <= _ONE)), "an outside in [0, 1]")
-        if "value" in self.rows.columns:
-            self._refuse(~np.isfinite(self.number("value")), "a value that is a number")
+        if OUTSIDE in self.rows.columns:
+            self._refuse(~((self.number(OUTSIDE) >= 0) & (self.number(OUTSIDE) <= _ONE)), "an outside in [0, 1]")
 
     def placed(self, logged: Logged, requests: Names, items: Names) -> tuple[LongArray, LongArray]:
         """int64 each: the request of each row in the log, and the row it speaks of; -1 where the log has it not."""
@@ -137,16 +138,16 @@ class _Table:
         same = within & (logged.item.codes[row] == item)
         return request, np.where(same, row, -1)
 
-    def constant(self, name: str, request: LongArray, n: int) -> DoubleArray | None:
+    def outside(self, request: LongArray, n: int) -> DoubleArray | None:
         """float64 (n,): of each request of the log, NaN where it is not told; None where nothing is."""
-        if name not in self.rows.columns:
+        if OUTSIDE not in self.rows.columns:
             return None
-        out, value, known = np.full(n, np.nan), self.number(name), request >= 0
+        out, value, known = np.full(n, np.nan), self.number(OUTSIDE), request >= 0
         out[request[known]] = value[known]
         differs = np.zeros(len(value), np.bool_)
         differs[known] = out[request[known]] != value[known]
-        self._refuse(differs, f"one {name} in all rows of a request")
-        return np.minimum(out, 1) if name == "outside" else out
+        self._refuse(differs, "one outside in all rows of a request")
+        return np.asarray(np.minimum(out, 1), np.float64)
 
     def _refuse(self, bad: BoolArray, expected: str) -> None:
         if bad.any():

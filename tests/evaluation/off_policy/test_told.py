@@ -71,7 +71,7 @@ SCORED = {"request_id": "r0", "item_ids": ["a"], "scores": [1.0]}
         (ROW | {"request_id": 1}, "request_id", "String"),
         (ROW | {"position": "1"}, "position", "Int64"),
         (ROW | {"propensity": "1"}, "propensity", "Float64"),
-        (ROW | {"value": "1"}, "value", "Float64"),
+        (ROW | {"outside": "1"}, "outside", "Float64"),
         (SCORED | {"item_ids": [1]}, "item_ids", r"List\(String\)"),
         (SCORED | {"scores": ["1"]}, "scores", r"List\(Float64\)"),
         (SCORED | {"scores": 1.0}, "scores", r"List\(Float64\)"),
