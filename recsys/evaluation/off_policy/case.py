@@ -88,6 +88,13 @@ class Case:
                 found[name] = Support(overlap=overlap, refused=refused)
         return found
 
+    def told(self, kind: Weighing) -> BoolArray:
+        """Bool (n,): the requests that estimators of a kind of weights can use."""
+        which, _ = self._of(kind)
+        told = np.full(len(self.slates), which is None)
+        told[which if which is not None else []] = True
+        return told
+
     def terms(self, estimator: Estimator) -> Terms:
         """Of all n requests; those that the estimator's parts are not known of have no weight."""
         which, slates = self._of(estimator.weighing)

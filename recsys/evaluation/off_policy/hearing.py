@@ -11,7 +11,7 @@ from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.off_policy.bootstrap import Bootstrap, Column
 from recsys.evaluation.off_policy.case import Case, headline, supported
 from recsys.evaluation.off_policy.estimators import Estimator, Weighing
-from recsys.evaluation.off_policy.judgement import Judged, Support
+from recsys.evaluation.off_policy.judgement import LOG, Judged, Support
 from recsys.evaluation.off_policy.logged import Logged
 from recsys.evaluation.off_policy.refusals import of_training
 from recsys.evaluation.off_policy.sequence import ConfidenceSequence
@@ -37,6 +37,7 @@ class Hearing:
         worths: what a reward model says of them; None without one.
         parts: part → bool (n,), its requests.
         config: level and draws.
+        base: what the others are compared to: one of the policies, or `LOG`.
         seed: of the draws.
     """
 
@@ -45,6 +46,7 @@ class Hearing:
     worths: Worths | None
     parts: Mapping[str, BoolArray]
     config: OffPolicyConfig
+    base: str = LOG
     seed: int = 0
 
     def case(self, name: str) -> Case:
@@ -67,6 +69,7 @@ class Hearing:
             refused=refused,
             estimators=() if refused else tuple(supported(case, support)),
             headline=head,
+            inside=np.ones(len(self.logged), np.bool_) if head is None else case.told(head.weighing),
             parts=within,
             always=None if head is None else self._always(case.terms(head)),
         )
@@ -76,10 +79,29 @@ class Hearing:
         columns = self._columns(looked, progress)
         return Bootstrap.of(self.logged.user_idx, columns, samples=self.config.samples, seed=self.seed)
 
+    def pairs(self, looked: Mapping[str, "Looked"]) -> dict[str, tuple[str, str]]:
+        """Policy → what its column and the base's are called, of the requests that the headlines of both can use.
+
+        None of the base itself, and none where it or the policy has no headline.
+        """
+        base = looked.get(self.base)
+        heads = {name: found.headline.name for name, found in looked.items() if found.headline is not None}
+        if self.base != LOG and self.base not in heads:
+            return {}
+        other = ("", "") if base is None else (self.base, heads[self.base])
+        found = {}
+        for name, head in heads.items():
+            part = "" if self._together(looked, name).all() else f"beside {name}"
+            found[name] = (key(name, head, part), key(*other, part))
+        return {name: pair for name, pair in found.items() if name != self.base}
+
+    def _together(self, looked: Mapping[str, "Looked"], name: str) -> BoolArray:
+        """Bool (n,): the requests that a policy's headline and the base's can use."""
+        base = looked.get(self.base)
+        return looked[name].inside if base is None else looked[name].inside & base.inside
+
     def _columns(self, looked: Mapping[str, "Looked"], progress: Progress) -> Iterator[Column]:
-        n = len(self.logged)
-        indptr, reward = self.logged.indptr, np.append(0.0, np.cumsum(self.logged.reward))
-        earned = Terms.mean(np.diff(reward[indptr]))
+        n, earned = len(self.logged), self._earned()
         yield _column(key(""), earned, np.ones(n, np.bool_))
         for part, inside in self.parts.items():
             yield _column(key("", part=part), earned, inside)
@@ -91,7 +113,24 @@ class Hearing:
                 if found.headline is not None and estimator.name == found.headline.name:
                     for part in found.told:
                         yield _column(key(name, estimator.name, part), terms, self.parts[part])
+            yield from self._beside(looked, name)
             progress(done + 1, len(looked), {})
+
+    def _earned(self) -> Terms:
+        """Of the log's own lists."""
+        reward = np.append(0.0, np.cumsum(self.logged.reward))
+        return Terms.mean(np.diff(reward[self.logged.indptr]))
+
+    def _beside(self, looked: Mapping[str, "Looked"], name: str) -> Iterator[Column]:
+        """A policy and the base, where a headline cannot use all requests: those may be better ones, or worse."""
+        own, other = self.pairs(looked).get(name, ("", ""))
+        head, base = looked[name].headline, looked.get(self.base)
+        if head is None or own in {"", key(name, head.name)}:
+            return
+        together = self._together(looked, name)
+        yield _column(own, self.case(name).terms(head), together)
+        by = None if base is None else base.headline
+        yield _column(other, self._earned() if by is None else self.case(self.base).terms(by), together)
 
     def _always(self, terms: Terms) -> Estimate | None:
         """The interval of the last look of somebody who looks all the time."""
@@ -113,6 +152,7 @@ class Looked:
         refused: what stands against every estimate.
         estimators: those that the log supports.
         headline: the one that a verdict may rest on; None without any.
+        inside: bool (n,), the requests that it can use; all without one.
         parts: part → how far the log speaks of it there, by the headline's weights.
         always: the headline's interval for who looks again and again; None where it cannot be told.
     """
@@ -122,6 +162,7 @@ class Looked:
     refused: Refusals
     estimators: tuple[Estimator, ...]
     headline: Estimator | None
+    inside: BoolArray
     parts: Mapping[str, Support]
     always: Estimate | None
 

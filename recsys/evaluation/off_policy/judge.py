@@ -77,7 +77,7 @@ def judge(
     if targets and not keep.any():
         refused |= {name: _nothing(evidence.logged, 0) for name in targets}
         targets, keep = {}, np.ones(len(evidence.logged), np.bool_)
-    hearing = _hearing(evidence, targets, keep, config, seed)
+    hearing = replace(_hearing(evidence, targets, keep, config, seed), base=base)
     looked = {name: hearing.look(name, policies[name].source) for name in targets}
     boot = hearing.resample(looked, progress)
     judged = {name: found.judged(name, boot, config.level) for name, found in looked.items()}
@@ -89,7 +89,7 @@ def judge(
         margin=config.margin,
         level=config.level,
         samples=config.samples,
-        policies=_compared({name: judged[name] for name in policies}, boot, base, config),
+        policies=_compared({name: judged[name] for name in policies}, boot, hearing.pairs(looked), config),
         segments={part: boot.value(key("", part=part)).interval(config.level) for part in hearing.parts},
     )
 
@@ -130,17 +130,11 @@ def _hearing(
     return Hearing(logged=logged, targets=targets, worths=worths, parts=parts(logged), config=config, seed=seed)
 
 
-def _compared(judged: Mapping[str, Judged], boot: Bootstrap, base: str, config: OffPolicyConfig) -> dict[str, Judged]:
+def _compared(
+    judged: Mapping[str, Judged], boot: Bootstrap, pairs: Mapping[str, tuple[str, str]], config: OffPolicyConfig
+) -> dict[str, Judged]:
     """With how each compares to the base; none does where nothing can be said of the base."""
-    by = "" if base == LOG else judged[base].headline
-    if by is None:
-        return dict(judged)
-    other = key("" if base == LOG else base, by)
-    found = {
-        name: _against(name, boot, key(name, each.headline), other, config)
-        for name, each in judged.items()
-        if each.headline is not None and name != base
-    }
+    found = {name: _against(name, boot, *pair, config) for name, pair in pairs.items()}
     found = dict(zip(found, _adjusted(found.values()), strict=True))
     return {name: replace(each, against=found.get(name)) for name, each in judged.items()}
 

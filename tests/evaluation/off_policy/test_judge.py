@@ -10,6 +10,7 @@ from recsys.evaluation.off_policy.doubly_robust import doubly_robust
 from recsys.evaluation.off_policy.estimators import BY_NAME
 from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
 from recsys.evaluation.off_policy.judgement import LOG, Judgement
+from recsys.evaluation.off_policy.slates import Marginals
 from recsys.evaluation.off_policy.snips import snips
 from recsys.evaluation.refusal import Refusal
 from recsys.evaluation.simulation.judged import judged
@@ -85,6 +86,24 @@ def test_another_base():
     ratio = good.estimates["doubly_robust"].mean / bad.estimates["doubly_robust"].mean
     assert good.against.relative.mean == pytest.approx(ratio - 1)
     assert good.against.verdict.sentence.startswith("good is better by ")
+
+
+def test_policies_are_compared_by_the_requests_that_both_are_known_of():
+    """Where places are known of half the users alone, and the others earn nothing, the same places earn the same."""
+    earn = np.repeat(LOGGED.user_idx % 2 == 0, 3)
+    logged = replace(LOGGED, reward=np.where(earn, LOGGED.reward, 0.0))
+    chance = np.where(earn, 0.5, np.nan)
+    places = Marginals(logged=chance, target=chance)
+    never = np.where(np.random.default_rng(0).random(12_000) < 0.9, 0.0, LOGGED.propensity)
+    same = replace(target(PLAYED, ALIKE), probability=never, marginal=places)
+    got = found({"same": same}, logged=logged).policies["same"]
+    assert got.headline == "independent"
+    assert got.estimates["independent"].mean > 1.5 * logged.reward.sum() / 4_000
+    assert got.against.relative.mean == pytest.approx(0, abs=1e-12)
+    by_good = found({"same": same, "good": target(PLAYED, GOOD)}, logged=logged, base="good").policies["same"]
+    weights, rewards = judged(PLAYED, GOOD).weights()[earn[::3]], PLAYED.reward.sum(1)[earn[::3]]
+    expected = rewards.mean() / ((weights * rewards).sum() / weights.sum())
+    assert by_good.against.relative.mean == pytest.approx(expected - 1)
 
 
 def test_p_values_account_for_all_policies():
