@@ -113,8 +113,8 @@ class OffPolicyConfig(Config):
     planned_users: int = Field(
         5000,
         ge=200,
-        description="Users of two arms together at whom intervals for every look are narrowest; set before the first "
-        "look and left so. Ten times too many or too few make them wider by less than a third.",
+        description="Users of a log, or of two arms, at whom intervals for every look are narrowest; set before the "
+        "first look and left so. Ten times too many or too few make them wider by less than a third.",
     )
 
     @model_validator(mode="after")

@@ -133,11 +133,11 @@ class Hearing:
         yield _column(other, self._earned() if by is None else self.case(self.base).terms(by), together)
 
     def _always(self, terms: Terms) -> Estimate | None:
-        """The interval of the last look of somebody who looks all the time."""
+        """The interval of the last look of somebody who looks all the time, by the plan that was made before."""
         user_idx = self.logged.user_idx
         value, weight = totals(user_idx, terms.value), totals(user_idx, terms.weight)
         users = len(value)
-        sequence = ConfidenceSequence(planned=users, level=self.config.level)
+        sequence = ConfidenceSequence(planned=self.config.planned_users, level=self.config.level)
         found = sequence.of(value, weight, np.array([users], np.int64))[0]
         return None if found.low is None else found
 

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recsys.evaluation.clusters import error, linearised, totals
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.off_policy.doubly_robust import doubly_robust
 from recsys.evaluation.off_policy.estimators import BY_NAME
 from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
 from recsys.evaluation.off_policy.judgement import LOG, Judgement
+from recsys.evaluation.off_policy.sequence import ConfidenceSequence
 from recsys.evaluation.off_policy.slates import Marginals
 from recsys.evaluation.off_policy.snips import snips
 from recsys.evaluation.refusal import Refusal
@@ -196,7 +198,17 @@ def test_who_looks_again_and_again_gets_a_wider_interval():
     mine = found({"good": of(GOOD)}, modelled=True).policies["good"]
     once = mine.estimates["doubly_robust"]
     assert mine.always.mean == pytest.approx(once.mean)
-    assert 1.1 < (mine.always.high - mine.always.low) / (once.high - once.low) < 1.8
+    assert 1.1 < (mine.always.high - mine.always.low) / (once.high - once.low) < 2.5
+
+
+def test_the_plan_of_who_looks_again_does_not_grow_with_the_log():
+    """One that did would make every look the first, and promise nothing for them together."""
+    mine = found({"good": target(PLAYED, GOOD)}).policies["good"]
+    slates = judged(PLAYED, GOOD)
+    value, weight = (totals(LOGGED.user_idx, each) for each in (slates.weights() * slates.rewards(), slates.weights()))
+    plan = ConfidenceSequence(planned=CONFIG.planned_users, level=CONFIG.level)
+    half = plan.radius(np.array([error(linearised(value, weight))]), np.array([len(weight)]))[0]
+    assert (mine.always.high - mine.always.low) / 2 == pytest.approx(half)
 
 
 def test_equal_seeds_give_equal_bytes():
