@@ -1,5 +1,7 @@
 """A judgement in words: the table for the terminal, and the sentence that each policy gets."""
 
+from math import isfinite
+
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.off_policy.estimators import BY_NAME
 from recsys.evaluation.off_policy.judgement import LOG, Judged, Judgement
@@ -72,11 +74,13 @@ def _row(name: str, judged: Judged) -> list[str]:
 
 
 def relative(figure: Estimate) -> str:
-    """A fraction as per cent with its interval.
+    """A fraction as per cent with its interval; a dash where there is none, as of what is compared to nothing.
 
     >>> relative(Estimate(mean=0.031, low=0.012, high=0.05, n=900))
     '+3.1 % [1.2, 5.0]'
     """
+    if not isfinite(figure.mean):
+        return NONE
     mean = f"{100 * figure.mean:+.1f} %"
     if figure.low is None or figure.high is None:
         return f"{mean} {bounds(figure)}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.equivalence import Verdict
 from recsys.evaluation.off_policy.judgement import Against, Judged
-from recsys.evaluation.off_policy.said import sentence, table
+from recsys.evaluation.off_policy.said import relative, sentence, table
 from recsys.evaluation.refusal import Refusal
 from tests.evaluation.off_policy.test_judge import ALIKE, BAD, GOOD, PLAYED, found, luce, of, target
 
@@ -62,6 +62,11 @@ def test_the_table_has_no_figure_of_what_is_refused():
     assert gone.split() == ["far", "–", "refused", "–", "–", "–", "–"]
     assert all(line.rstrip().endswith("–") for line in lines if line.startswith(("SNIPS", "cascade-DR", "direct")))
     assert "far cannot be answered: The log weighs as much as" in got
+
+
+def test_beside_a_base_that_earned_nothing_there_is_no_fraction():
+    nothing = Estimate(mean=float("nan"), low=None, high=None, n=900)
+    assert relative(nothing) == "–"
 
 
 def test_the_table_counts_who_is_left_out():
