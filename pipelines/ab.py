@@ -14,13 +14,13 @@ from recsys import settings
 from recsys.data.policy_log import PolicyLog
 from recsys.errors import GateError, UsageError
 from recsys.evaluation.markup import page
-from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
-from recsys.evaluation.off_policy.judgement import LOG, Judgement, Unanswered
-from recsys.evaluation.off_policy.learned import learned
-from recsys.evaluation.off_policy.logged import Logged
-from recsys.evaluation.off_policy.refusals import MIN_USERS
-from recsys.evaluation.off_policy.report import render, render_unanswered, save
-from recsys.evaluation.off_policy.said import reasons, table
+from recsys.evaluation.off_policy.judging.judge import Evidence, Policy, judge
+from recsys.evaluation.off_policy.judging.judgement import LOG, Judgement, Unanswered
+from recsys.evaluation.off_policy.judging.learned import learned
+from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
+from recsys.evaluation.off_policy.judging.said import reasons, table
+from recsys.evaluation.off_policy.log.logged import Logged
+from recsys.evaluation.off_policy.page.report import render, render_unanswered, save
 from recsys.schema import BoolArray
 from recsys.settings import Settings
 

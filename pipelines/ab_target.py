@@ -11,10 +11,10 @@ from pipelines.replayed import answers_of, replay
 from pipelines.replayed_request import Worth
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.logged import Logged
-from recsys.evaluation.off_policy.target import Target
-from recsys.evaluation.off_policy.told import told
-from recsys.evaluation.off_policy.worths import Worths
+from recsys.evaluation.off_policy.judging.target import Target
+from recsys.evaluation.off_policy.judging.worths import Worths
+from recsys.evaluation.off_policy.log.logged import Logged
+from recsys.evaluation.off_policy.told.told import told
 from recsys.evaluation.refusal import Refusals
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.replayed_request import Request, Worth
-from recsys.evaluation.off_policy.logged import Logged
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.config import PolicyConfig
 from recsys.schema import SECOND, DoubleArray, Instant, LongArray
 from serving.breaker import Breaker

@@ -13,12 +13,12 @@ import polars as pl
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.interleave import InterleavedClicks
-from recsys.evaluation.off_policy import bad_log
-from recsys.evaluation.off_policy.answers import Answers, picked
-from recsys.evaluation.off_policy.labels import Labels
-from recsys.evaluation.off_policy.left_out import Choice
-from recsys.evaluation.off_policy.logged import instant, last_answer
-from recsys.evaluation.off_policy.rewards import HOUR, EventCounts, Rewards
+from recsys.evaluation.off_policy.log import bad_log
+from recsys.evaluation.off_policy.log.answers import Answers, picked
+from recsys.evaluation.off_policy.log.labels import Labels
+from recsys.evaluation.off_policy.log.left_out import Choice
+from recsys.evaluation.off_policy.log.logged import instant, last_answer
+from recsys.evaluation.off_policy.log.rewards import HOUR, EventCounts, Rewards
 from recsys.evaluation.off_policy.wording import of
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.ranking.interleaving import WAYS

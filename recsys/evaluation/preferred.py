@@ -11,7 +11,7 @@ from recsys.evaluation import markup
 from recsys.evaluation.interleave import Preference, outcomes, preference
 from recsys.evaluation.interleaved_log import Contest
 from recsys.evaluation.multiplicity import holm
-from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.evaluation.sensitivity import Rewards, interleaved
 from recsys.evaluation.table import aligned

@@ -6,9 +6,9 @@ import pytest
 
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.logged import Logged
-from recsys.evaluation.off_policy.overlap import Overlap
-from recsys.evaluation.off_policy.refusals import MIN_EFFECTIVE_SHARE
+from recsys.evaluation.off_policy.judging.overlap import Overlap
+from recsys.evaluation.off_policy.judging.refusals import MIN_EFFECTIVE_SHARE
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking import selection
 from recsys.ranking.policy import PlackettLuce
 from tests.bench import big_log

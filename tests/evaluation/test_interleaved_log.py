@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.interleave import preference
 from recsys.evaluation.interleaved_log import InterleavedLog
-from recsys.evaluation.off_policy.logged import Logged
-from recsys.evaluation.off_policy.rewards import EventCounts
+from recsys.evaluation.off_policy.log.logged import Logged
+from recsys.evaluation.off_policy.log.rewards import EventCounts
 from tests.evaluation.off_policy.small_log import LATER, answer, at, event, log
 
 HOURLY = OffPolicyConfig(window_hours=1)

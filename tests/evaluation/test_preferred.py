@@ -7,7 +7,7 @@ import pytest
 
 from recsys.evaluation.interleave import InterleavedClicks, preference
 from recsys.evaluation.interleaved_log import Contest
-from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
 from recsys.evaluation.preferred import HEAD, preferred, preferred_section, table, to_json
 
 FIRST, SECOND = "a1" * 32, "b2" * 32

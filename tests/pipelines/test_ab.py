@@ -12,8 +12,8 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.ab import Question
 from recsys.errors import UsageError
-from recsys.evaluation.off_policy.learned import learned
-from recsys.evaluation.off_policy.target import Target
+from recsys.evaluation.off_policy.judging.learned import learned
+from recsys.evaluation.off_policy.judging.target import Target
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.evaluation.simulation.played import simulate
 from recsys.evaluation.simulation.written import written

@@ -13,7 +13,7 @@ from pipelines.replayed_request import Worth
 from recsys.bundle import CURRENT
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.logged import Logged
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.config import PolicyConfig
 from recsys.schema import DAY, SECOND
 from serving.app import create_app

@@ -14,7 +14,7 @@ from recsys.bundle import Bundle
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.interleave import preference
 from recsys.evaluation.interleaved_log import InterleavedLog
-from recsys.evaluation.off_policy.logged import Logged
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.interleaving import WAYS, Interleaved
 from recsys.ranking.policy import randomness
 from recsys.retrieval.candidates import SOURCES

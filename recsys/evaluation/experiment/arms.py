@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
 from recsys.evaluation.refusal import Refusal
 
 HOLDOUT, DEFAULT = "holdout", "default"

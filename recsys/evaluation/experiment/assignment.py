@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.evaluation.experiment.arms import DEFAULT
-from recsys.evaluation.off_policy.refusals import of_shares
+from recsys.evaluation.off_policy.judging.refusals import of_shares
 from recsys.evaluation.off_policy.wording import of, percent, time
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.evaluation.sample_ratio import SampleRatio

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.evaluation.experiment.arms import DEFAULT, HOLDOUT
-from recsys.evaluation.off_policy.labels import Labels
+from recsys.evaluation.off_policy.log.labels import Labels
 from recsys.evaluation.off_policy.wording import of, percent, time
 from recsys.evaluation.refusal import Refusal
 from recsys.schema import BoolArray, Instant, LongArray

@@ -11,7 +11,7 @@ import numpy as np
 
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.experiment.totals import Totals
-from recsys.evaluation.off_policy.sequence import ConfidenceSequence
+from recsys.evaluation.off_policy.intervals.sequence import ConfidenceSequence
 from recsys.evaluation.wording import number
 
 LOOKS = 20

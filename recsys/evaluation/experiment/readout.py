@@ -18,7 +18,7 @@ from recsys.evaluation.experiment.looks import Path, paths
 from recsys.evaluation.experiment.means import Mean
 from recsys.evaluation.experiment.seen import NotCompared, Seen
 from recsys.evaluation.experiment.totals import Totals
-from recsys.evaluation.off_policy.refusals import MIN_USERS
+from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.schema import Instant
 

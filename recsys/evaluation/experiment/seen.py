@@ -10,9 +10,9 @@ from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.experiment.arms import HOLDOUT, compared
 from recsys.evaluation.experiment.assignment import Assignment, changes, first_rows
 from recsys.evaluation.experiment.exposure import Exposure, running
-from recsys.evaluation.off_policy import bad_log
-from recsys.evaluation.off_policy.answers import Answers
-from recsys.evaluation.off_policy.labels import Labels
+from recsys.evaluation.off_policy.log import bad_log
+from recsys.evaluation.off_policy.log.answers import Answers
+from recsys.evaluation.off_policy.log.labels import Labels
 from recsys.evaluation.off_policy.wording import micros
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.schema import BoolArray, Instant, IntArray, LongArray

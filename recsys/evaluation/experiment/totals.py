@@ -8,8 +8,8 @@ import polars as pl
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.experiment.seen import Seen
-from recsys.evaluation.off_policy.bad_log import of_window
-from recsys.evaluation.off_policy.rewards import HOUR, Rewards, earned
+from recsys.evaluation.off_policy.log.bad_log import of_window
+from recsys.evaluation.off_policy.log.rewards import HOUR, Rewards, earned
 from recsys.evaluation.refusal import Refusals
 from recsys.schema import BoolArray, DoubleArray, IntArray, LongArray
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recsys.evaluation.off_policy.slates import Marginals, Slates
+from recsys.evaluation.off_policy.estimators.slates import Marginals, Slates
 from recsys.evaluation.simulation.marginals import marginals, pseudo_inverse
 from recsys.evaluation.simulation.models import fitted
 from recsys.evaluation.simulation.orders import Orders

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsys.evaluation.off_policy.slates import Fitted
+from recsys.evaluation.off_policy.estimators.slates import Fitted
 from recsys.evaluation.simulation.played import Played
 from recsys.evaluation.simulation.policies import Valued
 from recsys.evaluation.simulation.value import by_kind

@@ -9,7 +9,7 @@ import pytest
 from recsys.evaluation.config import OffPolicyConfig
 from recsys.evaluation.experiment.exposure import Exposure, running
 from recsys.evaluation.experiment.readout import Readout
-from recsys.evaluation.off_policy.labels import Labels
+from recsys.evaluation.off_policy.log.labels import Labels
 from tests.evaluation.experiment.small_experiment import HOUR, LATER, Made, drawn
 
 DAY = 24 * HOUR

@@ -8,7 +8,7 @@ from scipy import stats
 
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.experiment.looks import Path, paths
-from recsys.evaluation.off_policy.sequence import ConfidenceSequence
+from recsys.evaluation.off_policy.intervals.sequence import ConfidenceSequence
 from tests.evaluation.experiment.test_contrast import NAMES, made
 
 

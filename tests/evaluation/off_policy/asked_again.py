@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.logged import Logged
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.config import PolicyConfig
 from recsys.ranking.policy import EpsilonGreedy, PlackettLuce, Policy, randomness
 from recsys.ranking.relevance import relevance

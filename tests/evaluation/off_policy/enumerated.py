@@ -9,8 +9,8 @@ from itertools import permutations
 
 import numpy as np
 
-from recsys.evaluation.off_policy.slates import Fitted, Marginals, Slates
-from recsys.evaluation.off_policy.terms import Terms
+from recsys.evaluation.off_policy.estimators.slates import Fitted, Marginals, Slates
+from recsys.evaluation.off_policy.estimators.terms import Terms
 from recsys.schema import DoubleArray
 
 ITEMS = 3

@@ -3,9 +3,9 @@
 import numpy as np
 
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.logged import Logged
-from recsys.evaluation.off_policy.target import Target
-from recsys.evaluation.off_policy.worths import Worths
+from recsys.evaluation.off_policy.judging.target import Target
+from recsys.evaluation.off_policy.judging.worths import Worths
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.evaluation.simulation.played import Played, simulate
 from recsys.evaluation.simulation.policies import Valued
 from recsys.evaluation.simulation.value import by_kind

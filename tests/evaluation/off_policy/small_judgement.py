@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from recsys.evaluation.compare import Estimate
 from recsys.evaluation.equivalence import verdict
-from recsys.evaluation.off_policy.judgement import LOG, Against, Judged, Judgement, LogCard, Support
-from recsys.evaluation.off_policy.left_out import LeftOut
-from recsys.evaluation.off_policy.overlap import Overlap
-from recsys.evaluation.off_policy.rewards import EventCounts
+from recsys.evaluation.off_policy.judging.judgement import LOG, Against, Judged, Judgement, LogCard, Support
+from recsys.evaluation.off_policy.judging.overlap import Overlap
+from recsys.evaluation.off_policy.log.left_out import LeftOut
+from recsys.evaluation.off_policy.log.rewards import EventCounts
 from recsys.evaluation.refusal import Refusal
 
 LITTLE = Refusal(name="little-overlap", because="It weighs as much as 7 answers of 4,000.", cure="Log 3 days more.")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from recsys.evaluation.off_policy.slates import Fitted, Marginals, Slates
+from recsys.evaluation.off_policy.estimators.slates import Fitted, Marginals, Slates
 
 
 class Row(NamedTuple):

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.judge import Evidence, Policy, judge
-from recsys.evaluation.off_policy.learned import learned
-from recsys.evaluation.off_policy.told import told
+from recsys.evaluation.off_policy.judging.judge import Evidence, Policy, judge
+from recsys.evaluation.off_policy.judging.learned import learned
+from recsys.evaluation.off_policy.told.told import told
 from recsys.evaluation.simulation.played import Played
 from recsys.evaluation.simulation.policies import Valued
 from recsys.evaluation.simulation.value import true_value

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.evaluation.off_policy.direct import direct
-from recsys.evaluation.off_policy.doubly_robust import doubly_robust
-from recsys.evaluation.off_policy.independent import independent
-from recsys.evaluation.off_policy.ips import ips
-from recsys.evaluation.off_policy.reward_interaction import reward_interaction
-from recsys.evaluation.off_policy.shrunk import shrunk
-from recsys.evaluation.off_policy.slates import Fitted, Marginals, Slates
-from recsys.evaluation.off_policy.snips import snips
-from recsys.evaluation.off_policy.switch import switch
+from recsys.evaluation.off_policy.estimators.direct import direct
+from recsys.evaluation.off_policy.estimators.doubly_robust import doubly_robust
+from recsys.evaluation.off_policy.estimators.independent import independent
+from recsys.evaluation.off_policy.estimators.ips import ips
+from recsys.evaluation.off_policy.estimators.reward_interaction import reward_interaction
+from recsys.evaluation.off_policy.estimators.shrunk import shrunk
+from recsys.evaluation.off_policy.estimators.slates import Fitted, Marginals, Slates
+from recsys.evaluation.off_policy.estimators.snips import snips
+from recsys.evaluation.off_policy.estimators.switch import switch
 from tests.evaluation.off_policy.obp_estimates import LOGS, MOST_WEIGHT, POLICIES, STRENGTH, lists_of
 
 OBP = "obp==0.4.1 --hash=sha256:87dec9caf4283c25ab13036532e0a24566f1c7bdcad1653a8ded43b2f5ef8208\n"

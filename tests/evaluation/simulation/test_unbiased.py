@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from recsys.evaluation.off_policy.cascade import cascade
-from recsys.evaluation.off_policy.direct import direct
-from recsys.evaluation.off_policy.doubly_robust import doubly_robust
-from recsys.evaluation.off_policy.independent import independent
-from recsys.evaluation.off_policy.ips import ips
-from recsys.evaluation.off_policy.pseudo_inverse import pseudo_inverse
-from recsys.evaluation.off_policy.reward_interaction import reward_interaction
-from recsys.evaluation.off_policy.slates import Slates
-from recsys.evaluation.off_policy.snips import snips
-from recsys.evaluation.off_policy.terms import Terms
+from recsys.evaluation.off_policy.estimators.cascade import cascade
+from recsys.evaluation.off_policy.estimators.direct import direct
+from recsys.evaluation.off_policy.estimators.doubly_robust import doubly_robust
+from recsys.evaluation.off_policy.estimators.independent import independent
+from recsys.evaluation.off_policy.estimators.ips import ips
+from recsys.evaluation.off_policy.estimators.pseudo_inverse import pseudo_inverse
+from recsys.evaluation.off_policy.estimators.reward_interaction import reward_interaction
+from recsys.evaluation.off_policy.estimators.slates import Slates
+from recsys.evaluation.off_policy.estimators.snips import snips
+from recsys.evaluation.off_policy.estimators.terms import Terms
 from recsys.evaluation.simulation.judged import judged
 from recsys.evaluation.simulation.models import wrong
 from recsys.evaluation.simulation.orders import Orders

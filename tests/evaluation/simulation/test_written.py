@@ -7,7 +7,7 @@ import pytest
 
 from recsys.errors import ShapeError
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.off_policy.logged import Logged
+from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.evaluation.simulation.played import simulate
 from recsys.evaluation.simulation.written import MINUTE, written
 from tests.evaluation.off_policy.small_log import LATER

@@ -1,0 +1,1 @@
+"""How far an estimate is to be trusted, users as the unit."""

@@ -1,0 +1,1 @@
+"""From a log and policies to what can be said of them."""

@@ -1,0 +1,1 @@
+"""The judgement as one page."""
