@@ -142,9 +142,9 @@ def test_a_user_below_0_is_refused():
         replace(LOG, user_idx=np.array([0, 1, 2, 3, -1], np.int32))
 
 
-@pytest.mark.parametrize("name", ["predicted", "expected", "value"])
+@pytest.mark.parametrize("name", ["predicted", "value"])
 def test_a_model_that_says_no_number_is_refused(name):
-    parts = {"predicted": np.ones(3), "expected": np.ones(3), "value": np.ones(5)}
+    parts = {"predicted": np.ones(3), "value": np.ones(5)}
     parts[name][2] = np.nan
     with pytest.raises(ShapeError, match=f"model.{name}: expected values that are finite, got nan at"):
         replace(LOG, model=Fitted(**parts))
