@@ -65,6 +65,17 @@ class Question:
             )
         return found
 
+    def make_out(self) -> None:
+        """Make the folder of the report.
+
+        Raises:
+            UsageError: none can be there.
+        """
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--out {self.out}: expected a folder, got: {error.strerror}; give another.") from error
+
 
 def ab(question: Question, *, config: Path | None, assignments: Sequence[str], form: Literal["json", "table"]) -> None:
     """Read out the log's arms, judge the policies, write both into `out`, and print them as tables or JSON.
@@ -77,9 +88,9 @@ def ab(question: Question, *, config: Path | None, assignments: Sequence[str], f
     chosen = settings.load(config, assignments)
     sources = question.sources()
     log = PolicyLog.load(question.log)
+    question.make_out()
     err.print(f"reading {question.log}", markup=False)
     arms = Arms.of(log, chosen.off_policy, seed=chosen.seed)
-    question.out.mkdir(parents=True, exist_ok=True)
     arms.save(question.out)
     if not sources:
         _arms_alone(question, arms, form)
@@ -147,12 +158,15 @@ def _judged(
 
 
 def _drawn(logged: Logged, most: int, seed: int) -> BoolArray:
-    """Bool (n,): all answers of users drawn at random until they have `most`; all where they are no more."""
+    """Bool (n,): all answers of users drawn at random until they have `most`; all where they are no more.
+
+    Whoever reaches it is there, too: leaving that user out would leave out those who ask often, and might leave nobody.
+    """
     user_idx = logged.user_idx
     if not most or len(logged) <= most:
         return np.ones(len(logged), np.bool_)
     asked = np.bincount(user_idx)
     order = np.random.default_rng(seed).permutation(len(asked))
     drawn = np.zeros(len(asked), np.bool_)
-    drawn[order[np.cumsum(asked[order]) <= most]] = True
+    drawn[order[: 1 + np.searchsorted(np.cumsum(asked[order]), most)]] = True
     return drawn[user_idx]

@@ -179,9 +179,23 @@ def test_users_are_drawn_where_answers_are_too_many(run, tmp_path, monkeypatch):
     code, out, err = run("--policy", "new=other", "--set", "off_policy.most_answers=500", "--json")
     assert code == 3
     card = json.loads(out)["card"]
-    assert 450 < card["answers"] <= 500
+    assert 500 <= card["answers"] < 520
     assert card["answers"] + card["unused"] == 2_000
     assert f"asking new about {card['answers']} answers" in err
+
+
+def test_the_user_who_reaches_the_most_answers_is_drawn_too(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipelines.ab.target_of", lambda *_, **__: OTHER)
+    code, out, _ = run("--policy", "new=other", "--set", "off_policy.most_answers=1", "--json")
+    assert code == 3
+    assert (json.loads(out)["card"]["users"], json.loads(out)["card"]["answers"] > 0) == (1, True)
+
+
+def test_a_file_where_the_report_should_go_has_a_sentence(run, tmp_path):
+    (tmp_path / "out").write_text("not a folder")
+    code, out, err = run("--policy", "new=other")
+    assert (code, out) == (2, "")
+    assert f"recsys: --out {tmp_path / 'out'}: expected a folder, got: File exists; give another." in err
 
 
 def test_what_stood_there_is_replaced(run, tmp_path):
