@@ -50,17 +50,17 @@ def answers_of(logged: Logged) -> pl.DataFrame:
     candidates = logged.candidates
     drawn_from = _lists(replace(logged.item, codes=candidates.item).decode(), candidates.indptr, candidates.request)
     answers = pl.DataFrame({"request_id": logged.request_id, "at": logged.at, **columns}).with_row_index("row")
-    return (
-        answers.join(shown.rename({"items": "item_id"}), on="row", how="left", maintain_order="left")
-        .join(drawn_from.rename({"items": "drawn_from"}), on="row", how="left", maintain_order="left")
-        .with_columns(pl.col("item_id").fill_null([]))
+    return answers.join(shown.rename({"items": "item_id"}), on="row", how="left", maintain_order="left").join(
+        drawn_from.rename({"items": "drawn_from"}), on="row", how="left", maintain_order="left"
     )
 
 
 def _lists(items: pl.Series, indptr: LongArray, rows: LongArray) -> pl.DataFrame:
-    """A row, and the list of its items; rows without any are left out."""
+    """A row, and the list of its items, which may be empty."""
     row = pl.Series(np.repeat(rows, np.diff(indptr)), dtype=pl.UInt32)
-    return pl.DataFrame({"row": row, "items": items}).group_by("row", maintain_order=True).agg("items")
+    found = pl.DataFrame({"row": row, "items": items}).group_by("row", maintain_order=True).agg("items")
+    every = pl.DataFrame({"row": pl.Series(rows, dtype=pl.UInt32)})
+    return every.join(found, on="row", how="left", maintain_order="left").with_columns(pl.col("items").fill_null([]))
 
 
 def replay(

@@ -14,7 +14,7 @@ from recsys.ranking.scored import Scored
 from recsys.ranking.selection import select
 from recsys.recommender import Recommender
 from recsys.schema import BoolArray, DoubleArray, IntArray
-from serving.schemas import RankRequest, RecommendRequest
+from serving.schemas import Query, RecommendRequest
 from serving.service import Service
 
 DRAWS = 4
@@ -72,7 +72,7 @@ class Request:
         draws = policy(last_word) or EpsilonGreedy(epsilon=0)
         query = {"user_id": row["user_id"]} | {name: request.get(name) for name in ("exclude_seen", "filters")}
         if request["kind"] == "rank":
-            asked = service.asked(RankRequest(item_ids=tuple(row["item_id"]), **query))
+            asked = service.asked(Query(**query))
             found = way.scored_items(asked.histories, [listed[listed >= 0]], as_of=asked.as_of)
         else:
             asked = service.asked(RecommendRequest(k=request["k"], **query))

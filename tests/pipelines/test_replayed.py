@@ -70,6 +70,7 @@ def logged(
             of_answer = {"timestamp": answer["as_of"], "request_id": answer["request_id"]}
             assert client.post("/v1/events", json={"events": [user | deed | of_answer]}).json()["accepted"] == 1
         client.post("/v1/recommend", json={"history": [{"item_id": "i00001", "event": "click"}], "k": 3})
+        assert client.post("/v1/rank", json={"user_id": "u00001", "item_ids": ["nobody-knows"]}).json()["items"] == []
     patch.undo()
     return PolicyLog.load(folder / "log"), bundles
 
@@ -116,6 +117,19 @@ def test_a_history_that_the_log_does_not_hold_is_not_guessed(logged) -> None:
     assert np.isnan(found.outside).tolist() == answers["user_id"].is_null().to_list()
 
 
+@pytest.mark.parametrize("logged_candidates", [True, False])
+def test_an_answer_without_items_is_as_likely_as_can_be(logged, logged_candidates: bool) -> None:
+    """Whether the log says that it was drawn from nothing, or not what it was drawn from."""
+    log, bundles = logged
+    answers = answers_of(of_log(log)).filter(pl.col("item_id").list.len() == 0)
+    assert answers["drawn_from"].to_list() == [[]]
+    asked = answers if logged_candidates else answers.with_columns(drawn_from=pl.lit(None, pl.List(pl.String)))
+    worth = Worth(item_ids=[], values=np.zeros(0), others=2.0, looked=np.ones(1))
+    found = replay(bundles["plain"], asked, log.events.collect(), worth=lambda _: worth)
+    assert (len(found.probability), found.value.tolist()) == (0, [0])
+    assert np.isnan(found.outside).tolist() == [not logged_candidates]
+
+
 def test_another_policy_has_the_last_word(logged) -> None:
     _, found = of(logged, "plain", explores=PolicyConfig())
     assert set(found.probability[~np.isnan(found.probability)]) == {0.0, 1.0}
@@ -124,7 +138,7 @@ def test_another_policy_has_the_last_word(logged) -> None:
 def test_what_its_lists_earn_by_a_model(logged) -> None:
     """Where nobody explores there is one list: its items, as the service would have them."""
     log, bundles = logged
-    answers = answers_of(of_log(log)).filter(pl.col("user_id").is_not_null())
+    answers = answers_of(of_log(log)).filter(pl.col("user_id").is_not_null(), pl.col("item_id").list.len() > 0)
     looked = np.array([1.0, 0.5])
 
     def worth(n: int) -> Worth:
