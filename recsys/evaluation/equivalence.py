@@ -51,14 +51,15 @@ def tost(difference: float, error: float, *, margin: float, freedom: float = flo
     return float(max(stats.t.sf(low, freedom), stats.t.sf(high, freedom)))
 
 
-def verdict(name: str, wide: Estimate, narrow: Estimate, *, margin: float) -> Verdict:
+def verdict(name: str, wide: Estimate, narrow: Estimate, *, margin: float, level: float = WIDE) -> Verdict:
     """What the intervals of a relative difference to the other policy say.
 
     Args:
         name: of the policy that is judged.
-        wide: relative difference with its 95 % interval, as fractions (.031 is 3.1 %).
-        narrow: the same with its 90 % interval.
+        wide: relative difference with its interval, as fractions (.031 is 3.1 %).
+        narrow: the same with the interval of equivalence, of level 2 level - 1.
         margin: the largest relative difference nobody would mind, > 0.
+        level: of the wide interval.
 
     >>> from dataclasses import replace
     >>> wide = Estimate(mean=0.031, low=0.012, high=0.05, n=900)
@@ -73,7 +74,8 @@ def verdict(name: str, wide: Estimate, narrow: Estimate, *, margin: float) -> Ve
     if wide.low <= 0 <= wide.high:
         shown = narrow if equivalent else wide
         mean, low, high = _percentages(shown)
-        told = f"{name} {'+' if wide.mean > 0 else ''}{mean} % ({'90 %: ' if equivalent else ''}{low} to {high})"
+        within = f"{100 * (2 * level - 1):.4g} %: "
+        told = f"{name} {'+' if wide.mean > 0 else ''}{mean} % ({within if equivalent else ''}{low} to {high})"
         said = f"No difference of {limit} or more" if equivalent else _UNCLEAR.format(limit=limit)
         return Verdict(direction="unclear", equivalent=equivalent, sentence=f"{said}: {told}.")
     direction: Direction = "better" if wide.low > 0 else "worse"

@@ -58,6 +58,8 @@ def test_as_good():
     got = said((0.003, -0.018, 0.021), (0.003, -0.0150, 0.0183))
     assert (got.direction, got.equivalent) == ("unclear", True)
     assert got.sentence == "No difference of 2 % or more: B +0.3 % (90 %: -1.5 to 1.8)."
+    wide, narrow = of(0.003, -0.018, 0.021), of(0.003, -0.0150, 0.0183)
+    assert "(98 %: -1.5 to 1.8)" in verdict("B", wide, narrow, margin=0.02, level=0.99).sentence
 
 
 def test_nothing_to_be_told():

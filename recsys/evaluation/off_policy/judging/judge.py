@@ -150,7 +150,7 @@ def _against(name: str, boot: Bootstrap, own: str, other: str, config: OffPolicy
         p_value=None if np.isnan(p_value) else p_value,
         adjusted=None,
         detectable=detectable(error, level=config.level) if error > 0 else None,
-        verdict=verdict(name, wide, narrow, margin=config.margin),
+        verdict=verdict(name, wide, narrow, margin=config.margin, level=config.level),
     )
 
 

@@ -3,6 +3,7 @@
 from math import isfinite
 
 from recsys.evaluation.compare import Estimate
+from recsys.evaluation.equivalence import WIDE
 from recsys.evaluation.off_policy.estimators.estimator import BY_NAME
 from recsys.evaluation.off_policy.judging.judgement import LOG, Judged, Judgement
 from recsys.evaluation.off_policy.wording import percent
@@ -13,13 +14,14 @@ from recsys.evaluation.wording import bounds, figure
 NONE = "–"
 
 
-def sentence(name: str, judged: Judged, base: str) -> str:
+def sentence(name: str, judged: Judged, base: str, *, level: float = WIDE) -> str:
     """What can be said of a policy, or why nothing can.
 
     Args:
         name: of the policy.
         judged: what was found.
         base: what policies are compared to.
+        level: of the intervals.
     """
     if judged.headline is None:
         return f"{name} cannot be answered: {reasons(judged.reasons)}"
@@ -28,7 +30,7 @@ def sentence(name: str, judged: Judged, base: str) -> str:
     if judged.against is None:
         why = "the others are compared to it" if name == base else f"nothing can be said of {base}"
         return f"{name} earns {figure(judged.estimates[judged.headline])} a list; {why}.{given}"
-    return f"{judged.against.verdict.sentence}{_luck(judged)}{given}"
+    return f"{judged.against.verdict.sentence}{_luck(judged, level)}{given}"
 
 
 def reasons(refused: Refusals) -> str:
@@ -36,12 +38,12 @@ def reasons(refused: Refusals) -> str:
     return " ".join(map(str, refused))
 
 
-def _luck(judged: Judged) -> str:
+def _luck(judged: Judged, level: float) -> str:
     """Where one of several policies stands out by itself, and no more among so many."""
     against = judged.against
     if against is None or against.adjusted is None or against.verdict.direction == "unclear":
         return ""
-    if against.adjusted < 0.05:
+    if against.adjusted < 1 - level or against.adjusted == against.p_value:  # equal: how many there are changes nothing
         return ""
     return f" Among so many policies one may stand out like this by luck (p = {against.adjusted:.2g} after Holm)."
 
@@ -103,6 +105,6 @@ def _estimators(judgement: Judgement) -> list[list[str]]:
 
 def _sentences(judgement: Judgement) -> list[str]:
     left = judgement.card.left_out.total + judgement.card.unknown + judgement.card.unused
-    told = [sentence(name, each, judgement.base) for name, each in judgement.policies.items()]
+    told = [sentence(name, each, judgement.base, level=judgement.level) for name, each in judgement.policies.items()]
     rest = f"Of {judgement.card.answers + left:,} answers {left:,} are left out." if left else ""
     return [*told, *([rest] if rest else [])]

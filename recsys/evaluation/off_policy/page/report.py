@@ -32,7 +32,7 @@ def render(judgement: Judgement, *, sections: Sequence[str] = ()) -> str:
         *sections,
         section("Data", grounds(judgement)),
     ]
-    heads = "".join(_headline(name, judged, judgement.base) for name, judged in judgement.policies.items())
+    heads = "".join(_headline(name, judged, judgement) for name, judged in judgement.policies.items())
     title = f"{', '.join(judgement.policies)} by {judgement.card.directory or 'a log'}"
     return page(title, f'{heads}<p class="note">{_reading(judgement)}</p>\n{"".join(told)}')
 
@@ -56,10 +56,11 @@ def save(directory: Path, text: str) -> Path:
     return directory / PAGE
 
 
-def _headline(name: str, judged: Judged, base: str) -> str:
+def _headline(name: str, judged: Judged, judgement: Judgement) -> str:
     """The policy's sentence; where nothing can be said of it, each reason and its cure."""
     if judged.headline is not None:
-        return f'<p class="headline">{escape(sentence(name, judged, base))}</p>\n'
+        said = sentence(name, judged, judgement.base, level=judgement.level)
+        return f'<p class="headline">{escape(said)}</p>\n'
     told = "".join(f"<li>{_reason(each)}</li>" for each in judged.reasons)
     return f'<p class="headline worse">{escape(name)} cannot be answered:</p><ul>{told}</ul>\n'
 

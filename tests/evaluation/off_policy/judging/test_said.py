@@ -13,11 +13,18 @@ FEW = Refusal(name="few-users", because="The log has 9 users, fewer than 50.", c
 FAR = Refusal(name="one-user", because="One user has 40 % of the weight.", cure="See who it is.")
 
 
-def against(p: float, direction: str = "better") -> Against:
+def against(p: float, direction: str = "better", *, alone: float | None = None) -> Against:
+    """`p` by Holm's way; `alone` without it, else half as much."""
     figure = Estimate(mean=0.03, low=0.01, high=0.05, n=900)
     verdict = Verdict(direction=direction, equivalent=False, sentence="B is better by 3.0 % (1.0 to 5.0).")
     return Against(
-        difference=figure, relative=figure, narrow=figure, p_value=p, adjusted=p, detectable=0.02, verdict=verdict
+        difference=figure,
+        relative=figure,
+        narrow=figure,
+        p_value=p / 2 if alone is None else alone,
+        adjusted=p,
+        detectable=0.02,
+        verdict=verdict,
     )
 
 
@@ -35,6 +42,12 @@ def test_among_many_it_may_be_luck():
     told = sentence("B", judged(against=against(0.2)), "log")
     assert told.endswith("Among so many policies one may stand out like this by luck (p = 0.2 after Holm).")
     assert "luck" not in sentence("B", judged(against=against(0.2, "unclear")), "log")
+
+
+def test_luck_goes_by_the_level_and_by_how_many_there_are():
+    assert "luck" in sentence("B", judged(against=against(0.03)), "log", level=0.99)
+    assert "luck" not in sentence("B", judged(against=against(0.15)), "log", level=0.8)
+    assert "luck" not in sentence("B", judged(against=against(0.06, alone=0.06)), "log")
 
 
 def test_what_it_rests_on_is_said():
