@@ -15,7 +15,7 @@ from recsys.data.policy_log import PolicyLog
 from recsys.errors import GateError, UsageError
 from recsys.evaluation.markup import page
 from recsys.evaluation.off_policy.judging.judge import Evidence, Policy, judge
-from recsys.evaluation.off_policy.judging.judgement import LOG, Judgement, Unanswered
+from recsys.evaluation.off_policy.judging.judgement import FILE, LOG, Judgement, Unanswered
 from recsys.evaluation.off_policy.judging.learned import learned
 from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
 from recsys.evaluation.off_policy.judging.said import reasons, table
@@ -112,6 +112,7 @@ def _arms_alone(question: Question, arms: Arms, form: Literal["json", "table"]) 
     """Without a policy the arms are all there is to say something of."""
     if isinstance(arms.readout, tuple) and arms.refused:
         _unanswered(question, Unanswered(said=f"{question.log} tells of no experiment", refused=arms.refused), form)
+    (question.out / FILE).unlink(missing_ok=True)  # of policies that were judged before
     json = "null" if isinstance(arms.readout, tuple) else arms.readout.to_json()
     _print(json if form == "json" else arms.table)
     _page(question, page(f"The arms of {question.log}", "".join(arms.sections)))

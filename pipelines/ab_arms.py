@@ -6,10 +6,11 @@ from pathlib import Path
 from pipelines.console import warn
 from recsys.data.policy_log import PolicyLog
 from recsys.evaluation.config import OffPolicyConfig
-from recsys.evaluation.experiment.readout import Readout
+from recsys.evaluation.experiment.readout import READOUT, Readout
 from recsys.evaluation.experiment.section import readout_section
 from recsys.evaluation.experiment.table import table
 from recsys.evaluation.interleaved_log import InterleavedLog
+from recsys.evaluation.off_policy.judging.judgement import write
 from recsys.evaluation.preferred import Preferred, preferred, preferred_section, to_json
 from recsys.evaluation.preferred import table as preferred_table
 from recsys.evaluation.refusal import Refusals
@@ -59,8 +60,12 @@ class Arms:
         return [readout, preferred_section(self.preferred)]
 
     def save(self, directory: Path) -> None:
-        """Write what there is as JSON."""
+        """Write what there is as JSON, in one step each; what stood there of another log goes."""
         if isinstance(self.readout, Readout):
             self.readout.save(directory)
+        else:
+            (directory / READOUT).unlink(missing_ok=True)
         if self.preferred:
-            (directory / INTERLEAVED).write_text(to_json(self.preferred))
+            write(directory / INTERLEAVED, to_json(self.preferred).encode())
+        else:
+            (directory / INTERLEAVED).unlink(missing_ok=True)

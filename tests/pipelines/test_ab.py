@@ -206,6 +206,15 @@ def test_what_stood_there_is_replaced(run, tmp_path):
     assert files(tmp_path / "out") == ["ab.html", "ab.json"]
 
 
+def test_files_of_another_question_do_not_stay(run, two_arms, tmp_path):
+    run("--policy", "good=good", "--log", two_arms)
+    assert files(tmp_path / "out") == ["ab.html", "ab.json", "experiment.json"]
+    run("--log", two_arms)
+    assert files(tmp_path / "out") == ["ab.html", "experiment.json"]
+    run("--policy", "good=good")
+    assert files(tmp_path / "out") == ["ab.html", "ab.json"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

@@ -18,6 +18,7 @@ from recsys.evaluation.experiment.looks import Path, paths
 from recsys.evaluation.experiment.means import Mean
 from recsys.evaluation.experiment.seen import NotCompared, Seen
 from recsys.evaluation.experiment.totals import Totals
+from recsys.evaluation.off_policy.judging.judgement import write
 from recsys.evaluation.off_policy.judging.refusals import MIN_USERS
 from recsys.evaluation.refusal import Refusal, Refusals
 from recsys.schema import Instant
@@ -160,8 +161,8 @@ class Readout:
         return TypeAdapter(Readout).dump_json(self, indent=1).decode() + "\n"
 
     def save(self, directory: File) -> None:
-        """Write experiment.json."""
-        (directory / READOUT).write_text(self.to_json())
+        """Write experiment.json, in one step."""
+        write(directory / READOUT, self.to_json().encode())
 
 
 def _like(seen: Seen) -> dict[str, int]:
