@@ -15,6 +15,7 @@ from recsys.evaluation.off_policy.judging.target import Target
 from recsys.evaluation.off_policy.judging.worths import Worths
 from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.evaluation.off_policy.told.told import told
+from recsys.evaluation.off_policy.told.ways import Ways
 from recsys.evaluation.refusal import Refusals
 
 
@@ -25,9 +26,12 @@ def target_of(
 
     Raises:
         ArtifactError: neither.
+        SchemaError: lists of the log were drawn by whom the service does not know.
     """
     if not source.is_dir():
         return told(source, logged, explores=config.policy, worths=worths, seed=seed)
+    if config.policy is None:
+        Ways.of(logged)  # refuses who is unknown, before anything is asked
     answers = answers_of(logged)
     with progress(source.name) as show:
         found = replay(
