@@ -75,7 +75,7 @@ def judge(
     for target in targets.values():
         keep &= known(evidence.logged, target)
     if targets and not keep.any():
-        refused |= {name: _nothing(evidence.logged, 0) for name in targets}
+        refused |= {name: _nothing_shared(evidence.logged, target) for name, target in targets.items()}
         targets, keep = {}, np.ones(len(evidence.logged), np.bool_)
     hearing = replace(_hearing(evidence, targets, keep, config, seed), base=base)
     looked = {name: hearing.look(name, policies[name].source) for name in targets}
@@ -103,17 +103,30 @@ def _told(logged: Logged, policies: Mapping[str, Policy]) -> tuple[dict[str, Tar
         elif known(logged, policy.target).any():
             targets[name] = policy.target
         else:
-            refused[name] = _nothing(logged, 0)
+            refused[name] = _nothing(logged)
     return targets, refused
 
 
-def _nothing(logged: Logged, some: int) -> Refusals:
+def _nothing(logged: Logged) -> Refusals:
     return (
         Refusal(
             name="nothing-known",
-            because=f"Its probabilities are known of {of(some, len(logged), 'answers')}.",
+            because=f"Its probabilities are known of {of(0, len(logged), 'answers')}.",
             cure="Requests must name a user, and where lists are drawn from the candidates of several arms, the "
             "candidates must be logged: set log.candidates=1 and log again.",
+        ),
+    )
+
+
+def _nothing_shared(logged: Logged, target: Target) -> Refusals:
+    """Of a policy that is known of some answers, where no answer is one that all policies are known of."""
+    some = int(known(logged, target).sum())
+    return (
+        Refusal(
+            name="nothing-shared",
+            because=f"Its probabilities are known of {of(some, len(logged), 'answers')}, and none of these is one that "
+            "those of all policies are known of.",
+            cure="Policies are compared by the same answers: give probabilities of the same ones, or judge each alone.",
         ),
     )
 

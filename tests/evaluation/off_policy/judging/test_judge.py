@@ -172,7 +172,8 @@ def test_nothing_is_known_of_any():
     odd, even = (np.repeat(np.arange(4_000) % 2 == n, 3) for n in (0, 1))
     half = {"odd": np.where(odd, 0.5, np.nan), "even": np.where(even, 0.5, np.nan)}
     got = found({name: replace(of(GOOD), probability=each) for name, each in half.items()}, modelled=True)
-    assert [each.reasons[0].name for each in got.policies.values()] == ["nothing-known", "nothing-known"]
+    assert [each.reasons[0].name for each in got.policies.values()] == ["nothing-shared", "nothing-shared"]
+    assert "known of 2,000 of 4,000 answers (50 %), and none of these" in got.policies["odd"].reasons[0].because
     assert got.card.answers == 4_000
 
 
