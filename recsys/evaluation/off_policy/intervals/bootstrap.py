@@ -36,11 +36,13 @@ class Column:
         name: of the statistic.
         value: float64 (n,).
         weight: float64 (n,); all 1 where the estimator does not normalise itself.
+        users: how many it is of, where it is of a part of them; None where of all.
     """
 
     name: str
     value: DoubleArray
     weight: DoubleArray
+    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +106,13 @@ class Bootstrap:
         names: of the statistics.
         point: float64 (m,), on the users as they are.
         draws: float64 (samples, m).
-        users: how many there are.
+        users: how many each statistic is of.
     """
 
     names: tuple[str, ...]
     point: DoubleArray
     draws: DoubleArray
-    users: int
+    users: tuple[int, ...]
 
     @classmethod
     def of(cls, user_idx: IntArray, columns: Iterable[Column], *, samples: int = 200, seed: int = 0) -> "Bootstrap":
@@ -125,10 +127,11 @@ class Bootstrap:
         Raises:
             ShapeError: no column, or one of another length or with values that are no numbers.
         """
-        names, values, weights = [], [], []
+        names, values, weights, users = [], [], [], []
         for column in columns:
             checked(user_idx, column.value, column.weight)
             names.append(column.name)
+            users.append(column.users)
             values.append(totals(user_idx, column.value))
             weights.append(totals(user_idx, column.weight))
         if not names or len(set(names)) < len(names):
@@ -138,24 +141,25 @@ class Bootstrap:
             point = over.sum(0) / under.sum(0)
             sums = drawn_sums((over, under), samples=samples, seed=seed)
             draws = sums[0] / sums[1]
-        return cls(names=tuple(names), point=point, draws=draws, users=len(over))
+        every = tuple(len(over) if some is None else some for some in users)
+        return cls(names=tuple(names), point=point, draws=draws, users=every)
 
     def value(self, name: str) -> Resampled:
         """One statistic."""
         j = self._at(name)
-        return Resampled(mean=float(self.point[j]), draws=self.draws[:, j], users=self.users)
+        return Resampled(mean=float(self.point[j]), draws=self.draws[:, j], users=self.users[j])
 
     def difference(self, name: str, other: str) -> Resampled:
         """`name` less `other`, on the same draws."""
         a, b = self.value(name), self.value(other)
-        return Resampled(mean=a.mean - b.mean, draws=a.draws - b.draws, users=self.users)
+        return Resampled(mean=a.mean - b.mean, draws=a.draws - b.draws, users=min(a.users, b.users))
 
     def relative(self, name: str, other: str) -> Resampled:
         """`name` ÷ `other` - 1, on the same draws; undefined where `other` is not above 0."""
         a, b = self.value(name), self.value(other)
         under = np.where(b.draws > 0, b.draws, np.nan)
         mean = a.mean / b.mean - 1 if b.mean > 0 else float("nan")
-        return Resampled(mean=mean, draws=a.draws / under - 1, users=self.users)
+        return Resampled(mean=mean, draws=a.draws / under - 1, users=min(a.users, b.users))
 
     def _at(self, name: str) -> int:
         if name not in self.names:

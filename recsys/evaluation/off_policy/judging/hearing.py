@@ -102,17 +102,17 @@ class Hearing:
 
     def _columns(self, looked: Mapping[str, "Looked"], progress: Progress) -> Iterator[Column]:
         n, earned = len(self.logged), self._earned()
-        yield _column(key(""), earned, np.ones(n, np.bool_))
+        yield self._column(key(""), earned, np.ones(n, np.bool_))
         for part, inside in self.parts.items():
-            yield _column(key("", part=part), earned, inside)
+            yield self._column(key("", part=part), earned, inside)
         for done, (name, found) in enumerate(looked.items()):
             case = self.case(name)
             for estimator in found.estimators:
                 terms = case.terms(estimator)
-                yield _column(key(name, estimator.name), terms, np.ones(n, np.bool_))
+                yield self._column(key(name, estimator.name), terms, case.told(estimator.weighing))
                 if found.headline is not None and estimator.name == found.headline.name:
                     for part in found.told:
-                        yield _column(key(name, estimator.name, part), terms, self.parts[part])
+                        yield self._column(key(name, estimator.name, part), terms, self.parts[part] & found.inside)
             yield from self._beside(looked, name)
             progress(done + 1, len(looked), {})
 
@@ -128,9 +128,15 @@ class Hearing:
         if head is None or own in {"", key(name, head.name)}:
             return
         together = self._together(looked, name)
-        yield _column(own, self.case(name).terms(head), together)
+        yield self._column(own, self.case(name).terms(head), together)
         by = None if base is None else base.headline
-        yield _column(other, self._earned() if by is None else self.case(self.base).terms(by), together)
+        yield self._column(other, self._earned() if by is None else self.case(self.base).terms(by), together)
+
+    def _column(self, name: str, terms: Terms, inside: BoolArray) -> Column:
+        """Of the requests inside, and of as many users as these are of."""
+        value, weight = (np.where(inside, each, 0.0) for each in (terms.value, terms.weight))
+        users = int(np.count_nonzero(np.bincount(self.logged.user_idx[inside])))
+        return Column(name=name, value=value, weight=weight, users=users)
 
     def _always(self, terms: Terms) -> Estimate | None:
         """The interval of the last look of somebody who looks all the time, by the plan that was made before."""
@@ -188,11 +194,6 @@ class Looked:
             always=self.always,
             segments=segments,
         )
-
-
-def _column(name: str, terms: Terms, inside: BoolArray) -> Column:
-    value, weight = (np.where(inside, each, 0.0) for each in (terms.value, terms.weight))
-    return Column(name=name, value=value, weight=weight)
 
 
 def known(logged: Logged, target: Target) -> BoolArray:

@@ -187,6 +187,17 @@ def test_parts_are_judged_by_themselves():
     assert got.segments["second half"].mean == pytest.approx(LOGGED.reward[6_000:].sum() / 2_000, rel=1e-12)
 
 
+def test_a_part_has_the_users_that_asked_in_it():
+    """So its interval is as wide as Student's of so many, and says how many they are."""
+    got = found({"good": of(GOOD)}, modelled=True)
+    asked = np.bincount(LOGGED.user_idx)
+    (often,) = (part for part in got.segments if part.startswith("users with more than "))
+    users = int((asked > int(often.split()[-1])).sum())
+    assert 0 < users < len(asked)
+    assert (got.segments[often].n, got.policies["good"].segments[often].n) == (users, users)
+    assert got.logged.n == len(asked)
+
+
 def test_a_part_that_is_too_small_is_refused_and_the_whole_is_not():
     played, logged = a_log(160)
     got = found({"good": target(played, luce(0.9))}, played=played, logged=logged).policies["good"]
