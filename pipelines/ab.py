@@ -52,6 +52,8 @@ class Question:
             name, equals, path = text.partition("=")
             if not (name and equals and path):
                 raise UsageError(f"Expected --policy NAME=BUNDLE_OR_PARQUET, got {text!r}; put a name before the path.")
+            if not name.isprintable():
+                raise UsageError(f"--policy {text!r}: expected a name of printable characters; choose another.")
             if name in found or name == LOG:
                 why = "is the log's own" if name == LOG else "is given twice"
                 raise UsageError(f"--policy {text}: the name {name!r} {why}; choose another.")
@@ -113,8 +115,7 @@ def _arms_alone(question: Question, arms: Arms, form: Literal["json", "table"]) 
     if isinstance(arms.readout, tuple) and arms.refused:
         _unanswered(question, Unanswered(said=f"{question.log} tells of no experiment", refused=arms.refused), form)
     (question.out / FILE).unlink(missing_ok=True)  # of policies that were judged before
-    json = "null" if isinstance(arms.readout, tuple) else arms.readout.to_json()
-    _print(json if form == "json" else arms.table)
+    _print(arms.to_json() if form == "json" else arms.table)
     _page(question, page(f"The arms of {question.log}", "".join(arms.sections)))
     if arms.refused:
         raise GateError(f"The arms of {question.log} are not compared: {reasons(arms.refused)}")

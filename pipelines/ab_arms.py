@@ -59,6 +59,11 @@ class Arms:
         readout = "" if isinstance(self.readout, tuple) else readout_section(self.readout)
         return [readout, preferred_section(self.preferred)]
 
+    def to_json(self) -> str:
+        """Both as one object; null where there is no read-out."""
+        readout = "null" if isinstance(self.readout, tuple) else self.readout.to_json()
+        return f'{{"experiment": {readout.strip()}, "interleaved": {to_json(self.preferred).strip()}}}'
+
     def save(self, directory: Path) -> None:
         """Write what there is as JSON, in one step each; what stood there of another log goes."""
         if isinstance(self.readout, Readout):

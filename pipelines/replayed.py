@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.replayed_request import Request, Worth
+from pipelines.replayed_request import Request, Worth, told_of
 from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.config import PolicyConfig
 from recsys.schema import SECOND, DoubleArray, Instant, LongArray
@@ -31,7 +31,7 @@ class Replayed:
 
     Attributes:
         probability: float64 (m,), of each place as `likelihood` has it; NaN where it cannot be told: of a history that
-            the log does not hold, or of a list of which the log does not tell what it was drawn from.
+            the log does not hold, or of a list of which the log does not tell what was asked or what it was drawn from.
         outside: float64 (n,), likewise.
         value: float64 (n,), what the model says that lists of the bundle earn; NaN likewise, and without a model.
         end: of the events that the bundle was made of, exclusive.
@@ -95,7 +95,8 @@ def replay(
     outside, value = np.full((2, len(answers)), np.nan)
     with _serving(bundle, events) as (end, asked_at):
         for n, row in enumerate(answers.iter_rows(named=True)):
-            if row["user_id"] is not None and (row["drawn_from"] is not None or not told_drawn):
+            drawn = row["drawn_from"] is not None or not told_drawn
+            if drawn and row["user_id"] is not None and told_of(row["request"]):
                 asked = Request.of(asked_at(row["at"]), row, explores)
                 found = asked.likelihood()
                 probability[ends[n] - places[n] : ends[n]] = found.probability

@@ -115,6 +115,15 @@ class Request:
         return float(looked[np.minimum(np.arange(len(items)), len(looked) - 1)] @ each[items])
 
 
+def told_of(request: str | None) -> bool:
+    """Whether the log tells what was asked, as the service writes it."""
+    try:
+        found = json.loads(request or "")
+    except json.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and (found.get("kind") == "rank" or isinstance(found.get("k"), int))
+
+
 def _among(items: IntArray, n_items: int) -> BoolArray:
     """Bool (n_items,), True for these; -1 is nobody."""
     some = np.zeros(n_items, np.bool_)

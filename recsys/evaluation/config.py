@@ -109,7 +109,9 @@ class OffPolicyConfig(Config):
     )
     margin: float = Field(0.02, gt=0, lt=1, description="The largest relative difference that nobody would mind.")
     samples: int = Field(2000, ge=200, description="Draws of users that intervals rest on.")
-    level: float = Field(0.95, ge=0.8, lt=1, description="Probability that an interval holds the truth.")
+    level: float = Field(
+        0.95, ge=0.8, lt=1, description="Probability that an interval of a policy holds the truth; 95 % of an arm's do."
+    )
     planned_users: int = Field(
         5000,
         ge=200,

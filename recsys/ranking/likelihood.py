@@ -21,8 +21,8 @@ class Likelihood:
         probability: float64 (m,), P(the item at this place | those above it); 0 from the first place on that the policy
             could not have filled like that.
         outside: float64 (n,), how likely the policy leaves the items that the list was drawn from, at one of the places
-            before which list and policy agree: 1 - Π_j (1 - what it gives to others at place j). NaN where they are
-            unknown.
+            before which list and policy agree, or at the first one below a list that ended before its k:
+            1 - Π_j (1 - what it gives to others at place j). NaN where they are unknown.
     """
 
     probability: DoubleArray
@@ -99,7 +99,10 @@ def _followed(
             chances[place] = entry == left.argmax()
             left[left.argmax()] = False
         if chances[place] == 0:
-            break
+            return chances, 1 - kept
+    if k is not None and foreign is not None and _goes_on(start, free):  # the list has ended, the policy would go on
+        entries, value = start.draft.choices(free, start.pool)
+        kept *= 1 - policy.chances(value)[foreign[entries]].sum()
     return chances, 1 - kept
 
 

@@ -170,7 +170,8 @@ def test_what_arms_have_shown_stands_on_the_page_before_the_data(run, two_arms, 
 def test_arms_alone(run, two_arms, tmp_path):
     code, out, _ = run("--log", two_arms, "--json")
     assert code == 0
-    assert json.loads(out) == json.loads((tmp_path / "out" / "experiment.json").read_text())
+    readout = json.loads((tmp_path / "out" / "experiment.json").read_text())
+    assert json.loads(out) == {"experiment": readout, "interleaved": []}
     assert files(tmp_path / "out") == ["ab.html", "experiment.json"]
 
 

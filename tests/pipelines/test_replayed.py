@@ -192,3 +192,12 @@ def test_counters_know_what_was_posted(unranked_root: Path, tmp_path: Path, monk
     answers = lists.sort("at").with_columns(pl.col("at").dt.epoch("us"), drawn_from=None).collect()
     found = replay(unranked_root / CURRENT, answers[[0, -1]], log.events.collect())
     assert found.probability.tolist() == [1.0] * 49
+
+
+@pytest.mark.parametrize("request_", [None, "{}", "[]", "nonsense", '{"kind":"recommend"}'])
+def test_what_was_not_told_to_be_asked_is_not_guessed(logged, request_: str | None) -> None:
+    log, bundles = logged
+    answers = answers_of(of_log(log)).head(3)
+    asked = answers.with_columns(request=pl.when(pl.col("row") == 1).then(pl.lit(request_)).otherwise("request"))
+    found = replay(bundles["plain"], asked, log.events.collect())
+    assert np.isnan(found.outside).tolist() == [False, True, False]

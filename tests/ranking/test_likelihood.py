@@ -101,10 +101,22 @@ def test_what_the_policy_gives_to_others_is_outside() -> None:
     """Item 3 is the best: of 8, .4 / 8 + .6; without it each of 7 left .4 / 7, the next best .6 more."""
     drawn_from = np.ones((2, N), np.bool_)
     drawn_from[:, [3, 4]] = False
-    found = of([[0, 5], [5]], {}, EpsilonGreedy(epsilon=0.4), k=2, drawn_from=drawn_from)
-    first = 0.4 / 8 + 0.6 + 0.4 / 8
-    assert found.probability.tolist() == pytest.approx([0.4 / 8, 0.4 / 7, 0.4 / 8])
-    assert found.outside.tolist() == pytest.approx([1 - (1 - first) * (1 - (0.4 / 7 + 0.6 + 0.4 / 7)), first])
+    found = of([[0, 5], [3]], {}, EpsilonGreedy(epsilon=0.4), k=2, drawn_from=drawn_from)
+    first, second = 0.4 / 8 + 0.6 + 0.4 / 8, 0.4 / 7 + 0.6 + 0.4 / 7
+    assert found.probability.tolist() == pytest.approx([0.4 / 8, 0.4 / 7, 0.4 / 8 + 0.6])
+    assert found.outside[0] == pytest.approx(1 - (1 - first) * (1 - second))
+    (one,) = of([[5]], {}, EpsilonGreedy(epsilon=0.4), k=1, drawn_from=drawn_from[:1]).outside
+    assert one == pytest.approx(first)
+
+
+def test_a_list_that_ended_too_early_for_the_policy_tells_of_what_it_would_have_added() -> None:
+    """Nothing but items 0 and 5 was there to draw from: whatever stands third is another."""
+    drawn_from = np.zeros((2, N), np.bool_)
+    drawn_from[:, [0, 5]] = True
+    policy = EpsilonGreedy(epsilon=1)
+    found = of([[0, 5], []], {}, policy, k=3, drawn_from=drawn_from)
+    assert found.outside.tolist() == pytest.approx([1, 6 / 8])
+    assert of([[0, 5]], {}, policy, k=2, drawn_from=drawn_from[:1]).outside[0] == pytest.approx(1 - 2 / 8 * 1 / 7)
 
 
 def test_not_as_many_lists_as_requests() -> None:

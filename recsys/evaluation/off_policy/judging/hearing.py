@@ -58,9 +58,9 @@ class Hearing:
         case, pace = self.case(name), self.logged.pace
         support = case.support(pace)
         until = self.targets[name].trained_until
-        refused: Refusals = ()
+        refused = _wrong(support)
         if until is not None:
-            refused = of_training(name, trained_until=until, at=self.logged.at, pace=pace)
+            refused += of_training(name, trained_until=until, at=self.logged.at, pace=pace)
         head = None if refused else headline(case, support)
         within = {} if head is None else case.within(head.weighing, pace, self.parts)
         return Looked(
@@ -194,6 +194,15 @@ class Looked:
             always=self.always,
             segments=segments,
         )
+
+
+def _wrong(support: Mapping[Weighing, Support]) -> Refusals:
+    """Weights of which there are enough, but whose mean says that probabilities are wrong.
+
+    Others made of the same probabilities may hide it in their smaller errors; they are no better.
+    """
+    alone = [each.refused for each in support.values() if [refusal.name for refusal in each.refused] == ["mean-weight"]]
+    return alone[0] if alone else ()
 
 
 def known(logged: Logged, target: Target) -> BoolArray:

@@ -96,8 +96,7 @@ def test_policies_are_compared_by_the_requests_that_both_are_known_of():
     logged = replace(LOGGED, reward=np.where(earn, LOGGED.reward, 0.0))
     chance = np.where(earn, 0.5, np.nan)
     places = Marginals(logged=chance, target=chance)
-    never = np.where(np.random.default_rng(0).random(12_000) < 0.9, 0.0, LOGGED.propensity)
-    same = replace(target(PLAYED, ALIKE), probability=never, marginal=places)
+    same = replace(target(PLAYED, luce(0.05, times=-3)), marginal=places)  # of which its lists do not tell
     got = found({"same": same}, logged=logged).policies["same"]
     assert got.headline == "independent"
     assert got.estimates["independent"].mean > 1.5 * logged.reward.sum() / 4_000
@@ -132,6 +131,18 @@ def test_a_policy_that_the_log_says_nothing_of_has_no_figures():
     assert mine.segments == {}
     assert mine.always is None
     assert [each.name for each in mine.reasons] == ["little-overlap", "one-user"]
+
+
+def test_probabilities_whose_mean_weight_is_wrong_carry_no_weaker_estimate_either():
+    """Each is half as likely as the policy makes it: of the rows' mean weight less is missing than of the lists'."""
+    good = target(PLAYED, GOOD)
+    chance = np.full(12_000, 0.5)
+    half = replace(good, probability=good.probability / 2, marginal=Marginals(logged=chance, target=chance))
+    mine = found({"half": half}).policies["half"]
+    assert [each.name for each in mine.support["list"].refused] == ["mean-weight"]
+    assert mine.support["places"].refused == ()
+    assert (mine.headline, mine.estimates) == (None, {})
+    assert [each.name for each in mine.reasons] == ["mean-weight"]
 
 
 def test_a_policy_that_learned_from_the_log_is_not_judged_by_it():
