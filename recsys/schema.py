@@ -6,6 +6,7 @@ an instant, and only what happened strictly before it may be used; names in `_en
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -86,3 +87,25 @@ Lap: TypeAlias = Callable[[str], None]
 
 def unheard(_stage: str) -> None:
     """A `Lap` for nobody."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def moment(instant: Instant) -> datetime:
+    """An instant as date and time in UTC, exact to the microsecond.
+
+    >>> moment(1).isoformat()
+    '1970-01-01T00:00:00.000001+00:00'
+    """
+    return _EPOCH + instant * _MICROSECOND
+
+
+def instant_of(time: datetime) -> Instant:
+    """The instant of a date and time with a zone, exact to the microsecond.
+
+    >>> instant_of(moment(1))
+    1
+    """
+    return (time - _EPOCH) // _MICROSECOND

@@ -2,8 +2,8 @@
 
 import math
 
-from recsys.schema import EVENTS
-from serving.history import moment, posted
+from recsys.schema import EVENTS, moment
+from serving.history import posted
 from serving.record import post_line
 from serving.service import Service
 from serving.state_schemas import LATEST_EVENTS, Erased, EventsRequest, Receipt, User, UserEvent

@@ -8,9 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from recsys.data.config import Config
 from recsys.ranking.config import PolicyConfig
-from recsys.schema import Instant
+from recsys.schema import Instant, moment
 from serving.fields import Number, Whole
-from serving.history import moment
 from serving.item_schemas import UtcTime
 from serving.treatment import DEFAULT, Mix
 

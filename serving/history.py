@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +10,7 @@ from recsys.data.config import DataConfig
 from recsys.data.interactions import Histories
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import RecsysError
-from recsys.schema import EVENT_CODES, POSITIVE_RATING, SECOND, Instant
+from recsys.schema import EVENT_CODES, POSITIVE_RATING, SECOND, Instant, instant_of, moment
 from serving.schemas import HistoryEvent
 from serving.state_schemas import PostedEvent
 from serving.store import Event
@@ -20,21 +19,10 @@ SKEW = 300 * SECOND
 """How far, in µs, the client's clock may run ahead of the answer's; what lies in between happened just now."""
 
 _PURCHASE, _RETURN = EVENT_CODES["purchase"], EVENT_CODES["return"]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class HistoryError(RecsysError):
     """A history that cannot have happened."""
-
-
-def moment(instant: Instant) -> datetime:
-    """An instant as date and time in UTC, exact to the microsecond.
-
-    >>> moment(1).isoformat()
-    '1970-01-01T00:00:00.000001+00:00'
-    """
-    return _EPOCH + instant * _MICROSECOND
 
 
 def told(
@@ -77,7 +65,7 @@ def posted(position: int, event: PostedEvent, now: Instant) -> Event:
     Raises:
         HistoryError: it lies further in the future than clocks differ.
     """
-    at = _micros(event.timestamp)
+    at = instant_of(event.timestamp)
     if at >= now + SKEW:
         raise HistoryError(
             f"events.{position}.timestamp: expected an instant before {moment(now).isoformat()}, the time of the "
@@ -114,17 +102,13 @@ def _row(dated: Sequence[tuple[Instant, _Deed]], items: Vocabulary, data: DataCo
 def _instant(position: int, event: HistoryEvent, as_of: Instant) -> Instant:
     if event.timestamp is None:
         return as_of - 1
-    at = _micros(event.timestamp)
+    at = instant_of(event.timestamp)
     if at >= as_of + SKEW:
         raise HistoryError(
             f"history.{position}.timestamp: expected an instant before {moment(as_of).isoformat()}, the time of this "
             f"answer, got {event.timestamp.isoformat()}; leave it out if it happened just now."
         )
     return min(at, as_of - 1)
-
-
-def _micros(timestamp: datetime) -> Instant:
-    return (timestamp - _EPOCH) // _MICROSECOND
 
 
 def _weight(event: _Deed, data: DataConfig) -> float:

@@ -9,8 +9,7 @@ import numpy as np
 import orjson
 
 from recsys.ranking.recommendations import Recommendations
-from recsys.schema import Instant
-from serving.history import moment
+from recsys.schema import Instant, moment
 from serving.schemas import Explanation, RankedItem
 
 

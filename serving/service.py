@@ -14,14 +14,14 @@ import numpy as np
 
 from recsys.bundle import Bundle
 from recsys.data.interactions import Histories
-from recsys.schema import BoolArray, Instant, Lap, unheard
+from recsys.schema import BoolArray, Instant, Lap, moment, unheard
 from serving.asked import Asked
 from serving.breaker import Breaker
 from serving.clock import Clock
 from serving.explained import explained
 from serving.failures import places
 from serving.filters import Shelves
-from serving.history import HistoryError, joined, moment, told
+from serving.history import HistoryError, joined, told
 from serving.item_schemas import ItemReceipt
 from serving.journal import LOG, Journal, LogError
 from serving.ladder import DEADLINE, ENCODER, Found, climbed, hasty, popular

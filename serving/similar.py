@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsys.ranking.rules import available
-from serving.history import moment
+from recsys.schema import moment
 from serving.item_schemas import Similar, SimilarItem
 from serving.service import Service
 

@@ -1,7 +1,7 @@
 """report.html: one file that opens anywhere, loads nothing and runs no script."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html import escape
 
 from recsys.evaluation.calibration import calibration, chances
@@ -17,7 +17,7 @@ from recsys.evaluation.tuning import tuning
 from recsys.evaluation.variants import Variants
 from recsys.evaluation.verdict import verdict
 from recsys.evaluation.wording import ablation, headline, label, number
-from recsys.schema import Instant
+from recsys.schema import Instant, moment
 
 FEATURES = 20
 _READING = (
@@ -239,4 +239,4 @@ def _counts(reasons: Mapping[str, int]) -> str:
 
 
 def _day(at: Instant) -> str:
-    return f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at):%Y-%m-%d %H:%M}"
+    return f"{moment(at):%Y-%m-%d %H:%M}"

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 
 from recsys.bundle import Bundle
 from recsys.data.interactions import Histories
-from recsys.schema import DAY, EVENT_CODES, Instant
+from recsys.schema import DAY, EVENT_CODES, Instant, moment
 from serving.app import create_app
-from serving.history import joined, moment
+from serving.history import joined
 from serving.site import opened
 from serving.sqlite import SqliteStore
 from serving.store import Event, ItemChange, Past, Running, StoreError, Swap

@@ -9,8 +9,8 @@ from recsys.data.interactions import Histories
 from recsys.data.prepare import prepare
 from recsys.data.quality import CleanLog
 from recsys.data.vocabulary import Vocabulary
-from recsys.schema import EVENT_CODES, UTC_US
-from serving.history import SKEW, HistoryError, moment, told
+from recsys.schema import EVENT_CODES, UTC_US, moment
+from serving.history import SKEW, HistoryError, told
 from serving.schemas import HistoryEvent
 
 ITEMS = Vocabulary.of(["a", "b"])

@@ -18,10 +18,9 @@ from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.interleaving import WAYS, Interleaved
 from recsys.ranking.policy import randomness
 from recsys.retrieval.candidates import SOURCES
-from recsys.schema import DAY
+from recsys.schema import DAY, moment
 from serving.breaker import Breaker
 from serving.experiments import Experiment
-from serving.history import moment
 from serving.lineup import Lineup
 from serving.schemas import Facet, Filters, HistoryEvent, RankRequest, RecommendRequest
 from serving.service import Service

@@ -14,12 +14,11 @@ from recsys.data.policy_log import PolicyLog
 from recsys.ranking.config import PolicyConfig
 from recsys.recommender import Recommender
 from recsys.retrieval.candidates import SOURCES
-from recsys.schema import DAY
+from recsys.schema import DAY, moment
 from serving import switch
 from serving.app import create_app
 from serving.breaker import Breaker
 from serving.experiments import Experiment
-from serving.history import moment
 from serving.journal import Journal, LogConfig
 from serving.keeping import forgotten_by
 from serving.schemas import Facet, Filters, RecommendRequest

@@ -16,9 +16,8 @@ from fastapi.testclient import TestClient
 from recsys.bundle import Bundle
 from recsys.data.policy_log import PolicyLog
 from recsys.ranking.features import FeatureTable
-from recsys.schema import DAY
+from recsys.schema import DAY, moment
 from serving.app import create_app
-from serving.history import moment
 from serving.journal import Journal, LogConfig, LogError
 from serving.keeping import forgotten_by
 from serving.sqlite import SqliteStore

@@ -11,9 +11,8 @@ import jsonschema_rs
 import pytest
 
 from recsys.bundle import Bundle
-from recsys.schema import DAY
+from recsys.schema import DAY, moment
 from serving.app import create_app
-from serving.history import moment
 from serving.problems import MEDIA_TYPE
 from serving.sqlite import SqliteStore
 from tests.serving.mutation import Asked, mutated, seeds

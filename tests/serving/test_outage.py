@@ -11,9 +11,8 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from recsys.bundle import Bundle
-from recsys.schema import DAY
+from recsys.schema import DAY, moment
 from serving.app import create_app
-from serving.history import moment
 from serving.limits import Limits
 from serving.redis import RedisStore
 from tests.serving.conftest import eventually

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from recsys.bundle import Bundle
-from serving.history import moment
+from recsys.schema import moment
 
 ODD = ["ann\n", "\nann", "an\nn", "ann\r\n", "an/n/n", "../ann", "ann/", "ann?x", " ann", "änn🎈"]
 

@@ -11,9 +11,8 @@ from fastapi.testclient import TestClient
 
 from recsys.bundle import Bundle
 from recsys.retrieval.onnx import OnnxEncoder
-from recsys.schema import DAY
+from recsys.schema import DAY, moment
 from serving.app import create_app
-from serving.history import moment
 from serving.site import opened
 from serving.sqlite import SqliteStore
 from serving.stock import stocked

@@ -13,9 +13,8 @@ from recsys.evaluation.experiment.exposure import Exposure, running
 from recsys.evaluation.off_policy.log import bad_log
 from recsys.evaluation.off_policy.log.answers import Answers
 from recsys.evaluation.off_policy.log.labels import Labels
-from recsys.evaluation.off_policy.wording import micros
 from recsys.evaluation.refusal import Refusal, Refusals
-from recsys.schema import BoolArray, Instant, IntArray, LongArray
+from recsys.schema import BoolArray, Instant, IntArray, LongArray, instant_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ class Seen:
             control: an arm that is to be compared, whatever it is called.
         """
         since, until, complete = (
-            None if end is None else micros(end) for end in (config.since, config.until, config.as_of)
+            None if end is None else instant_of(end) for end in (config.since, config.until, config.as_of)
         )
         as_of = complete if as_of is None else as_of
         ends = [end for end in (until, as_of) if end is not None]

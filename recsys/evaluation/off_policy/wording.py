@@ -1,10 +1,6 @@
 """Counts, shares and instants in sentences."""
 
-from datetime import UTC, datetime, timedelta
-
-from recsys.schema import Instant
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from recsys.schema import Instant, moment
 
 
 def of(part: int, whole: int, what: str) -> str:
@@ -32,11 +28,6 @@ def time(instant: Instant) -> str:
     ('2026-09-21T14:13:20Z', '1970-01-01T00:00:00.000001Z')
     """
     try:
-        return (_EPOCH + timedelta(microseconds=int(instant))).replace(tzinfo=None).isoformat() + "Z"
+        return moment(int(instant)).replace(tzinfo=None).isoformat() + "Z"
     except OverflowError:
         return f"{instant} µs"
-
-
-def micros(moment: datetime) -> Instant:
-    """The instant of a date and time with a zone, exact to the microsecond."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -16,9 +16,8 @@ from recsys.evaluation.off_policy.log.labels import Labels
 from recsys.evaluation.off_policy.log.left_out import Choice, LeftOut, users_of
 from recsys.evaluation.off_policy.log.pace import Pace, mean_span, rate
 from recsys.evaluation.off_policy.log.rewards import HOUR, EventCounts, Rewards
-from recsys.evaluation.off_policy.wording import micros
 from recsys.evaluation.refusal import Refusals
-from recsys.schema import DoubleArray, Instant, IntArray, LongArray
+from recsys.schema import DoubleArray, Instant, IntArray, LongArray, instant_of
 
 _ONCE = ("user", "arm", "bundle", "policy", "params", "request")
 
@@ -171,7 +170,7 @@ def _names(labels: Labels, codes: pl.Series) -> list[str | None]:
 
 def instant(moment: datetime | None) -> Instant | None:
     """Of a date and time with a zone."""
-    return None if moment is None else micros(moment)
+    return None if moment is None else instant_of(moment)
 
 
 def last_answer(log: PolicyLog) -> Instant:
