@@ -10,7 +10,7 @@ from recsys.schema import DoubleArray, IntArray, LongArray
 
 _MOST = float(np.finfo(np.float64).max)
 _LEAST = float(np.finfo(np.float64).tiny)
-_ONE = 1 + 1e-9
+ONE = 1 + 1e-9
 """A probability that comes from a softmax may exceed 1 by rounding."""
 
 _HEAVIEST = 1e100
@@ -26,8 +26,8 @@ class _Range:
     most: float
 
 
-_PROPENSITY = _Range(words="in (0, 1]", least=_LEAST, most=_ONE)
-_PROBABILITY = _Range(words="in [0, 1]", least=0.0, most=_ONE)
+_PROPENSITY = _Range(words="in (0, 1]", least=_LEAST, most=ONE)
+_PROBABILITY = _Range(words="in [0, 1]", least=0.0, most=ONE)
 _REWARD = _Range(words="of at least 0", least=0.0, most=_MOST)
 _NUMBER = _Range(words="that are finite", least=-_MOST, most=_MOST)
 

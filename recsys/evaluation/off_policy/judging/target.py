@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.errors import ShapeError
-from recsys.evaluation.off_policy.estimators.slates import Marginals
+from recsys.evaluation.off_policy.estimators.slates import ONE, Marginals
 from recsys.schema import DoubleArray, Instant
-
-_ONE = 1 + 1e-9
-"""A probability that comes from a softmax may exceed 1 by rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +47,7 @@ class Target:
 
 def _chances(name: str, values: DoubleArray, shape: tuple[int, ...]) -> None:
     _shape(name, values, shape)
-    bad = (values < 0) | (values > _ONE)
+    bad = (values < 0) | (values > ONE)
     if bad.any():
         raise ShapeError(
             f"Target.{name}: expected probabilities in [0, 1], or NaN where unknown, got {values[bad][0]:g} at "
