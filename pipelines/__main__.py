@@ -111,11 +111,19 @@ def recommend(
     out: Annotated[Path, typer.Option(help="Where the Parquet lists go.")],
     users: Annotated[Path | None, typer.Option(help="A text file, one user_id a line; else all known.")] = None,
     k: Annotated[int, typer.Option(min=1, help="Items a list.")] = 20,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="This process, or a pool of Ray's actors.")] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="Ray's actors; else one a CPU.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only users who did something at or after this ISO time, for nightly runs.")
+    ] = None,
+    filters: Annotated[str | None, typer.Option(help="What the lists may hold: JSON as in a request.")] = None,
 ) -> None:
-    """Lists for many users, as of the bundle's end, to Parquet."""
+    """Lists for many users, as of the bundle's end, to Parquet; run again to go on after an interruption."""
     from pipelines import batch
+    from pipelines.list_maker import Wanted
 
-    batch.recommend(bundle=bundle, out=out, users=users, k=k)
+    wanted, whom = Wanted(bundle=bundle, k=k, filters=filters), batch.Whom(users=users, since=since)
+    batch.recommend(wanted, out=out, whom=whom, engine=engine, workers=workers)
 
 
 @app.command()

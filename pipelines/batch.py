@@ -1,49 +1,222 @@
-"""Lists for many users from one bundle."""
+"""Lists for many users from one bundle, on this machine or by Ray Data; the only file of the stages with Ray."""
 
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
+import numpy as np
+from threadpoolctl import threadpool_limits
 
-from pipelines import lists
+from pipelines import partitions
 from pipelines.console import err, progress
-from recsys.artifacts import publish
+from pipelines.list_maker import ListMaker, Wanted
+from pipelines.partitions import Partitions
+from recsys import __version__
+from recsys.artifacts import digest_of
 from recsys.bundle import Bundle
-from recsys.errors import UsageError
+from recsys.data.vocabulary import Vocabulary
+from recsys.errors import RecsysError, UsageError
+from recsys.schema import Instant, instant_of
 
-BLOCK = 1024
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Engine = Literal["local", "ray"]
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+_REASON = 300
 
 
-def recommend(*, bundle: Path, out: Path, users: Path | None, k: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whom:
+    """Who gets a list.
+
+    Attributes:
+        users: a text file, one user_id a line; all known users if None.
+        since: ISO 8601, UTC where it tells no zone: of those, only who did something at or after it.
+    """
+
+    users: Path | None = None
+    since: str | None = None
+
+
+def recommend(wanted: Wanted, *, out: Path, whom: Whom, engine: Engine = "local", workers: int | None = None) -> None:
     """Write `out`/part-*.parquet and a manifest: k items for each user, as of the bundle's end.
 
+    Users are sorted and cut into partitions of `partitions.USERS`, each finished by itself in a folder beside `out`:
+    the same question asked again goes on from there, by either engine, and ends with the same bytes.
+
     Args:
-        bundle: a bundle directory.
+        wanted: bundle, length and filters of the lists.
         out: a directory that does not exist yet, or an earlier result, which is replaced.
-        users: a text file, one user_id a line; all known users if None.
-        k: items a list.
+        whom: the users.
+        engine: this process, one thread; or a pool of Ray's actors, each with the bundle, which with `out`'s folder
+            must lie where all machines of the cluster see it.
+        workers: how many actors; as many as there are CPUs if None.
 
     Raises:
-        UsageError: `out` is something else, or `users` cannot be read.
-        ArtifactError: the bundle is incomplete or altered.
+        UsageError: `out` is something else or written by another process, or a question that cannot be read.
+        ArtifactError: the bundle is incomplete or altered, or the disk is full.
     """
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").is_file():
         raise UsageError(f"{out} exists and holds no lists; choose another --out.")
-    loaded = Bundle.load(bundle.resolve())
-    ids = list(loaded.users.ids) if users is None else _read(users)
-    parents = {"bundle": loaded.digest}
-    target = publish(out, kind="recommendations", config={"k": k, "users": len(ids)}, parents=parents)
-    with target as work, progress("users") as show:
-        for number, start in enumerate(range(0, len(ids), BLOCK)):
-            block = ids[start : start + BLOCK]
-            found = loaded.recommender.recommend(loaded.histories(block), k=k, as_of=loaded.end)
-            lists.table(found, block, loaded.catalog.vocabulary).write_parquet(work / f"part-{number:05d}.parquet")
-            show(start + len(block), len(ids), {})
+    if workers is not None and engine != "ray":
+        raise UsageError("Expected --workers beside --engine ray alone: the local engine is one process.")
+    since = None if whom.since is None else _instant(whom.since)
+    asked = None if whom.users is None else _read(whom.users)
+    wanted = replace(wanted, bundle=wanted.bundle.resolve())  # `current` may move on before an actor reads it
+    maker = ListMaker.load(wanted)
+    ids = Vocabulary.of(_chosen(maker.bundle, asked, since))
+    question = {"k": wanted.k, "filters": wanted.filters, "users_digest": ids.digest, "partition": partitions.USERS}
+    key = digest_of([maker.bundle.digest, question, __version__])
+    with Partitions.opened(out, key=key, users=ids.ids, size=partitions.USERS) as parts:
+        pool = _Pool(wanted=wanted, workers=workers) if engine == "ray" else None
+        _make(maker, parts, pool)
+        parts.publish(config={**question, "since": since}, parents={"bundle": maker.bundle.digest})
     err.print(f"{len(ids)} lists in {out}", markup=False)
+
+
+def _make(maker: ListMaker, parts: Partitions, pool: "_Pool | None") -> None:
+    """Finish the partitions that are left, and tell how that goes."""
+    left = parts.left()
+    if len(left) < len(parts):
+        err.print(f"  {len(parts) - len(left)} of {len(parts)} partitions were finished before", markup=False)
+    total, done, start = sum(len(parts.of(number)) for number in left), 0, time.monotonic()
+    finished = _here(maker, parts, left) if pool is None else pool.finished(parts, left)
+    with progress("users") as show:
+        for number in finished:
+            done += len(parts.of(number))
+            show(done, total, {"users/s": done / max(time.monotonic() - start, 1e-9)})
+
+
+def _here(maker: ListMaker, parts: Partitions, left: Sequence[int]) -> Iterator[int]:
+    """The numbers of the partitions, as each is finished by this process."""
+    with threadpool_limits(1):
+        for number in left:
+            partitions.write(parts.folder, number, maker.table(parts.of(number)))
+            yield number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """Ray's actors.
+
+    Attributes:
+        wanted: what each makes lists by.
+        workers: how many; as many as there are CPUs if None.
+    """
+
+    wanted: Wanted
+    workers: int | None
+
+    def finished(self, parts: Partitions, left: Sequence[int]) -> Iterator[int]:
+        """The numbers of the partitions, as each is finished by an actor."""
+        if not left:
+            return
+        import ray
+        from ray.data import ActorPoolStrategy, DataContext
+        from ray.exceptions import RayError
+
+        with _cluster(self.workers) as cpus:
+            DataContext.get_current().enable_progress_bars = False
+            rows = [{"number": number, "users": list(parts.of(number))} for number in left]
+            size = min(self.workers or cpus, cpus, len(left))
+            done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+                _Actor,
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=ActorPoolStrategy(size=size),
+                fn_constructor_kwargs={"wanted": self.wanted, "folder": parts.folder},
+                num_cpus=1,
+                runtime_env={"env_vars": _ONE_THREAD},
+            )
+            try:
+                for row in done.iter_rows():
+                    if row["error"]:
+                        raise RecsysError(row["error"])
+                    yield int(row["number"])
+            except RayError as error:
+                raise RecsysError(
+                    f"Expected Ray's actors to make the lists, one ended with: {_last_line(error)}; look into Ray's "
+                    "log, and run again to go on from here."
+                ) from error
+
+
+class _Actor:
+    """One process of the pool: the bundle is read once, then partitions come."""
+
+    def __init__(self, wanted: Wanted, folder: Path) -> None:
+        self._folder = folder
+        try:
+            self._maker: ListMaker | RecsysError = ListMaker.load(wanted)
+        except RecsysError as error:  # which Ray would take for a death, and try again
+            self._maker = error
+
+    def __call__(self, batch: "pa.Table") -> "pa.Table":
+        """Finish the partitions of a batch, `number` and `users`; tells each `number`, and in `error` why it is not."""
+        told = [self._error(*row) for row in zip(batch["number"].to_pylist(), batch["users"].to_pylist(), strict=True)]
+        return batch.select(["number"]).append_column("error", [told])
+
+    def _error(self, number: int, users: Sequence[str]) -> str:
+        try:
+            if isinstance(self._maker, RecsysError):
+                raise self._maker
+            with threadpool_limits(1):
+                partitions.write(self._folder, number, self._maker.table(users))
+        except RecsysError as error:
+            return str(error)
+        return ""
+
+
+@contextmanager
+def _cluster(workers: int | None) -> Iterator[int]:
+    """The CPUs of the cluster this process belongs to, or of this machine by a Ray without dashboard."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    mine = not ray.is_initialized()
+    if mine:
+        elsewhere = "RAY_ADDRESS" in os.environ
+        alone: dict[str, Any] = {"address": "local", "num_cpus": workers, "include_dashboard": False}
+        alone["_node_ip_address"] = "127.0.0.1"
+        ray.init(log_to_driver=False, **({} if elsewhere else alone))
+    try:
+        yield int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _last_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[-1][:_REASON]
+
+
+def _chosen(bundle: Bundle, asked: Sequence[str] | None, since: Instant | None) -> Sequence[str]:
+    """Whoever is asked for and did something since."""
+    ids = bundle.users.ids if asked is None else asked
+    if since is None:
+        return ids
+    changed = set(bundle.users.decode(np.unique(bundle.snapshot.rows[bundle.snapshot.at >= since])))
+    return [user for user in ids if user in changed]
+
+
+def _instant(text: str) -> Instant:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f'Expected --since as a time such as "2011-10-01T12:00Z", got {text!r}.') from error
+    return instant_of(time if time.tzinfo else time.replace(tzinfo=UTC))
 
 
 def _read(users: Path) -> list[str]:
     try:
-        lines = pl.Series([line.strip() for line in users.read_text().splitlines()], dtype=pl.String)
+        return [name for line in users.read_text().splitlines() if (name := line.strip())]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read --users {users}: {error}; expected a text file, one user_id a line.") from error
-    return lines.filter(lines != "").unique(maintain_order=True).to_list()

@@ -71,7 +71,7 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     """
     with _workspace(target) as work:
         yield work
-        _replace(target, work)
+        settle(target, work)
 
 
 @contextlib.contextmanager
@@ -91,7 +91,8 @@ def _workspace(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _replace(target: Path, work: Path) -> None:
+def settle(target: Path, work: Path) -> None:
+    """Make a finished directory on the same disk appear as `target`, in the place of what is there."""
     work.chmod(0o755)
     if target.exists():
         old = work.with_name(work.name + "-old")
@@ -155,7 +156,7 @@ def publish_by_digest(
         write(work)
         target = root / write_manifest(work, kind=kind, config=config or {}, parents=parents or {}).digest
         if not _is_whole(target, kind=kind):
-            _replace(target, work)
+            settle(target, work)
     return target
 
 

@@ -25,7 +25,10 @@ def test_version_goes_to_stdout():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["finetune", "--help"], ["serve", "--help"], ["ab", "--help"], ["key", "--help"]],
+    [
+        ["--help"],
+        *([name, "--help"] for name in ("run", "finetune", "recommend", "serve", "ab", "key")),
+    ],
 )
 def test_help_loads_nothing_heavy(arguments):
     code = (

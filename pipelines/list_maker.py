@@ -1,0 +1,81 @@
+"""A bundle that makes lists for many users at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import ValidationError
+
+from pipelines import lists
+from recsys.bundle import Bundle
+from recsys.errors import UsageError
+from recsys.schema import BoolArray
+from serving.filters import Shelves
+from serving.schemas import Filters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What lists are wanted; small enough to be sent to every process that makes some.
+
+    Attributes:
+        bundle: a bundle directory, its digest in its name or not.
+        k: items a list.
+        filters: what the lists may hold, JSON as in a request; everything if None.
+    """
+
+    bundle: Path
+    k: int
+    filters: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListMaker:
+    """A loaded bundle.
+
+    Attributes:
+        bundle: the bundle.
+        k: items a list.
+        allowed: bool (n_items,), what the filters leave; all items if None.
+    """
+
+    bundle: Bundle
+    k: int
+    allowed: BoolArray | None
+
+    @classmethod
+    def load(cls, wanted: Wanted) -> "ListMaker":
+        """Read the bundle, one thread to a prediction.
+
+        Raises:
+            ArtifactError: the bundle is incomplete or altered.
+            UsageError: filters that no request could have.
+        """
+        filters = None if wanted.filters is None else read_filters(wanted.filters)
+        bundle = Bundle.load(wanted.bundle, threads=1)
+        allowed = None if filters is None else Shelves.of(bundle.catalog).allowed(filters)
+        return cls(bundle=bundle, k=wanted.k, allowed=allowed)
+
+    def table(self, users: Sequence[str]) -> pl.DataFrame:
+        """The users' lists as of the bundle's end, as of `lists.table`; a user nobody knows gets a newcomer's."""
+        bundle = self.bundle
+        found = bundle.recommender.recommend(bundle.histories(users), k=self.k, as_of=bundle.end, allowed=self.allowed)
+        return lists.table(found, list(users), bundle.catalog.vocabulary)
+
+
+def read_filters(text: str) -> Filters:
+    """The filters of a request.
+
+    Raises:
+        UsageError: not JSON, or no filters.
+    """
+    try:
+        return Filters.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the text"
+        raise UsageError(
+            f'Expected --filters as in a request, such as {{"category": {{"any": ["toys"]}}}}, got {text!r}: {where}: '
+            f"{first['msg']}."
+        ) from error
