@@ -132,7 +132,8 @@ def test_filters_are_those_of_a_request(bundle_root, tmp_path):
             own = found.filter(pl.col("user_id") == user)
             assert [item["item_id"] for item in items] == own["item_id"].to_list()
     toys = Bundle.load(bundle_root / "current").catalog.items.filter(pl.col("category") == "toys")["item_id"]
-    assert set(found["item_id"]) == set(toys)
+    assert found["user_id"].n_unique() == 60
+    assert set(found["item_id"]) <= set(toys)
 
 
 @pytest.mark.parametrize(
