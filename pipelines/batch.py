@@ -17,10 +17,10 @@ from pipelines.console import err, progress
 from pipelines.list_maker import ListMaker, Wanted
 from pipelines.partitions import Partitions
 from recsys import __version__
-from recsys.artifacts import digest_of
+from recsys.artifacts import digest_of, read_manifest
 from recsys.bundle import Bundle
 from recsys.data.vocabulary import Vocabulary
-from recsys.errors import RecsysError, UsageError
+from recsys.errors import ArtifactError, RecsysError, UsageError
 from recsys.schema import Instant, instant_of
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def recommend(wanted: Wanted, *, out: Path, whom: Whom, engine: Engine = "local"
         UsageError: `out` is something else or written by another process, or a question that cannot be read.
         ArtifactError: the bundle is incomplete or altered, or the disk is full.
     """
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").is_file():
-        raise UsageError(f"{out} exists and holds no lists; choose another --out.")
+    _check(out)
     if workers is not None and engine != "ray":
         raise UsageError("Expected --workers beside --engine ray alone: the local engine is one process.")
     since = None if whom.since is None else _instant(whom.since)
@@ -192,6 +191,16 @@ def _cluster(workers: int | None) -> Iterator[int]:
     finally:
         if mine:
             ray.shutdown()
+
+
+def _check(out: Path) -> None:
+    """Only lists are replaced by lists."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        read_manifest(out, kind=partitions.KIND)
+    except ArtifactError as error:
+        raise UsageError(f"{out} exists and holds no lists; choose another --out.") from error
 
 
 def _last_line(error: BaseException) -> str:

@@ -10,9 +10,13 @@ from pydantic import ValidationError
 from pipelines import lists
 from recsys.bundle import Bundle
 from recsys.errors import UsageError
+from recsys.recommender import Recommendations
 from recsys.schema import BoolArray
 from serving.filters import Shelves
 from serving.schemas import Filters
+
+_BLOCK = 128
+"""Users whose lists are made at once; more need more memory than a processor's caches have, and take longer each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +63,13 @@ class ListMaker:
 
     def table(self, users: Sequence[str]) -> pl.DataFrame:
         """The users' lists as of the bundle's end, as of `lists.table`; a user nobody knows gets a newcomer's."""
-        bundle = self.bundle
-        found = bundle.recommender.recommend(bundle.histories(users), k=self.k, as_of=bundle.end, allowed=self.allowed)
-        return lists.table(found, list(users), bundle.catalog.vocabulary)
+        vocabulary = self.bundle.catalog.vocabulary
+        found = [self._recommended(users[start : start + _BLOCK]) for start in range(0, len(users), _BLOCK)]
+        return lists.table(Recommendations.concat(found or [self._recommended(users)]), list(users), vocabulary)
+
+    def _recommended(self, users: Sequence[str]) -> Recommendations:
+        histories, as_of = self.bundle.histories(users), self.bundle.end
+        return self.bundle.recommender.recommend(histories, k=self.k, as_of=as_of, allowed=self.allowed)
 
 
 def read_filters(text: str) -> Filters:

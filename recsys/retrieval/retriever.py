@@ -1,6 +1,6 @@
 """All sources of candidates behind one door."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -151,8 +151,7 @@ class Retriever:
         proposed = np.zeros(allowed.shape, np.uint16)
         best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
         propose(dense, allowed, np.array(self.sizes), proposed, best)
-        for row in range(len(histories)):
-            near, values = self._by_text(users[row], allowed[row])
+        for row, near, values in self._by_text(users, allowed):
             proposed[row, near] |= np.uint16(1 << len(DENSE))
             best[row, -1, : len(near)] = values
         return _Answers(dense=dense, users=users, proposed=proposed, best=best)
@@ -168,12 +167,15 @@ class Retriever:
         self.lexicon.scores(histories, lexical)
         return dense
 
-    def _by_text(self, user: FloatArray, allowed: BoolArray) -> tuple[IntArray, FloatArray]:
-        if not user.any():
-            return np.zeros(0, np.int32), np.zeros(0, np.float32)
-        hits = self.index.search(user[None], self.sizes[-1], allowed=allowed)
-        near = hits.score[0] > 0
-        return hits.item_idx[0, near], hits.score[0, near]
+    def _by_text(self, users: FloatArray, allowed: BoolArray) -> Iterator[tuple[int, IntArray, FloatArray]]:
+        """(row, items, their scores above 0) of users with a vector: in one search, where all may have the same."""
+        told = np.flatnonzero(users.any(axis=1))
+        alike = len(told) < 2 or bool((allowed[told] == allowed[told[0]]).all())
+        for rows in [told] if alike and len(told) else told[:, None]:
+            hits = self.index.search(users[rows], self.sizes[-1], allowed=allowed[rows[0]])
+            for row, items, scores in zip(rows, hits.item_idx, hits.score, strict=True):
+                near = scores > 0
+                yield row, items[near], scores[near]
 
     def _pairs(self, found: "_Answers", indptr: LongArray, items: IntArray) -> Candidates:
         rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))

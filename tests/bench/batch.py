@@ -1,7 +1,7 @@
 """Lists in bulk beside what they must cost: python -m tests.bench.batch --bundle BUNDLE [--users N].
 
-The local engine makes and writes the lists of N users, one thread, the bundle read before; then, of the same users, what
-no engine can leave out is timed alone: the search of the index, the prediction of the ranker, the writing of the
+The local engine makes and writes the lists of N users, one thread, the bundle read before; then, of the same users,
+what no engine can leave out is timed alone: the search of the index, the prediction of the ranker, the writing of the
 tables. One JSON object: users a second of the engine, of the three primitives together and of each; and how many times
 the primitives' time the engine takes. Times are CPU seconds of this process, so that a busy machine changes their
 ratio little; the writing's too, so that a slow disk is no excuse for the engine.
@@ -16,9 +16,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
-    os.environ.setdefault(name, "1")
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -44,6 +41,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=10_000, help="how many at most, drawn from those it knows")
     parser.add_argument("--k", type=int, default=20, help="items a list")
     given = parser.parse_args()
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")  # which is read when polars first works
     maker = ListMaker.load(Wanted(bundle=given.bundle, k=given.k))
     with threadpool_limits(1):
         print(json.dumps(figures(maker, given.users)))

@@ -1,9 +1,12 @@
 import re
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 from fastapi.testclient import TestClient
 
@@ -70,6 +73,11 @@ def test_an_earlier_result_is_replaced_but_never_anything_else(bundle_root, tmp_
     for k in (3, 4):
         recommend(bundle_root, out, k=k)
     assert pl.read_parquet(out / "*.parquet")["rank"].max() == 4
+    (tmp_path / "file").write_text("precious")
+    copy = shutil.copytree((bundle_root / "current").resolve(), tmp_path / "bundle")
+    for other in (tmp_path / "file", copy):
+        with pytest.raises(UsageError, match=r"exists and holds no lists; choose another --out"):
+            recommend(bundle_root, other)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("precious")
     with pytest.raises(UsageError, match=r"home exists and holds no lists; choose another --out"):
@@ -254,6 +262,29 @@ def test_rays_actors_make_the_same_bytes_and_go_on_where_this_process_stopped(bu
 
 @pytest.mark.ray
 @pytest.mark.slow
+def test_a_killed_actor_costs_nothing_but_time(bundle_root, tmp_path, monkeypatch):
+    monkeypatch.setattr(partitions, "USERS", 1)
+    recommend(bundle_root, tmp_path / "local")
+    killed_ones = []
+
+    def kill() -> None:
+        while not list(tmp_path.glob(".ray.parts/*/part-*/manifest.json")):
+            time.sleep(0.01)
+        for process in psutil.Process().children(recursive=True):
+            if process.name().startswith("ray::MapWorker") or "ray::MapWorker" in " ".join(process.cmdline()):
+                process.kill()
+                killed_ones.append(process.pid)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    recommend(bundle_root, tmp_path / "ray", engine="ray", workers=1)
+    killer.join(30)
+    assert len(killed_ones) == 1
+    assert files(tmp_path / "ray") == files(tmp_path / "local")
+
+
+@pytest.mark.ray
+@pytest.mark.slow
 def test_an_actors_error_keeps_its_sentence(bundle_root, tmp_path, monkeypatch):
     copy = Path(shutil.copytree(bundle_root, tmp_path / "bundles", symlinks=True))
     loaded = ListMaker.load(Wanted(bundle=copy / "current", k=5))
@@ -262,3 +293,11 @@ def test_an_actors_error_keeps_its_sentence(bundle_root, tmp_path, monkeypatch):
     with pytest.raises(RecsysError, match=r"^\S+users.json was altered: .* make or copy the bundle again\.$"):
         recommend(copy, tmp_path / "lists", engine="ray", workers=1)
     assert not (tmp_path / "lists").exists()
+
+
+def test_whoever_makes_lists_is_told_the_bundle_itself_not_the_link_to_it(bundle_root, tmp_path, monkeypatch):
+    told, load = [], ListMaker.load
+    monkeypatch.setattr(ListMaker, "load", lambda wanted: told.append(wanted.bundle) or load(wanted))
+    recommend(bundle_root, tmp_path / "lists")
+    assert told == [(bundle_root / "current").resolve()]
+    assert told[0].name != "current"
