@@ -11,6 +11,7 @@ import numpy as np
 from recsys.data.catalog import Catalog
 from recsys.data.storage import mapped
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval.texts import Texts
 from recsys.retrieval.traits import Trait, load_traits, save_traits
 from recsys.schema import FloatArray, IntArray
 
@@ -42,12 +43,14 @@ class ItemVectors:
         catalog_digest: `Catalog.digest` the rows belong to.
         encoder_digest: `TextEncoder.digest` that made them.
         traits: what task heads read in the same texts, one row an item; none where no head is set.
+        texts: which text each row was made of, so that it need not be read again; None where nobody noted it.
     """
 
     vectors: FloatArray
     catalog_digest: str
     encoder_digest: str
     traits: tuple[Trait, ...] = ()
+    texts: Texts | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
@@ -58,6 +61,10 @@ class ItemVectors:
         if odd:
             raise ShapeError(
                 f"Expected one row of {odd[0].name} an item, got {len(odd[0])} for {len(self.vectors)}; embed again."
+            )
+        if self.texts is not None and len(self.texts) != len(self.vectors):
+            raise ShapeError(
+                f"Expected the digest of one text an item, got {len(self.texts)} for {len(self.vectors)}; embed again."
             )
 
     @classmethod
@@ -104,7 +111,7 @@ class ItemVectors:
         return self.vectors[[item[text] for text in texts]]
 
     def put(self, catalog: Catalog, items: IntArray, vectors: FloatArray) -> "ItemVectors":
-        """For a catalogue that some items were put into; what task heads read in these is not known.
+        """For a catalogue that some items were put into; what task heads read in these is not known, nor their texts.
 
         Args:
             catalog: what `Catalog.put` gave.
@@ -114,11 +121,13 @@ class ItemVectors:
         grown = np.concatenate([self.vectors, np.zeros((len(catalog) - len(self), self.dim), np.float32)])
         grown[items] = vectors
         traits = tuple(trait.put(items, len(catalog)) for trait in self.traits)
-        return replace(self, vectors=grown, catalog_digest=catalog.digest, traits=traits)
+        return replace(self, vectors=grown, catalog_digest=catalog.digest, traits=traits, texts=None)
 
     def save(self, directory: Path) -> None:
-        """Write vectors.npy, vectors.json and the traits into an existing directory."""
+        """Write vectors.npy, vectors.json, the traits and the texts' digests into an existing directory."""
         save_traits(self.traits, directory)
+        if self.texts is not None:
+            self.texts.save(directory)
         np.save(directory / "vectors.npy", self.vectors, allow_pickle=False)
         facts = {
             "catalog_digest": self.catalog_digest,
@@ -146,4 +155,5 @@ class ItemVectors:
             catalog_digest=facts["catalog_digest"],
             encoder_digest=facts["encoder_digest"],
             traits=load_traits(directory),
+            texts=Texts.load(directory),
         )

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from recsys.artifacts import digest_of
 from recsys.errors import ArtifactError
 from recsys.retrieval.words import Words
 from recsys.schema import BoolArray, FloatArray, LongArray
@@ -34,13 +35,16 @@ _INPUTS, _OUTPUTS = {"ids", "mask"}, {"vectors"}
 class OnnxEncoder:
     """A `TextEncoder` whose graph holds pooling, projection and norm.
 
-    Batch-invariant: neighbours of a text in a batch move its vector by rounding only (cosine ≥ .99999).
+    Batch-invariant: neighbours of a text in a batch move its vector by rounding only (cosine ≥ .99999), and by nothing
+    where `steady` reads it.
 
     Attributes:
         session: inputs `ids` (N, T) int64 and `mask` (N, T) bool, output `vectors` (N, dim) float32.
         words: reads texts, cut to the model's length.
         dim: width of the vectors.
         digest: sha256 of the graph.
+        reading: digest of all that a vector's bits depend on, but for the kind of CPU: graph, tokenizer with its cut,
+            texts a call, threads, provider and version of onnxruntime.
         texts_per_call: most texts that the graph reads at once; 1 where its int8 scales are those of a call.
     """
 
@@ -48,6 +52,7 @@ class OnnxEncoder:
     words: Words
     dim: int
     digest: str
+    reading: str
     texts_per_call: int
 
     @classmethod
@@ -78,22 +83,40 @@ class OnnxEncoder:
         except Exception as error:  # as does onnxruntime
             raise _unreadable(directory, error) from error
         _check_form(directory, running)
-        words = Words.of(tokenizer)
-        return cls(session=running, words=words, dim=dim, digest=digest, texts_per_call=texts_per_call)
+        rounding = [texts_per_call, threads, running.get_providers(), ort.__version__]
+        return cls(
+            session=running,
+            words=Words.of(tokenizer),
+            dim=dim,
+            digest=digest,
+            reading=digest_of([digest, tokenizer.to_str(), *rounding]),
+            texts_per_call=texts_per_call,
+        )
 
     def encode(self, texts: Sequence[str], *, batch_size: int = TEXTS) -> FloatArray:
         """float32 (n, dim), unit rows in the order of the texts; an empty text has a vector too."""
         tokens = self._tokens(texts)
-        out = np.zeros((len(texts), self.dim), np.float32)
-        for rows in _groups(np.array([len(t) for t in tokens], np.int64), min(batch_size, self.texts_per_call)):
-            ids, mask = _padded([tokens[row] for row in rows])
-            out[rows] = self.session.run(["vectors"], {"ids": ids, "mask": mask})[0]
-        return out
+        return self._read(tokens, _groups(_lengths(tokens), min(batch_size, self.texts_per_call)))
+
+    def steady(self, texts: Sequence[str]) -> FloatArray:
+        """As `encode`, and a text's vector has the same bits whatever is read with it, for what is kept and joined.
+
+        Only texts of one length are read at once, and none alone where several may be.
+        """
+        tokens = self._tokens(texts)
+        return self._read(tokens, _of_one_length(_lengths(tokens), self.texts_per_call))
 
     def inputs(self, texts: Sequence[str]) -> dict[str, LongArray | BoolArray]:
         """What the graph reads, padded: `ids` (n, T) int64 and `mask` (n, T) bool."""
         ids, mask = _padded(self._tokens(texts))
         return {"ids": ids, "mask": mask}
+
+    def _read(self, tokens: Sequence[LongArray], groups: Iterable[LongArray]) -> FloatArray:
+        out = np.zeros((len(tokens), self.dim), np.float32)
+        for rows in groups:
+            ids, mask = _padded([tokens[row] for row in rows])
+            out[rows] = self.session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+        return out
 
     def _tokens(self, texts: Sequence[str]) -> list[LongArray]:
         return [np.asarray(ids, np.int64) for ids in self.words.ids(texts)]
@@ -152,6 +175,27 @@ def _check_form(directory: Path, running: ort.InferenceSession) -> None:
             f"Expected a graph with inputs {sorted(_INPUTS)} and output {sorted(_OUTPUTS)} at {directory / MODEL}, got "
             f"{sorted(inputs)} and {sorted(outputs)}; export the encoder again."
         )
+
+
+def _lengths(tokens: Sequence[LongArray]) -> LongArray:
+    return np.array([len(t) for t in tokens], np.int64)
+
+
+def _of_one_length(lengths: LongArray, most: int) -> Iterator[LongArray]:
+    """Rows of the same length: at most `most`; at least two where that is allowed, a lonely one stands twice.
+
+    What a product of matrices does to a row depends on its columns, and on whether it is the only row: such a one is
+    multiplied by another routine, whose sums come in another order.
+    """
+    order = np.argsort(lengths, kind="stable")
+    ends = np.flatnonzero(np.diff(lengths[order], append=-1)) + 1
+    for same in np.split(order, ends[:-1]):
+        if not len(same):
+            continue
+        size = min(most, max(2, _TOKENS // max(1, int(lengths[same[0]]))))
+        for start in range(0, len(same), size):
+            rows = same[start : start + size]
+            yield np.repeat(rows, 2) if len(rows) == 1 < most else rows
 
 
 def _groups(lengths: LongArray, batch_size: int) -> Iterator[LongArray]:

@@ -1,22 +1,29 @@
 """Stage embed, with task heads and without."""
 
+import json
 import re
 import shutil
+from dataclasses import replace
 
+import numpy as np
+import polars as pl
 import pytest
 
 from pipelines import embed
 from pipelines.parts import Parts
 from pipelines.run_directory import RunDirectory
-from pipelines.stages import named
+from pipelines.stages import BUNDLE, named
 from recsys import settings
 from recsys.artifacts import publish, read_manifest
+from recsys.data.catalog import Catalog
 from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.texts import Texts, digests
+from recsys.schema import ITEM_COLUMNS
 from recsys.text.heads.classification import train_classifier
 from tests.text.shop_texts import QUICK, TASTES
 from tests.tiny import silent, write_base
@@ -60,7 +67,12 @@ def test_each_head_becomes_a_trait_and_another_head_makes_it_again(run, heads, s
     opened, stage = run()
     embed.run(opened, stage)
     plain = (opened / "vectors" / "vectors.npy").read_bytes()
-    assert sorted(read_manifest(opened / "vectors", kind="vectors").files) == ["vectors.json", "vectors.npy"]
+    assert sorted(read_manifest(opened / "vectors", kind="vectors").files) == [
+        "texts.json",
+        "texts.npy",
+        "vectors.json",
+        "vectors.npy",
+    ]
     assert opened.is_made(stage)
     opened, stage = run(heads / "0" / "topic")
     assert not opened.is_made(stage)
@@ -95,6 +107,73 @@ def test_the_penalties_of_ease_are_found_before_the_encoders_end_and_used_from_t
     assert Penalties.load(opened.read("index")) == found
     assert f"  EASE: penalty {found.plain.l2:g}, fresh {found.fresh.l2:g}\n" in capsys.readouterr().err
     assert Parts.load(opened).config.retrieval.behaviour == found.within(config) != config
+
+
+def put(opened, shop, titles):
+    """Other titles, item_id → title, in the run's catalogue."""
+    items = shop.catalog.items.select(*ITEM_COLUMNS)
+    title = pl.col("item_id").replace_strict(titles, default=pl.col("title"))
+    with publish(opened / "catalog", kind="catalog") as work:
+        Catalog.of(items.with_columns(title=title), text_chars=600).save(work)
+
+
+def told(capsys):
+    return re.search(r"  (\d+) texts encoded for (\d+) items", capsys.readouterr().err).groups()
+
+
+def test_texts_that_did_not_change_are_not_encoded_again(run, shop, capsys):
+    opened, stage = run()
+    embed.run(opened, stage)
+    distinct = len(set(shop.catalog.texts))
+    assert told(capsys) == (str(distinct), "48")
+    put(opened, shop, {"i00003": "oven kite", "i00005": "drum"})
+    assert not opened.is_made(stage)
+    embed.run(opened, stage)
+    assert told(capsys) == ("2", "48")
+    again = read_manifest(opened / "vectors", kind="vectors").digest
+    shutil.rmtree(opened / "vectors")
+    embed.run(opened, stage)
+    assert told(capsys)[0] != "2"
+    assert read_manifest(opened / "vectors", kind="vectors").digest == again
+    assert not opened.work(stage).exists()
+
+
+def test_without_vectors_of_its_own_a_run_takes_those_of_its_published_bundle(run, shop, capsys):
+    opened, stage = run()
+    embed.run(opened, stage)
+    own = ItemVectors.load(opened.read("vectors"))
+    own = replace(own, vectors=own.vectors.copy())
+    told(capsys)
+    with publish(opened / BUNDLE, kind="bundle") as work:
+        (work / "recommender" / "snapshot" / "vectors").mkdir(parents=True)
+        own.save(work / "recommender" / "snapshot" / "vectors")
+    np.save(opened / "vectors" / "vectors.npy", np.zeros((48, 16), np.float32))
+    embed.run(opened, stage)
+    err = capsys.readouterr().err
+    assert "vectors.npy was altered" in err
+    assert "Its vectors are not taken." in err
+    assert "  0 texts encoded for 48 items" in err
+    assert np.array_equal(ItemVectors.load(opened.read("vectors")).vectors, own.vectors)
+
+
+def test_another_student_reads_everything(run, toy_encoder, shop, capsys):
+    opened, stage = run()
+    embed.run(opened, stage)
+    first = told(capsys)
+    settings_file = json.loads((toy_encoder / "encoder.json").read_text())
+    with publish(opened / "student", kind="student") as work:
+        shutil.copytree(toy_encoder, work, dirs_exist_ok=True)
+        (work / "encoder.json").write_text(json.dumps(settings_file | {"max_tokens": 2}))
+        InterestModel.zero_shot(16, shop.interactions.day).save(work)
+    embed.run(opened, stage)
+    assert told(capsys) == first
+
+
+def test_a_released_bundle_holds_the_texts_that_its_vectors_were_made_of(recommender, tmp_path):
+    texts = Texts(digests=digests(recommender.catalog.texts), reading="r")
+    snapshot = replace(recommender.snapshot, vectors=replace(recommender.vectors, texts=texts))
+    replace(recommender, snapshot=snapshot).save(tmp_path)
+    assert ItemVectors.load(tmp_path / "snapshot" / "vectors").texts.reading == "r"
 
 
 def test_errors(run, heads):

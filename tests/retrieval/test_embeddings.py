@@ -9,6 +9,7 @@ import pytest
 from recsys.data.catalog import Catalog
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.texts import Texts, digests
 from recsys.schema import FloatArray
 
 
@@ -79,3 +80,16 @@ def test_vectors_of_texts_are_those_of_their_items(shop, recommender):
     assert np.array_equal(found, vectors.vectors[[5, 2]])
     with pytest.raises(ShapeError, match="embed the items again"):
         replace(vectors, catalog_digest="x").of_texts(shop.catalog, texts[:1])
+
+
+def test_texts_stay_with_their_vectors_until_items_are_put(tmp_path: Path) -> None:
+    shop = catalog("a", "bb")
+    vectors = replace(ItemVectors.of(shop, Lengths()), texts=Texts(digests=digests(shop.texts), reading="r"))
+    vectors.save(tmp_path)
+    texts = ItemVectors.load(tmp_path).texts
+    assert texts is not None
+    assert (texts.reading, texts.digests.tolist()) == ("r", digests(["a", "bb"]).tolist())
+    grown = shop.put(pl.DataFrame({"item_id": ["1"], "title": ["ccc"]}), text_chars=100)
+    assert vectors.put(grown, np.array([1], np.int32), np.ones((1, 2), np.float32)).texts is None
+    with pytest.raises(ShapeError, match="Expected the digest of one text an item, got 1 for 2; embed again"):
+        replace(vectors, texts=texts.take(np.array([0])))

@@ -13,6 +13,7 @@ import onnxruntime as ort
 import pytest
 
 from recsys.artifacts import sha256
+from recsys.data.synthetic import WORDS
 from recsys.errors import ArtifactError
 from recsys.retrieval.onnx import OnnxEncoder
 
@@ -118,6 +119,54 @@ def test_a_graph_that_reads_one_text_a_call_gets_one(toy_encoder, tmp_path):
     vectors = replace(encoder, session=counted).encode(TEXTS)
     assert counted.sizes == [1] * len(TEXTS)
     assert vectors == pytest.approx(OnnxEncoder.load(toy_encoder).encode(TEXTS), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory):
+    """A real one, of random weights."""
+    from recsys.text.compress.export import export_onnx
+    from recsys.text.encoder import TransformerEncoder
+    from tests.tiny import write_base
+
+    folder = tmp_path_factory.mktemp("transformer")
+    base = write_base(folder / "base", layers=2, width=64)
+    (folder / "served").mkdir()
+    export_onnx(TransformerEncoder.of_base(base, max_tokens=48, pooling="mean"), folder / "served")
+    return folder / "served"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8-static", "int8-dynamic"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_steady_vectors_are_bit_equal_whatever_is_read_with_them(transformer, tmp_path, precision, threads):
+    words = sorted({word for taste in WORDS.values() for word in taste})
+    rng = np.random.default_rng(0)
+    texts = ["", *(" ".join(rng.choice(words, rng.integers(1, 60))) for _ in range(200))]
+    served = transformer
+    if precision != "fp32":
+        from recsys.text.compress.config import CompressConfig
+        from recsys.text.compress.quantise import quantise
+
+        quantise(transformer, tmp_path, config=CompressConfig(precision=precision, loss_limit=2), texts=texts[:64])
+        served = tmp_path
+    encoder = OnnxEncoder.load(served, threads=threads)
+    whole = encoder.steady(texts)
+    assert whole == pytest.approx(encoder.encode(texts), abs=1e-5)
+    for n in (1, 2, 3, 10, 80):
+        some = rng.choice(len(texts), n, replace=False)
+        assert np.array_equal(encoder.steady([texts[row] for row in some]), whole[some])
+    assert encoder.steady([]).shape == (0, encoder.dim)
+
+
+def test_the_reading_is_of_graph_tokenizer_cut_and_threads(toy_encoder, tmp_path):
+    first = OnnxEncoder.load(toy_encoder).reading
+    assert OnnxEncoder.load(toy_encoder).reading == first
+    cut = OnnxEncoder.load(changed(toy_encoder, tmp_path / "cut", max_tokens=3)).reading
+    alone = OnnxEncoder.load(changed(toy_encoder, tmp_path / "alone", texts_per_call=1)).reading
+    two = OnnxEncoder.load(toy_encoder, threads=2).reading
+    folder = changed(toy_encoder, tmp_path / "words")
+    told = (folder / "tokenizer.json").read_text()
+    (folder / "tokenizer.json").write_text(told.replace('"oven"', '"0ven"'))
+    assert len({first, cut, alone, two, OnnxEncoder.load(folder).reading}) == 5
 
 
 def test_no_torch_is_loaded(toy_encoder):
