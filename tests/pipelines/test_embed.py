@@ -138,15 +138,29 @@ def test_texts_that_did_not_change_are_not_encoded_again(run, shop, capsys):
     assert not opened.work(stage).exists()
 
 
-def test_without_vectors_of_its_own_a_run_takes_those_of_its_published_bundle(run, shop, capsys):
+def put_bundle(opened, vectors):
+    """What the stage reads of a published bundle."""
+    with publish(opened / BUNDLE, kind="bundle") as work:
+        (work / "recommender" / "snapshot" / "vectors").mkdir(parents=True)
+        vectors.save(work / "recommender" / "snapshot" / "vectors")
+
+
+def put_student(opened, shop, toy_encoder, *, max_tokens):
+    """The toy encoder, which cuts texts."""
+    facts = json.loads((toy_encoder / "encoder.json").read_text())
+    with publish(opened / "student", kind="student") as work:
+        shutil.copytree(toy_encoder, work, dirs_exist_ok=True)
+        (work / "encoder.json").write_text(json.dumps(facts | {"max_tokens": max_tokens}))
+        InterestModel.zero_shot(16, shop.interactions.day).save(work)
+
+
+def test_where_its_own_vectors_were_altered_a_run_takes_those_of_its_published_bundle(run, shop, capsys):
     opened, stage = run()
     embed.run(opened, stage)
     own = ItemVectors.load(opened.read("vectors"))
     own = replace(own, vectors=own.vectors.copy())
     told(capsys)
-    with publish(opened / BUNDLE, kind="bundle") as work:
-        (work / "recommender" / "snapshot" / "vectors").mkdir(parents=True)
-        own.save(work / "recommender" / "snapshot" / "vectors")
+    put_bundle(opened, own)
     np.save(opened / "vectors" / "vectors.npy", np.zeros((48, 16), np.float32))
     embed.run(opened, stage)
     err = capsys.readouterr().err
@@ -156,17 +170,17 @@ def test_without_vectors_of_its_own_a_run_takes_those_of_its_published_bundle(ru
     assert np.array_equal(ItemVectors.load(opened.read("vectors")).vectors, own.vectors)
 
 
-def test_another_student_reads_everything(run, toy_encoder, shop, capsys):
+def test_another_student_reads_everything_and_the_published_one_nothing(run, toy_encoder, shop, capsys):
     opened, stage = run()
     embed.run(opened, stage)
     first = told(capsys)
-    settings_file = json.loads((toy_encoder / "encoder.json").read_text())
-    with publish(opened / "student", kind="student") as work:
-        shutil.copytree(toy_encoder, work, dirs_exist_ok=True)
-        (work / "encoder.json").write_text(json.dumps(settings_file | {"max_tokens": 2}))
-        InterestModel.zero_shot(16, shop.interactions.day).save(work)
+    put_bundle(opened, ItemVectors.load(opened.read("vectors")))
+    put_student(opened, shop, toy_encoder, max_tokens=2)
     embed.run(opened, stage)
     assert told(capsys) == first
+    put_student(opened, shop, toy_encoder, max_tokens=32)
+    embed.run(opened, stage)
+    assert told(capsys) == ("0", "48")
 
 
 def test_a_released_bundle_holds_the_texts_that_its_vectors_were_made_of(recommender, tmp_path):
