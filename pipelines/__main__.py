@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines import bench_app, head_app
+from pipelines import bench_app, cycle_app, head_app
 from recsys import __version__
 from recsys.errors import GateError, RecsysError
 
@@ -23,6 +23,7 @@ data_app = typer.Typer(help="Sources: list them, fetch one, check a directory.",
 app.add_typer(data_app, name="data")
 app.add_typer(bench_app.app, name="bench")
 app.add_typer(head_app.app, name="head")
+app.command()(cycle_app.cycle)
 
 RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

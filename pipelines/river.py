@@ -11,7 +11,7 @@ from pathlib import Path
 from pipelines.console import err
 from pipelines.run_directory import HEAD, RunDirectory
 from pipelines.source import locate
-from pipelines.stages import chosen, named
+from pipelines.stages import Stage, chosen, named
 from recsys import settings
 from recsys.artifacts import read_manifest
 from recsys.data.prepare import parse_until
@@ -43,16 +43,34 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
     source, digest = locate(data)
     opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=given)
     opened.save()
+    go_through(opened, chosen(given))
+
+
+def go_through(opened: RunDirectory, stages: Sequence[Stage], *, inherited: Sequence[int] = ()) -> None:
+    """Each stage in a process of its own, in order; finished ones are skipped.
+
+    Args:
+        opened: the run, saved.
+        stages: which, as `chosen` gives them.
+        inherited: file descriptors that the processes keep open, such as a lock's.
+
+    Raises:
+        StageError: a stage failed; the sentence is on stderr already.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        stages = chosen(given)
         for number, stage in enumerate(stages, 1):
             label = f"[{number}/{len(stages)}] {stage.name}"
             if opened.is_made(stage):
                 err.print(f"{label}: up to date", markup=False)
                 continue
             err.print(label, markup=False)
-            in_own_process([stage.name, "--run", str(directory)], name=f"stage {stage.name}", threads=given.threads)
+            in_own_process(
+                [stage.name, "--run", str(opened.path)],
+                name=f"stage {stage.name}",
+                threads=opened.settings.threads,
+                inherited=inherited,
+            )
     except KeyboardInterrupt:
         err.print("recsys: interrupted; finished stages are kept, run the same command again to go on.", markup=False)
         raise
@@ -88,8 +106,14 @@ def force(directory: Path, *, reason: str) -> None:
     importlib.import_module("pipelines.release").run(opened, stage, forced=reason.strip())
 
 
-def in_own_process(arguments: Sequence[str], *, name: str, threads: int) -> None:
+def in_own_process(arguments: Sequence[str], *, name: str, threads: int, inherited: Sequence[int] = ()) -> None:
     """`recsys ARGUMENTS` in a process of its own, with that many threads for its libraries.
+
+    Args:
+        arguments: as on the command line.
+        name: what to call it.
+        threads: of its libraries.
+        inherited: file descriptors that it keeps open.
 
     Raises:
         StageError: it failed; it has told why on stderr.
@@ -97,7 +121,7 @@ def in_own_process(arguments: Sequence[str], *, name: str, threads: int) -> None
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
     command = [sys.executable, "-m", "pipelines", *arguments]
     # In a session of its own, so that Ctrl-C reaches it once, from here, and not in the midst of tidying up.
-    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=inherited)
     try:
         code = process.wait()
     except KeyboardInterrupt:

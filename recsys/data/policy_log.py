@@ -129,6 +129,10 @@ class PolicyLog:
         An impression is what a client says was seen; what was answered and maybe never shown is none. Of answers that
         share a request_id, the last one counts.
         """
+        return self.placed().drop("event_id", "posted")
+
+    def placed(self) -> pl.DataFrame:
+        """The same with all columns of `EVENTS`."""
         asked = self.events.filter(pl.col("request_id").is_not_null()).select("request_id").unique()
         places = (
             self.answers.filter(pl.col("item_id").is_not_null())
@@ -137,9 +141,8 @@ class PolicyLog:
             .unique(["request_id", "item_id"], keep="last")
             .select("request_id", "item_id", "position")
         )
-        columns = [name for name in EVENTS if name not in {"event_id", "posted"}]
         joined = self.events.join(places, on=["request_id", "item_id"], how="left", maintain_order="left")
-        return joined.select(*columns, "position").collect()
+        return joined.select(*EVENTS, "position").collect()
 
 
 def is_log(directory: Path) -> bool:

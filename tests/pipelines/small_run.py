@@ -60,29 +60,31 @@ def put(path, kind, write):
 
 
 def put_student(path, shop, encoder, *, model=None):
-    def write(work):
-        shutil.copytree(encoder, work, dirs_exist_ok=True)
-        if model is not None:
-            onnx.save(model, work / "model.onnx")
-        facts = json.loads((work / "encoder.json").read_text())
-        facts |= {"layers": 1, "digest": sha256(work / "model.onnx")}
-        (work / "encoder.json").write_text(json.dumps(facts))
-        InterestModel.zero_shot(16, shop.interactions.day).save(work)
-        (work / "measured.json").write_text(json.dumps({"encoder_ms": {"student": 0.1, "teacher": 1.0}}))
+    put(path, "student", lambda work: write_student(work, encoder, shop.interactions.day, model=model))
 
-    put(path, "student", write)
+
+def write_student(work, encoder, day, *, model=None):
+    shutil.copytree(encoder, work, dirs_exist_ok=True)
+    if model is not None:
+        onnx.save(model, work / "model.onnx")
+    facts = json.loads((work / "encoder.json").read_text())
+    facts |= {"layers": 1, "digest": sha256(work / "model.onnx")}
+    (work / "encoder.json").write_text(json.dumps(facts))
+    InterestModel.zero_shot(16, day).save(work)
+    (work / "measured.json").write_text(json.dumps({"encoder_ms": {"student": 0.1, "teacher": 1.0}}))
 
 
 def put_teacher(path, shop, vectors):
-    def write(work):
-        (work / "encoder.json").write_text('{"layers": 6}')
-        (work / "history.json").write_text("[]")
-        InterestModel.zero_shot(16, shop.interactions.day).save(work)
-        for name in ("vectors", "zero_shot"):
-            (work / name).mkdir()
-            vectors.save(work / name)
+    put(path, "teacher", lambda work: write_teacher(work, vectors, shop.interactions.day))
 
-    put(path, "teacher", write)
+
+def write_teacher(work, vectors, day):
+    (work / "encoder.json").write_text('{"layers": 6}')
+    (work / "history.json").write_text("[]")
+    InterestModel.zero_shot(16, day).save(work)
+    for name in ("vectors", "zero_shot"):
+        (work / name).mkdir()
+        vectors.save(work / name)
 
 
 def stages(path, *names):

@@ -27,7 +27,7 @@ def test_version_goes_to_stdout():
     "arguments",
     [
         ["--help"],
-        *([name, "--help"] for name in ("run", "finetune", "recommend", "serve", "ab", "key")),
+        *([name, "--help"] for name in ("run", "finetune", "recommend", "serve", "ab", "key", "cycle")),
     ],
 )
 def test_help_loads_nothing_heavy(arguments):
@@ -48,6 +48,8 @@ def test_help_loads_nothing_heavy(arguments):
         (["run", "--data", "nowhere", "--run", "RUN"], "Expected --data as a directory or one of online-retail, ml-1m"),
         (["run", "--data", "RUN", "--run", "RUN", "--set", "tsak.target=new"], "did you mean task.target?"),
         (["run", "--data", "RUN", "--run", "RUN", "--until", "soon"], "Expected --until as a quantile"),
+        (["cycle", "--cycle", "RUN", "--data", "RUN", "--set", "tsak.target=new"], "did you mean task.target?"),
+        (["cycle", "--cycle", "RUN", "--data", "RUN", "--log", "FULL"], "Expected --log as the folder of a policy log"),
         (["evaluate", "--run", "RUN"], "found no run.json; start with `recsys run`"),
         (["report", "--run", "RUN"], "found no run.json; start with `recsys run`"),
         (["data", "check"], "Missing argument"),
