@@ -244,7 +244,7 @@ def test_a_worse_encoder_is_stopped_by_the_gate(asked, first, hands, worker):
     same = onnx.numpy_helper.from_array(drawn[:1] + 1e-3 * drawn, words.name)  # all words mean the same
     words.CopyFrom(same)
     strict = replace(asked, settings=settings.changed(asked.settings, ["gate.published_share=0.95"]))
-    with pytest.raises(GateError, match="text alone .* against published bundle"):
+    with pytest.raises(GateError, match=r"text alone .* against published bundle"):
         cycle(strict, hands)
     assert current(asked) == first.bundle
     assert bundles(asked) == {first.bundle}
