@@ -1,6 +1,7 @@
 """Nights of a small shop: nothing new is nothing to do, what is new is published, what is worse or broken is not."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import onnx
 import polars as pl
 import pytest
 
+from pipelines import river
 from pipelines.cycle import Hands, Order, cycle
 from pipelines.intake import QUARANTINE
-from pipelines.lock import LockedError, held
-from pipelines.river import run_stage
+from pipelines.lock import LOCK, LockedError, held
+from pipelines.river import StageError, run_stage
 from pipelines.run_directory import RunDirectory
 from pipelines.served import Served
 from pipelines.smoke import SmokeError, smoke
@@ -299,6 +301,21 @@ def test_two_at_once_are_told(asked, hands, worker):
     with held(asked.directory), pytest.raises(LockedError, match=r"process \d+ of .*, since .* UTC, is at work there"):
         cycle(asked, hands)
     assert worker.made == []
+
+
+def test_the_processes_of_stages_hold_the_lock_too(asked, monkeypatch):
+    held_files = []
+
+    def process(arguments, *, name, threads, inherited):
+        held_files.extend(os.fstat(descriptor).st_ino for descriptor in inherited)
+        raise StageError(name, 1)
+
+    monkeypatch.setattr(river, "in_own_process", process)
+    monkeypatch.setattr(river.signal, "signal", lambda *_: None)
+    with pytest.raises(StageError, match="stage prepare ended with exit code 1"):
+        cycle(asked)
+    assert held_files == [(asked.directory / LOCK).stat().st_ino]
+    assert not (asked.directory / "bundles" / "current").is_symlink()
 
 
 def test_a_log_that_is_none_is_a_mistake(asked, hands, tmp_path):
