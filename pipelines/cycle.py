@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pipelines import batch, intake, river, smoke
+from pipelines import intake, river, smoke
 from pipelines.console import err
 from pipelines.drift import FILE as DRIFT
 from pipelines.drift import Drift
 from pipelines.lock import held
-from pipelines.nights import BUNDLES, INPUTS, opened, settled, tidied
+from pipelines.nights import INPUTS, opened, settled, tidied
 from pipelines.retention import sweep
 from pipelines.run_directory import RunDirectory
 from pipelines.served import Served, tried
 from pipelines.service_state import announce, needed
-from pipelines.stages import Stage, chosen
+from pipelines.stages import BUNDLES, Stage, chosen
 from recsys.artifacts import read_manifest
 from recsys.data.download import default_cache
 from recsys.data.policy_log import is_log
@@ -162,4 +162,6 @@ def _lists(order: Order, digest: str) -> None:
             return
     except ArtifactError:
         pass
+    from pipelines import batch  # a recommender, for nights that have something new
+
     batch.recommend(bundle=order.directory / BUNDLES / digest, out=out, users=None, k=order.k)

@@ -7,13 +7,13 @@ from pathlib import Path
 from pipelines.retention import sweep
 from pipelines.run_directory import RUN_FILE, RunDirectory
 from pipelines.served import Served
+from pipelines.stages import BUNDLES
 from recsys.data.config import MappingConfig
 from recsys.data.split import TimeSplit
 from recsys.errors import UsageError
 from recsys.settings import Settings
 
 INPUTS, NIGHTS = "inputs", "nights"
-BUNDLES = "bundles"
 
 
 def opened(directory: Path, source: Path, settings: Settings) -> RunDirectory:

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+from pipelines.stages import CURRENT
 from recsys.artifacts import MANIFEST
-from recsys.bundle import CURRENT
 
 _GOING = ".gone-"
 """Start of the name of what is being deleted: nobody takes a half of it for the whole."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipelines.stages import CURRENT
 from recsys.artifacts import point_to
-from recsys.bundle import CURRENT
 from recsys.data.storage import read_json, write_json
 from recsys.errors import ArtifactError, RecsysError
 

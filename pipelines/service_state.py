@@ -6,8 +6,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from serving.experiments import Experiment
-from serving.site import STATE, opened
 from serving.store import Store, StoreError
 
 
@@ -26,7 +24,7 @@ def needed(state: str | None, bundles: Path) -> set[str]:
             return set()
         told = store.running().experiment
         try:
-            arms = () if told is None else Experiment.model_validate_json(told).bundles
+            arms = () if told is None else _named(told)
         except ValidationError as error:
             raise StoreError("The experiment that runs cannot be read; end it by DELETE /v1/experiment.") from error
         return {digest for digest in arms if digest is not None} | {swap.digest for swap in store.swaps(after=0)[-1:]}
@@ -43,9 +41,21 @@ def announce(digest: str, state: str | None, bundles: Path) -> None:
             store.announce(digest)
 
 
+def _named(experiment: str) -> tuple[str | None, ...]:
+    from serving.experiments import Experiment  # with all that draws lists: only where there is one
+
+    return Experiment.model_validate_json(experiment).bundles
+
+
 @contextlib.contextmanager
 def _store(state: str | None, bundles: Path) -> Iterator[Store | None]:
-    if state is None and not (bundles.absolute().parent / "serving" / STATE).exists():
+    beside = bundles.absolute().parent / "serving"
+    if state is None and not beside.is_dir():
+        yield None
+        return
+    from serving.site import STATE, opened  # with the service's settings: only where one has run
+
+    if state is None and not (beside / STATE).exists():
         yield None
         return
     store = opened(state, bundles)

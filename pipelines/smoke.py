@@ -6,17 +6,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recsys.bundle import Bundle
 from recsys.errors import RecsysError
-from serving.breaker import Breaker
-from serving.clock import log
-from serving.reply import Reply
-from serving.schemas import RecommendRequest
-from serving.service import Service
-from serving.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from recsys.bundle import Bundle
+    from serving.reply import Reply
+    from serving.service import Service
 
 ASKED = 20
 """Known users who ask, evenly spread over all."""
@@ -37,6 +36,11 @@ def smoke(bundle: Path) -> None:
         ArtifactError: a file is missing or altered.
         SmokeError: no answer, or one that cannot be right; it says whose and why, never what was in it.
     """
+    from serving.breaker import Breaker  # all that answers: who only starts the process needs none of it
+    from serving.clock import log
+    from serving.service import Service
+    from serving.sqlite import SqliteStore
+
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "state.sqlite")
         try:
@@ -63,12 +67,14 @@ def in_own_process(bundle: Path) -> None:
         raise SmokeError(f"Expected bundle {bundle.name[:12]}… to answer, got exit code {done.returncode}.")
 
 
-def _asked(service: Service, user_id: str) -> int:
+def _asked(service: "Service", user_id: str) -> int:
     """How many items the user gets.
 
     Raises:
         SmokeError: no answer, or one that cannot be right.
     """
+    from serving.schemas import RecommendRequest
+
     try:
         reply = service.recommend(RecommendRequest(user_id=user_id))
         wrong = _wrong(reply, service.bundle.catalog.vocabulary.ids)
@@ -81,7 +87,7 @@ def _asked(service: Service, user_id: str) -> int:
     return len(reply.items)
 
 
-def _wrong(reply: Reply, known: Sequence[str]) -> str:
+def _wrong(reply: "Reply", known: Sequence[str]) -> str:
     """What cannot be right about an answer, in words; empty where all may be."""
     ids = [place.item_id for place in reply.items]
     if reply.degraded:
@@ -93,7 +99,7 @@ def _wrong(reply: Reply, known: Sequence[str]) -> str:
     return ""
 
 
-def _spread(bundle: Bundle) -> list[str]:
+def _spread(bundle: "Bundle") -> list[str]:
     ids = bundle.users.ids
     return [ids[int(row)] for row in np.linspace(0, len(ids) - 1, min(ASKED, len(ids)))] if len(ids) else []
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 from recsys.errors import UsageError
 from recsys.settings import Settings
 
-BUNDLE = "bundles/current"
+BUNDLES, CURRENT = "bundles", "current"
+"""The folder of bundles, and the name of the link in it; `recsys.bundle` has the same one, and all that answers."""
+
+BUNDLE = f"{BUNDLES}/{CURRENT}"
 """The bundle in use, a link to bundles/<digest>."""
 
 GATE = "gate"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipelines.stages import STAGES, chosen, named
-from recsys import settings
+from pipelines.stages import CURRENT, STAGES, chosen, named
+from recsys import bundle, settings
 from recsys.errors import UsageError
 
 WITH = settings.load(None, ["pretrain.steps=5"])
@@ -16,6 +16,10 @@ def names(stages):
 
 def test_all_stages_are_there_when_all_are_asked_for():
     assert chosen(WITH) == STAGES
+
+
+def test_the_link_to_the_bundle_in_use_has_one_name():
+    assert CURRENT == bundle.CURRENT
 
 
 def test_a_stage_left_out_is_neither_run_nor_read():
