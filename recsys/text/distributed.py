@@ -152,19 +152,25 @@ def _total(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def _cluster(config: FinetuneConfig) -> Iterator[None]:
-    """Ray on this machine alone, without dashboard, unless this process is already part of a cluster."""
+    """The cluster that this process is part of, or that $RAY_ADDRESS names, as a Ray job's does; else a Ray of its own,
+    on this machine alone and without dashboard.
+    """
     if ray.is_initialized():
         yield
         return
     environment = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": str(config.threads), "HF_HUB_OFFLINE": "1"}
-    ray.init(
-        address="local",
-        num_cpus=config.workers,
-        include_dashboard=False,
-        log_to_driver=False,
-        _node_ip_address="127.0.0.1",
-        runtime_env={"env_vars": environment},
-    )
+    runtime_env = {"env_vars": environment}
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(log_to_driver=False, runtime_env=runtime_env)
+    else:
+        ray.init(
+            address="local",
+            num_cpus=config.workers,
+            include_dashboard=False,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+            runtime_env=runtime_env,
+        )
     try:
         yield
     finally:

@@ -15,12 +15,17 @@ class RedisServer:
     """On a free port of loopback, keeping what it acknowledges; it can be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
-        if shutil.which("redis-server") is None:
-            pytest.skip("there is no redis-server here; .ci/run installs one")
+        self.needed()
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.url, self._folder = f"redis://127.0.0.1:{self.port}/0", folder
         self.start()
+
+    @staticmethod
+    def needed() -> None:
+        """Skip the test where there is none."""
+        if shutil.which("redis-server") is None:
+            pytest.skip("there is no redis-server here; .ci/run installs one")
 
     def start(self) -> None:
         where = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]

@@ -122,3 +122,21 @@ def test_killed_at_any_moment_it_resumes_bit_equal(corpus, base, quick, tmp_path
             killed_at(step, finetune_alone, corpus, base, config, out)
         finetune_alone(corpus, base, config, out, Heard())
         assert files(tmp_path / "whole" / "teacher") == files(out / "teacher")
+
+
+@pytest.mark.parametrize(("address", "local"), [("127.0.0.1:6379", False), (None, True)])
+def test_a_job_trains_in_the_cluster_it_was_submitted_to(quick, monkeypatch, address, local):
+    from recsys.text import distributed
+
+    started = []
+    monkeypatch.setattr(distributed.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(distributed.ray, "init", lambda **how: started.append(how))
+    monkeypatch.setattr(distributed.ray, "shutdown", lambda: None)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+    with distributed._cluster(quick(workers=2)):
+        pass
+    (how,) = started
+    assert (how.get("address") == "local", how.get("num_cpus") == 2) == (local, local)
+    assert how["runtime_env"]["env_vars"]["OMP_NUM_THREADS"]
