@@ -13,7 +13,6 @@ import redis
 
 import serving
 from serving.app import create_app
-from serving.auth import NEED
 from serving.guard import MAX_BODY
 from serving.routes import declared
 from serving.run import GRACE_SECONDS
@@ -79,6 +78,8 @@ def test_a_service_may_do_little(name: str) -> None:
 def test_what_is_named_is_there(name: str) -> None:
     service = SERVICES[name]
     for what, _ in mounts(name).values():
+        if what.startswith("./secrets/"):
+            continue
         if what.startswith("."):
             assert (DEPLOY / what).resolve().exists(), what
         elif not what.startswith("$"):
@@ -104,7 +105,7 @@ def test_no_secret_is_in_a_file() -> None:
                 assert value in {f"/run/secrets/{secret}" for secret in service["secrets"]}
     folders = {str(Path(secret["file"]).parent) for secret in COMPOSE["secrets"].values()}
     assert folders == {"secrets"}
-    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/secrets/keys"], cwd=ROOT, check=False)
+    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/secrets/service/keys"], cwd=ROOT, check=False)
     assert ignored.returncode in {0, 128}  # 128: no repository, as in an unpacked archive
     assert "/deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
 
@@ -118,7 +119,7 @@ def test_the_service_finds_what_its_command_names() -> None:
     assert mounts("recommend")[str(TOLD["bundles"])] == ("$BUNDLES", True)
     assert str(TOLD["log"]) in mounts("recommend")
     assert "/compiled" in mounts("recommend")
-    assert str(TOLD["keys"]) in {f"/run/secrets/{secret}" for secret in service["secrets"]}
+    assert mounts("recommend")[str(TOLD["keys"].parent)] == ("./secrets/service", True)  # a folder: keys are replaced
     assert TOLD["state"] == "redis://redis:6379/0"
     assert {"recommend", "redis"} == {name for name, one in SERVICES.items() if "state" in one["networks"]}
     assert int(service["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
@@ -158,7 +159,6 @@ def test_each_process_is_asked_for_its_metrics_with_a_key_that_may(bundle_root: 
     app = create_app(bundle_root, store=SqliteStore(tmp_path / "state"), clock=lambda end: end)
     needs = {access.path: access.role for access in declared(app.routes)}
     assert needs[JOB["metrics_path"]] == "read"
-    assert NEED
     assert JOB["authorization"] == {"credentials_file": "/run/secrets/metrics_key"}
     assert SERVICES["prometheus"]["secrets"] == ["metrics_key"]
     (source,) = JOB["dns_sd_configs"]
@@ -187,3 +187,13 @@ def test_grafana_has_its_source_and_the_dashboard() -> None:
     (dashboard,) = (ROOT / "serving" / "dashboards").glob("*.json")
     variables = json.loads(dashboard.read_text())["templating"]["list"]
     assert [v["query"] for v in variables if v["type"] == "datasource"] == [source["type"]]
+
+
+def test_the_readme_makes_each_secret_and_gives_it_to_who_reads_it() -> None:
+    text = (ROOT / "README.md").read_text()
+    files = {f"deploy/{secret['file']}" for secret in COMPOSE["secrets"].values()}
+    files.add(f"deploy/secrets/service/{TOLD['keys'].name}")
+    made = set(re.findall(r"(?:>|--file) (deploy/secrets/\S+)", text))
+    assert made == files
+    for line in re.findall(r"^    \.venv/bin/recsys (key .*--file deploy/.*?)(?:  +#.*| > .*)$", text, re.MULTILINE):
+        assert understood(line.split())["command"] == "key"
