@@ -163,5 +163,7 @@ def _lists(order: Order, digest: str) -> None:
     except ArtifactError:
         pass
     from pipelines import batch  # a recommender, for nights that have something new
+    from pipelines.list_maker import Wanted
 
-    batch.recommend(bundle=order.directory / BUNDLES / digest, out=out, users=None, k=order.k)
+    wanted = Wanted(bundle=order.directory / BUNDLES / digest, k=order.k)
+    batch.recommend(wanted, out=out, whom=batch.Whom())
