@@ -11,7 +11,7 @@ from recsys.evaluation.off_policy.estimators.terms import Terms
 from recsys.evaluation.off_policy.judging.judgement import Support
 from recsys.evaluation.off_policy.judging.overlap import Overlap
 from recsys.evaluation.off_policy.judging.refusals import of_policy
-from recsys.evaluation.off_policy.judging.target import Target
+from recsys.evaluation.off_policy.judging.target import Target, whole
 from recsys.evaluation.off_policy.judging.worths import Worths
 from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.evaluation.off_policy.log.pace import Pace
@@ -53,7 +53,7 @@ class Case:
             name=name,
             slates=slates,
             target=target,
-            places=nowhere if target.marginal is None else np.flatnonzero(_known(slates, target.marginal.target)),
+            places=nowhere if target.marginal is None else np.flatnonzero(whole(target.marginal.target, slates.indptr)),
             slots=nowhere if target.pseudo is None else np.flatnonzero(~np.isnan(target.pseudo)),
         )
 
@@ -129,11 +129,6 @@ def supported(case: Case, support: dict[Weighing, Support]) -> Iterator[Estimato
     yield from some
     if some:
         yield from (each for each in case.estimators if each.weighing == "nothing")
-
-
-def _known(slates: Slates, values: DoubleArray) -> BoolArray:
-    """Bool (n,): requests none of whose rows is NaN."""
-    return np.asarray(slates.total(np.isnan(values).astype(np.float64)) == 0, np.bool_)
 
 
 def _rows(slates: Slates, which: LongArray) -> LongArray:

@@ -15,7 +15,7 @@ from recsys.evaluation.off_policy.intervals.sequence import ConfidenceSequence
 from recsys.evaluation.off_policy.judging.case import Case, headline, supported
 from recsys.evaluation.off_policy.judging.judgement import LOG, Judged, Support
 from recsys.evaluation.off_policy.judging.refusals import of_training
-from recsys.evaluation.off_policy.judging.target import Target
+from recsys.evaluation.off_policy.judging.target import Target, whole
 from recsys.evaluation.off_policy.judging.worths import Worths
 from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.evaluation.refusal import Refusals
@@ -207,8 +207,7 @@ def _wrong(support: Mapping[Weighing, Support]) -> Refusals:
 
 def known(logged: Logged, target: Target) -> BoolArray:
     """Bool (n,): requests whose probabilities a policy knows, in all their rows."""
-    missing = np.append(0, np.cumsum(np.isnan(target.probability)))[logged.indptr]
-    found: BoolArray = np.diff(missing) == 0
+    found = whole(target.probability, logged.indptr)
     return found if target.value is None else found & ~np.isnan(target.value)
 
 

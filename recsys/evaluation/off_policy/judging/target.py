@@ -6,7 +6,7 @@ import numpy as np
 
 from recsys.errors import ShapeError
 from recsys.evaluation.off_policy.estimators.slates import ONE, Marginals
-from recsys.schema import DoubleArray, Instant
+from recsys.schema import BoolArray, DoubleArray, Instant, LongArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,12 @@ class Target:
             _numbers("value", self.value, requests)
         if self.pseudo is not None:
             _numbers("pseudo", self.pseudo, requests)
+
+
+def whole(values: DoubleArray, indptr: LongArray) -> BoolArray:
+    """Bool (n,): requests none of whose rows of float64 (m,) is NaN."""
+    missing = np.append(0, np.cumsum(np.isnan(values)))[indptr]
+    return np.asarray(np.diff(missing) == 0, np.bool_)
 
 
 def _chances(name: str, values: DoubleArray, shape: tuple[int, ...]) -> None:
