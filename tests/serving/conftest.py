@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ from fastapi.testclient import TestClient
 
 from recsys.artifacts import point_to
 from recsys.bundle import CURRENT, Bundle
+from recsys.recommender import Recommender
+from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DAY
 from serving.app import create_app
+from serving.breaker import Breaker
+from serving.service import Service
 from serving.sqlite import SqliteStore
 
 HOUR = DAY // 24
@@ -77,3 +82,23 @@ def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
     while not holds() and time.monotonic() < end:
         time.sleep(0.02)
     return holds()
+
+
+def _narrow(recommender: Recommender, **sizes: int) -> Recommender:
+    """One that proposes fewer."""
+    snapshot, retriever = recommender.snapshot, recommender.retriever
+    config = retriever.config.model_copy(update=sizes)
+    return replace(recommender, snapshot=replace(snapshot, retriever=replace(retriever, config=config)))
+
+
+@pytest.fixture
+def services(root: Path, tmp_path: Path, without: str, with_rules: str) -> Iterator[tuple[Service, Service]]:
+    """One that proposes what is popular, and one that proposes what the texts say."""
+    store = SqliteStore(tmp_path / "state")
+    both = []
+    for name, sizes in ((without, {"popular": 5}), (with_rules, {"text": 7})):
+        one = Service.open(root / name, store=store, breaker=Breaker(store), clock=lambda end: end + HOUR)
+        few = _narrow(one.bundle.recommender, **(dict.fromkeys(SOURCES, 0) | sizes))
+        both.append(replace(one, bundle=replace(one.bundle, recommender=few)))
+    yield both[0], both[1]
+    store.close()

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +16,13 @@ from recsys.evaluation.interleaved_log import InterleavedLog
 from recsys.evaluation.off_policy.log.logged import Logged
 from recsys.ranking.interleaving import WAYS, Interleaved
 from recsys.ranking.policy import randomness
-from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DAY, moment
-from serving.breaker import Breaker
 from serving.experiments import Experiment
 from serving.lineup import Lineup
 from serving.schemas import Facet, Filters, HistoryEvent, RankRequest, RecommendRequest
 from serving.service import Service
-from serving.sqlite import SqliteStore
 from serving.turn import Turn, ranked, recommended
-from tests.serving.test_lineup import HOUR, USERS, answered, arms, category, ids, narrow, run, served
+from tests.serving.test_lineup import HOUR, USERS, answered, arms, category, ids, run, served
 from tests.serving.test_logged import Full
 
 BOTH = pytest.mark.parametrize("kind", list(WAYS))
@@ -141,19 +137,6 @@ def test_clicks_on_one_rankings_items_prefer_it(
     drawn = Logged.of(log, as_of=later)
     assert isinstance(drawn, Logged), [str(each) for each in drawn]
     assert (drawn.left_out.interleaved, drawn.arm.names.to_list()) == (n, ["arm1"])
-
-
-@pytest.fixture
-def services(root: Path, tmp_path: Path, without: str, with_rules: str) -> Iterator[tuple[Service, Service]]:
-    """One that proposes what is popular, and one with rules that proposes what the texts say."""
-    store = SqliteStore(tmp_path / "state")
-    both = []
-    for name, sizes in ((without, {"popular": 5}), (with_rules, {"text": 7})):
-        one = Service.open(root / name, store=store, breaker=Breaker(store), clock=lambda end: end + HOUR)
-        few = narrow(one.bundle.recommender, **(dict.fromkeys(SOURCES, 0) | sizes))
-        both.append(replace(one, bundle=replace(one.bundle, recommender=few)))
-    yield both[0], both[1]
-    store.close()
 
 
 def turn_of(services: tuple[Service, Service], query: RecommendRequest | RankRequest) -> Turn:

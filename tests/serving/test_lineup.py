@@ -12,12 +12,9 @@ from fastapi.testclient import TestClient
 from recsys.bundle import Bundle
 from recsys.data.policy_log import PolicyLog
 from recsys.ranking.config import PolicyConfig
-from recsys.recommender import Recommender
-from recsys.retrieval.candidates import SOURCES
 from recsys.schema import DAY, moment
 from serving import switch
 from serving.app import create_app
-from serving.breaker import Breaker
 from serving.experiments import Experiment
 from serving.journal import Journal, LogConfig
 from serving.keeping import forgotten_by
@@ -261,26 +258,6 @@ def test_arms_keep_their_bundle_through_a_swap_and_know_every_item(
         assert client.post("/v1/bundle", json={"name": with_rules}).status_code == 200
     client.delete("/v1/experiment")
     assert {answered(client, user)["bundle"] for user in USERS[:20]} == {with_rules}
-
-
-def narrow(recommender: Recommender, **sizes: int) -> Recommender:
-    """One that proposes fewer."""
-    snapshot, retriever = recommender.snapshot, recommender.retriever
-    config = retriever.config.model_copy(update=sizes)
-    return replace(recommender, snapshot=replace(snapshot, retriever=replace(retriever, config=config)))
-
-
-@pytest.fixture
-def services(root: Path, tmp_path: Path, without: str, with_rules: str) -> Iterator[tuple[Service, Service]]:
-    """One that proposes what is popular, and one that proposes what the texts say."""
-    store = SqliteStore(tmp_path / "state")
-    both = []
-    for name, sizes in ((without, {"popular": 5}), (with_rules, {"text": 7})):
-        one = Service.open(root / name, store=store, breaker=Breaker(store), clock=lambda end: end + HOUR)
-        few = narrow(one.bundle.recommender, **(dict.fromkeys(SOURCES, 0) | sizes))
-        both.append(replace(one, bundle=replace(one.bundle, recommender=few)))
-    yield both[0], both[1]
-    store.close()
 
 
 def test_what_is_drawn_is_drawn_from_what_any_arm_proposes(services: tuple[Service, Service]) -> None:
