@@ -89,7 +89,7 @@ def rounds(inputs: dict[str, np.ndarray]) -> Slates:
         reward=inputs["reward"].astype(np.float64),
         logged=inputs["pscore"],
         target=chance[at],
-        model=Fitted(predicted=predicted[at], expected=value, value=value),
+        model=Fitted(predicted=predicted[at], value=value),
     )
 
 
