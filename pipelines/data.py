@@ -10,7 +10,7 @@ from recsys.artifacts import atomic_directory
 from recsys.data.check import Check
 from recsys.data.check import check as check_directory
 from recsys.data.download import default_cache
-from recsys.data.formats import write_plain
+from recsys.data.raw_log import write_plain
 from recsys.data.sources import available, read_source
 from recsys.errors import QualityError, UsageError
 

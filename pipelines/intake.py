@@ -8,9 +8,9 @@ import polars as pl
 
 from recsys.artifacts import publish_by_digest
 from recsys.data.config import QualityConfig
-from recsys.data.formats import RawLog
 from recsys.data.policy_log import EVENTS, PolicyLog, is_log
 from recsys.data.quality import CleanLog, clean, sift
+from recsys.data.raw_log import RawLog
 from recsys.data.storage import UNREADABLE, first_line, read_json, write_json
 from recsys.errors import ArtifactError, QualityError
 from recsys.schema import EVENT_COLUMNS, UTC_US, Instant, moment

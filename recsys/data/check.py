@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from recsys.data.config import DataConfig, QualityConfig
-from recsys.data.formats import RawLog, read_directory
+from recsys.data.formats import read_directory
 from recsys.data.prepare import prepare
 from recsys.data.quality import CleanLog, sift
+from recsys.data.raw_log import RawLog
 from recsys.schema import DAY, ITEM_COLUMNS
 
 

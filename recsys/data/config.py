@@ -1,5 +1,6 @@
 """Settings of the data room."""
 
+import codecs
 import math
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -29,6 +30,13 @@ def check_roles(names: Iterable[str]) -> None:
 class MappingConfig(Config):
     """How tables with other names read as the plain form."""
 
+    files: dict[Literal["items", "events"], str] = Field(
+        default_factory=dict,
+        description="Table → name of its file in the directory: .parquet, .jsonl, else CSV. Both may be one file: an "
+        "item is then what its first row in time tells.",
+    )
+    separator: str = Field(",", min_length=1, max_length=1, description="What stands between the fields of a CSV.")
+    encoding: str = Field("utf8", description="How a CSV's text is encoded, such as utf8, cp1252 or gb18030.")
     items: dict[str, str] = Field(
         default_factory=dict, description="Column of the plain form → its name in the items table, where they differ."
     )
@@ -42,6 +50,25 @@ class MappingConfig(Config):
     timezone: str | None = Field(
         None, description="IANA zone, such as UTC or Europe/Berlin, of timestamps written without one."
     )
+
+    time_format: str | None = Field(
+        None,
+        description="Form of times that are not ISO 8601, such as %d.%m.%Y %H:%M; signs as of Python's strftime.",
+    )
+
+    @property
+    def in_one_file(self) -> bool:
+        """Whether items and events are columns of one table."""
+        return "items" in self.files and self.files.get("items") == self.files.get("events")
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            codec = codecs.lookup(name).name
+        except LookupError as error:
+            raise ValueError(f"expected an encoding such as utf8, cp1252 or gb18030, got {name!r}") from error
+        return "utf8" if codec == "utf-8" else name
 
     @field_validator("timezone")
     @classmethod

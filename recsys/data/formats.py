@@ -2,41 +2,34 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
+from recsys.data import amazon_reviews, atomic, mind, movielens
+from recsys.data.columns import read_column
 from recsys.data.config import MappingConfig
+from recsys.data.instants import iso
+from recsys.data.plain_files import has_events, read_plain
 from recsys.data.policy_log import PolicyLog, is_log
-from recsys.data.storage import UNREADABLE, first_line
+from recsys.data.raw_log import RawLog
 from recsys.errors import SchemaError
-from recsys.schema import EVENT_COLUMNS, ITEM_COLUMNS
+from recsys.schema import EVENT_COLUMNS, ITEM_COLUMNS, UTC_US
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawLog:
-    """A shop's tables before any row is judged.
-
-    Attributes:
-        items: some of `schema.ITEM_COLUMNS`, of any type.
-        events: some of `schema.EVENT_COLUMNS`, of any type, event names already mapped to roles.
-        filtered: rule → number of rows that the source itself left out, such as cancellations.
-        timezone: IANA zone of timestamps written without one; None refuses them.
-    """
-
-    items: pl.DataFrame
-    events: pl.DataFrame
-    filtered: Mapping[str, int] = field(default_factory=dict)
-    timezone: str | None = None
+_OTHERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], RawLog]], ...] = (
+    (atomic.found, atomic.read),
+    (mind.found, mind.read),
+    (amazon_reviews.found, amazon_reviews.read),
+    (movielens.found, movielens.read),
+)
 
 
 def read_directory(path: Path, mapping: MappingConfig | None = None) -> RawLog:
-    """Read `items` and `events` (parquet, csv or jsonl, looked for in this order), or RecBole's *.item and *.inter.
+    """Read `items` and `events` (parquet, csv or jsonl, looked for in this order), or files as others publish them.
 
-    Where the folders of a policy log stand in place of the table, events are the log's, with the places of its answers.
-    In CSV, tags are separated by `|`. `filtered.json` beside the tables, if any, holds the counts of
-    `RawLog.filtered`.
+    Those are RecBole's, MIND's, Amazon Reviews 2023's and MovieLens'. Where the folders of a policy log stand in place
+    of the table, events are the log's, with the places of its answers. Text in place of tags is cut at `|`.
+    `filtered.json` beside the tables, if any, holds the counts of `RawLog.filtered`.
 
     Raises:
         SchemaError: a file or a mapped column is missing, or a file cannot be read.
@@ -48,90 +41,28 @@ def read_directory(path: Path, mapping: MappingConfig | None = None) -> RawLog:
             f"Expected a directory with items and events at {path}, found {'a file' if path.exists() else 'nothing'}; "
             "give a directory in the plain form or the name of a source (recsys data list)."
         )
-    atomic, table = sorted(path.glob("*.inter")), any((path / f"events{ending}").exists() for ending in _READERS)
-    if atomic and not table:
-        items, events = read_atomic(atomic[0].with_suffix(".item"), atomic[0])
-    elif is_log(path) and not table:
-        items, events = _read_any(path, "items"), PolicyLog.load(path).placed_events()
-    else:
-        items, events = _read_any(path, "items"), _read_any(path, "events")
-    return RawLog(
-        items=_plain(items, ITEM_COLUMNS, mapping.items, table_name="items"),
-        events=_roles(_plain(events, EVENT_COLUMNS, mapping.events, table_name="events"), mapping),
-        filtered=_filtered(path / "filtered.json"),
-        timezone=mapping.timezone,
-    )
+    raw = _read(path, mapping)
+    items = _plain(raw.items, ITEM_COLUMNS, mapping.items, table_name="items")
+    events = _plain(raw.events, EVENT_COLUMNS, mapping.events, table_name="events")
+    timezone = mapping.timezone or raw.timezone
+    if mapping.time_format is not None:
+        items, events = (_dated(table, mapping.time_format) for table in (items, events))
+    if mapping.in_one_file and "timestamp" in events.columns and "item_id" in items.columns:
+        items = _first_told(items, events["timestamp"], timezone)
+    return RawLog(items=_tagged(items), events=_roles(events, mapping), filtered=raw.filtered, timezone=timezone)
 
 
-def write_plain(raw: RawLog, directory: Path) -> None:
-    """Write a log as `items.parquet` and `events.parquet`, with `filtered.json` where a source left rows out."""
-    raw.items.write_parquet(directory / "items.parquet")
-    raw.events.write_parquet(directory / "events.parquet")
-    if raw.filtered:
-        (directory / "filtered.json").write_text(json.dumps(dict(raw.filtered), indent=1) + "\n")
-
-
-def read_atomic(items: Path, events: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """RecBole's tab-separated `name:type` files; ratings become `rating` events, a year is put behind the title."""
-    item_table, event_table = _read(_tabs, items), _read(_tabs, events)
-    item_table = item_table.rename({c: _ATOMIC_NAMES[c] for c in item_table.columns if c in _ATOMIC_NAMES})
-    if {"title", "release_year"} <= set(item_table.columns):
-        item_table = item_table.with_columns(title=pl.format("{} ({})", "title", "release_year"))
-    if "rating" in event_table.columns:
-        event_table = event_table.rename({"rating": "value"}).with_columns(event=pl.lit("rating"))
-    return item_table, event_table
-
-
-_ATOMIC_NAMES = {"movie_title": "title", "genre": "category", "class": "category", "categories": "category"}
-
-
-def _tabs(path: Path) -> pl.DataFrame:
-    table = pl.read_csv(path, separator="\t", infer_schema=False, quote_char=None)
-    return table.rename({c: c.strip().split(":")[0] for c in table.columns})
-
-
-def _csv(path: Path) -> pl.DataFrame:
-    table = pl.read_csv(path, infer_schema=False)
-    tags = [pl.col("tags").str.split("|")] if "tags" in table.columns else []
-    return table.with_columns(tags)
-
-
-def _jsonl(path: Path) -> pl.DataFrame:
-    empty = True
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                row = json.loads(line) if line.strip() else {}
-            except ValueError as error:
-                raise SchemaError(f"{path}, line {number}: expected one JSON object, got {line[:40]!r}.") from error
-            if not isinstance(row, dict):
-                raise SchemaError(f"{path}, line {number}: expected one JSON object, got {line[:40]!r}.")
-            empty = empty and not row
-    if empty:
-        raise pl.exceptions.NoDataError
-    return pl.read_ndjson(path, infer_schema_length=None)
-
-
-_READERS: dict[str, Callable[[Path], pl.DataFrame]] = {".parquet": pl.read_parquet, ".csv": _csv, ".jsonl": _jsonl}
-
-
-def _read_any(path: Path, table: str) -> pl.DataFrame:
-    for ending, reader in _READERS.items():
-        if (path / f"{table}{ending}").is_file():
-            return _read(reader, path / f"{table}{ending}")
-    found = ", ".join(sorted(p.name for p in path.iterdir())) or "nothing"
-    raise SchemaError(f"Expected {table}.parquet, .csv or .jsonl in {path}, found {found}; add the missing table.")
-
-
-def _read(reader: Callable[[Path], pl.DataFrame], path: Path) -> pl.DataFrame:
-    try:
-        return reader(path)
-    except pl.exceptions.NoDataError as error:
-        raise SchemaError(f"Expected rows in {path}, found an empty file; write the table again.") from error
-    except (*UNREADABLE, UnicodeDecodeError) as error:
-        raise SchemaError(
-            f"{path} cannot be read as {path.suffix[1:]}: {first_line(error)}; write the file again, text as UTF-8."
-        ) from error
+def _read(path: Path, mapping: MappingConfig) -> RawLog:
+    filtered = _filtered(path / "filtered.json")
+    if not has_events(path, mapping):
+        for found, read in _OTHERS:
+            if found(path):
+                return read(path)
+        if is_log(path):
+            events = PolicyLog.load(path).placed_events()
+            return RawLog(items=read_plain(path, "items", mapping), events=events, filtered=filtered)
+    tables = {table: read_plain(path, table, mapping) for table in ("items", "events")}
+    return RawLog(items=tables["items"], events=tables["events"], filtered=filtered)
 
 
 def _plain(table: pl.DataFrame, columns: Iterable[str], names: Mapping[str, str], *, table_name: str) -> pl.DataFrame:
@@ -147,6 +78,25 @@ def _plain(table: pl.DataFrame, columns: Iterable[str], names: Mapping[str, str]
             )
     chosen = {c: names.get(c, c) for c in columns}
     return table.select(pl.col(source).alias(c) for c, source in chosen.items() if source in table.columns)
+
+
+def _dated(table: pl.DataFrame, form: str) -> pl.DataFrame:
+    """Text in columns of times, where it is of this form, as ISO 8601."""
+    wanted = ITEM_COLUMNS | EVENT_COLUMNS
+    times = [c for c in table.columns if wanted[c] == UTC_US and table[c].dtype == pl.String]
+    return table.with_columns(iso(pl.col(column), form) for column in times)
+
+
+def _first_told(items: pl.DataFrame, times: pl.Series, timezone: str | None) -> pl.DataFrame:
+    """Of items that a log tells again in each row, what the first row in time told."""
+    at = read_column(times, UTC_US, where="events.timestamp", timezone=timezone).values
+    first = items.with_columns(at.alias("?at")).sort("?at", nulls_last=True, maintain_order=True)
+    return first.drop("?at").unique("item_id", keep="first", maintain_order=True)
+
+
+def _tagged(items: pl.DataFrame) -> pl.DataFrame:
+    text = "tags" in items.columns and items["tags"].dtype == pl.String
+    return items.with_columns(pl.col("tags").str.split("|")) if text else items
 
 
 def _roles(events: pl.DataFrame, mapping: MappingConfig) -> pl.DataFrame:

@@ -61,6 +61,11 @@ def read_instants(column: pl.Series, *, where: str, timezone: str | None) -> tup
     return *_checked(given, micros, naive), note
 
 
+def iso(text: pl.Expr, form: str) -> pl.Expr:
+    """Text of another form of time, in strftime's signs, as ISO 8601; what is not of that form stays as it is."""
+    return pl.coalesce(text.str.to_datetime(form, time_unit="us", strict=False).dt.to_string("iso"), text)
+
+
 def _checked(given: pl.Series, micros: pl.Series, naive: pl.Series) -> tuple[pl.Series, pl.Series]:
     table = pl.DataFrame({"given": given.is_not_null(), "micros": micros, "naive": naive})
     micros_inside = pl.col("micros").is_between(_FIRST, _LAST)

@@ -7,7 +7,7 @@ import polars as pl
 
 from recsys.data.columns import Cells, read_column
 from recsys.data.config import QualityConfig
-from recsys.data.formats import RawLog
+from recsys.data.raw_log import RawLog
 from recsys.errors import QualityError, SchemaError
 from recsys.schema import EVENT_COLUMNS, EVENT_WEIGHTS, ITEM_COLUMNS
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
+from recsys.data import atomic
 from recsys.data.config import MappingConfig
 from recsys.data.download import Wheel, unpacked
-from recsys.data.formats import RawLog, read_atomic, read_directory
+from recsys.data.formats import read_directory
+from recsys.data.raw_log import RawLog
 from recsys.errors import SchemaError
 from recsys.schema import UTC_US
 
@@ -137,10 +139,10 @@ def _invoice_lines(path: Path) -> pl.DataFrame:
 
 def _ml_1m(folder: Path) -> RawLog:
     """Ratings of films."""
-    items, events = read_atomic(folder / "ml-1m.item", folder / "ml-1m.inter")
+    raw = atomic.read(folder)
     return RawLog(
-        items=items.select("item_id", "title", "category").sort("item_id"),
-        events=events.select(
+        items=raw.items.select("item_id", "title", "category").sort("item_id"),
+        events=raw.events.select(
             "user_id",
             "item_id",
             "event",

@@ -10,7 +10,7 @@ import pytest
 
 from recsys.data.check import Finding, check
 from recsys.data.config import DataConfig, QualityConfig
-from recsys.data.formats import RawLog, write_plain
+from recsys.data.raw_log import RawLog, write_plain
 from recsys.data.synthetic import make_world
 from recsys.errors import SchemaError
 

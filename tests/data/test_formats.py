@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from recsys.data.config import MappingConfig
-from recsys.data.formats import RawLog, read_atomic, read_directory, write_plain
+from recsys.data.formats import read_directory
 from recsys.errors import SchemaError
 
 ITEMS = pl.DataFrame(
@@ -137,7 +137,7 @@ def test_a_panic_of_the_reader_is_an_error_like_others(tmp_path: Path, monkeypat
     def panic(*_: object, **__: object) -> None:
         raise pl.exceptions.PanicException("range end out of bounds")
 
-    monkeypatch.setattr("recsys.data.formats.pl.read_csv", panic)
+    monkeypatch.setattr("recsys.data.plain_files.pl.read_csv", panic)
     with pytest.raises(SchemaError, match="cannot be read as csv: range end out of bounds"):
         read_directory(tmp_path)
 
@@ -165,49 +165,6 @@ def test_ragged_csv_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text("user_id,item_id\nu,a,3\n")
     with pytest.raises(SchemaError, match=r"events\.csv cannot be read as csv: found more fields"):
         read_directory(tmp_path)
-
-
-ATOMIC_ITEMS = 'item_id:token\tmovie_title:token\trelease_year:token\tgenre:token\r\na\tHeat "\t1995\tCrime Drama\r\n'
-ATOMIC_EVENTS = "user_id:token\titem_id:token\trating:float\ttimestamp:float\r\nu\ta\t5\t978300760\r\n"
-
-
-def test_recbole_files_become_ratings_with_years_behind_titles(tmp_path: Path) -> None:
-    (tmp_path / "ml.item").write_text(ATOMIC_ITEMS)
-    (tmp_path / "ml.inter").write_text(ATOMIC_EVENTS)
-    raw = read_directory(tmp_path)
-    assert raw.items.rows(named=True) == [{"item_id": "a", "title": 'Heat " (1995)', "category": "Crime Drama"}]
-    assert raw.events.rows(named=True) == [
-        {"user_id": "u", "item_id": "a", "event": "rating", "timestamp": "978300760", "value": "5"}
-    ]
-
-
-def test_recbole_files_without_ratings_and_years_leave_the_event_to_the_mapping(tmp_path: Path) -> None:
-    (tmp_path / "x.item").write_text("item_id:token\ttitle:token_seq\na\tHeat\n")
-    (tmp_path / "x.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\nu\ta\t978300760\n")
-    items, events = read_atomic(tmp_path / "x.item", tmp_path / "x.inter")
-    assert items["title"].to_list() == ["Heat"]
-    assert "event" not in events.columns
-    assert read_directory(tmp_path, MappingConfig(event="view")).events["event"].to_list() == ["view"]
-
-
-def test_a_missing_recbole_item_file_is_said_so(tmp_path: Path) -> None:
-    (tmp_path / "ml.inter").write_text(ATOMIC_EVENTS)
-    with pytest.raises(SchemaError, match=r"ml\.item cannot be read as item: No such file"):
-        read_directory(tmp_path)
-
-
-def test_write_plain_keeps_tables_and_filtered_counts(tmp_path: Path) -> None:
-    raw = RawLog(items=ITEMS.drop("extra"), events=EVENTS, filtered={"cancellation": 7})
-    write_plain(raw, tmp_path)
-    again = read_directory(tmp_path)
-    assert again.items.equals(raw.items)
-    assert again.events.equals(raw.events)
-    assert again.filtered == {"cancellation": 7}
-
-
-def test_write_plain_without_filtered_rows_writes_two_files(tmp_path: Path) -> None:
-    write_plain(RawLog(items=ITEMS, events=EVENTS), tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["events.parquet", "items.parquet"]
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '{"a": "x"}', '{"a": null}'])

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys.data.config import DataConfig, QualityConfig, SplitConfig
-from recsys.data.formats import RawLog
 from recsys.data.interactions import Interactions
 from recsys.data.prepare import parse_until, prepare
 from recsys.data.quality import CleanLog, sift
+from recsys.data.raw_log import RawLog
 from recsys.data.split import TimeSplit
 from recsys.data.synthetic import make_world
 from recsys.errors import SplitError, UsageError

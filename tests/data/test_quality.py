@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from recsys.data.config import QualityConfig
-from recsys.data.formats import RawLog
 from recsys.data.quality import REJECTS, CleanLog, clean, sift
+from recsys.data.raw_log import RawLog
 from recsys.data.synthetic import make_world
 from recsys.errors import QualityError, SchemaError
 from recsys.schema import EVENT_COLUMNS, ITEM_COLUMNS

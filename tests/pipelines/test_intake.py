@@ -8,9 +8,10 @@ import pytest
 from pipelines.intake import QUARANTINE, Rule, take, told
 from recsys.artifacts import verify
 from recsys.data.config import QualityConfig
-from recsys.data.formats import RawLog, read_directory
+from recsys.data.formats import read_directory
 from recsys.data.policy_log import ANSWERS, EVENTS
 from recsys.data.quality import sift
+from recsys.data.raw_log import RawLog
 from recsys.errors import ArtifactError, QualityError
 from recsys.schema import instant_of
 
