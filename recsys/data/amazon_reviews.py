@@ -26,8 +26,6 @@ _ITEM = pl.Schema(
 _REVIEW = pl.Schema(
     {"user_id": pl.String(), "parent_asin": pl.String(), "rating": pl.Float64(), "timestamp": pl.Int64()}
 )
-    {"user_id": pl.String(), "parent_asin": pl.String(), "rating": pl.Float64(), "timestamp": pl.Int64()}
-)
 
 
 def found(path: Path) -> bool:
