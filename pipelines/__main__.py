@@ -223,11 +223,16 @@ def data_get(name: str, out: Annotated[Path, typer.Option(help="Where to write t
 
 
 @data_app.command("check")
-def data_check(directory: Path, json: JsonOption = False) -> None:
-    """Read a directory as `run` would, and say what was found; nothing is written."""
+def data_check(
+    directory: Path,
+    config: Annotated[Path | None, typer.Option(help="A TOML file of settings, as for run.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; may be repeated.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Read a directory as `run` would, and say what was found, and what to do about it; nothing is written."""
     from pipelines import data
 
-    data.check(directory, form="json" if json else "table")
+    data.check(directory, config=config, assignments=set_ or [], form="json" if json else "table")
 
 
 def main() -> None:

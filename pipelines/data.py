@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pipelines.console import err
+from recsys import settings
 from recsys.artifacts import atomic_directory
 from recsys.data.check import Check
 from recsys.data.check import check as check_directory
@@ -39,14 +41,16 @@ def get(name: str, out: Path) -> None:
     err.print(f"{name}: {log.events.height} events, {log.items.height} items in {out}", markup=False)
 
 
-def check(directory: Path, *, form: Literal["json", "table"]) -> None:
-    """Print what a directory holds.
+def check(directory: Path, *, config: Path | None, assignments: Sequence[str], form: Literal["json", "table"]) -> None:
+    """Print what a directory holds, read by the settings that a run would have.
 
     Raises:
+        ConfigError: a bad setting.
         SchemaError: it cannot be read.
         QualityError: too many rows are malformed.
     """
-    found = check_directory(directory)
+    given = settings.load(config, assignments)
+    found = check_directory(directory, data=given.data, quality=given.quality, split=given.split)
     if form == "json":
         print(json.dumps(dataclasses.asdict(found), indent=1, default=str))
     else:
@@ -71,4 +75,6 @@ def _lines(found: Check) -> str:
         f"malformed     {f.rows} rows of {f.table}, {f.column}: {f.reason} (first row {f.first_row})"
         for f in found.findings
     ]
-    return "\n".join([*lines, *(f"note          {note}" for note in found.notes)])
+    lines += [f"not read      {', '.join(columns)} of {table}" for table, columns in found.unread.items()]
+    lines += [f"note          {note}" for note in found.notes]
+    return "\n".join([*lines, *(f"advice        {sentence}" for sentence in found.advice)])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys.data.config import DataConfig, QualityConfig
+from recsys.data.advice import advice
+from recsys.data.config import DataConfig, QualityConfig, SplitConfig
 from recsys.data.formats import read_directory
 from recsys.data.prepare import prepare
 from recsys.data.quality import CleanLog, sift
@@ -53,7 +54,9 @@ class Check:
         clock: "real", or "order" where timestamps are evenly spaced and only their order is used.
         filled: column of the items → fraction of items that have it.
         without_text: fraction of items with no text at all.
+        unread: table → columns of it that nobody reads.
         notes: what was assumed while reading.
+        advice: what the log lets one expect, and what to do about it.
     """
 
     rows: Mapping[str, int]
@@ -73,10 +76,18 @@ class Check:
     clock: str
     filled: Mapping[str, float]
     without_text: float
+    unread: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
+    advice: tuple[str, ...]
 
 
-def check(path: Path, *, data: DataConfig | None = None, quality: QualityConfig | None = None) -> Check:
+def check(
+    path: Path,
+    *,
+    data: DataConfig | None = None,
+    quality: QualityConfig | None = None,
+    split: SplitConfig | None = None,
+) -> Check:
     """Read a directory as a run would, and describe it, however many rows are malformed; errors as of `sift`.
 
     Raises:
@@ -84,10 +95,10 @@ def check(path: Path, *, data: DataConfig | None = None, quality: QualityConfig 
     """
     data, quality = data or DataConfig(), quality or QualityConfig()
     raw = read_directory(path, data.mapping)
-    return describe(raw, sift(raw), data=data, quality=quality)
+    return describe(raw, sift(raw), data=data, quality=quality, split=split or SplitConfig())
 
 
-def describe(raw: RawLog, log: CleanLog, *, data: DataConfig, quality: QualityConfig) -> Check:
+def describe(raw: RawLog, log: CleanLog, *, data: DataConfig, quality: QualityConfig, split: SplitConfig) -> Check:
     """The figures of a log that has been read."""
     catalog, interactions = prepare(log, data=data)
     users, active = log.events["user_id"].n_unique(), log.events["item_id"].n_unique()
@@ -114,7 +125,9 @@ def describe(raw: RawLog, log: CleanLog, *, data: DataConfig, quality: QualityCo
         clock="real" if interactions.day == DAY else "order",
         filled={c: 1 - log.items[c].null_count() / max(1, len(log.items)) for c in ITEM_COLUMNS if c in raw.items},
         without_text=catalog.items.select((pl.col("text") == "").sum()).item() / max(1, len(catalog)),
+        unread=raw.unread,
         notes=log.notes,
+        advice=advice(log, catalog, interactions, split=split),
     )
 
 

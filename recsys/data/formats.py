@@ -49,7 +49,17 @@ def read_directory(path: Path, mapping: MappingConfig | None = None) -> RawLog:
         items, events = (_dated(table, mapping.time_format) for table in (items, events))
     if mapping.in_one_file and "timestamp" in events.columns and "item_id" in items.columns:
         items = _first_told(items, events["timestamp"], timezone)
-    return RawLog(items=_tagged(items), events=_roles(events, mapping), filtered=raw.filtered, timezone=timezone)
+    unread = {
+        "items": _unread(raw.items, ITEM_COLUMNS, mapping.items),
+        "events": _unread(raw.events, EVENT_COLUMNS, mapping.events),
+    }
+    return RawLog(
+        items=_tagged(items),
+        events=_roles(events, mapping),
+        filtered=raw.filtered,
+        timezone=timezone,
+        unread={table: columns for table, columns in unread.items() if columns},
+    )
 
 
 def _read(path: Path, mapping: MappingConfig) -> RawLog:
@@ -78,6 +88,11 @@ def _plain(table: pl.DataFrame, columns: Iterable[str], names: Mapping[str, str]
             )
     chosen = {c: names.get(c, c) for c in columns}
     return table.select(pl.col(source).alias(c) for c, source in chosen.items() if source in table.columns)
+
+
+def _unread(table: pl.DataFrame, columns: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    read = {names.get(column, column) for column in columns}
+    return tuple(column for column in table.columns if column not in read)
 
 
 def _dated(table: pl.DataFrame, form: str) -> pl.DataFrame:

@@ -17,12 +17,14 @@ class RawLog:
         events: some of `schema.EVENT_COLUMNS`, of any type, event names already mapped to roles.
         filtered: rule → number of rows that the source itself left out, such as cancellations.
         timezone: IANA zone of timestamps written without one; None refuses them.
+        unread: table → its columns that the plain form does not know.
     """
 
     items: pl.DataFrame
     events: pl.DataFrame
     filtered: Mapping[str, int] = field(default_factory=dict)
     timezone: str | None = None
+    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def write_plain(raw: RawLog, directory: Path) -> None:
