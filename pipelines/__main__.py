@@ -43,6 +43,17 @@ def _main(
 
 
 @app.command()
+def init(
+    data: Annotated[Path | None, typer.Option(help="A shop's tables, whose columns' names draft the mapping.")] = None,
+    out: Annotated[Path, typer.Option(help="The settings file.")] = Path("recsys.toml"),
+) -> None:
+    """Write a settings file to begin with: every setting with its meaning, commented out."""
+    from pipelines import draft
+
+    draft.draft(data, out)
+
+
+@app.command()
 def run(
     data: Annotated[str, typer.Option(help="A known source or a directory in an input form.")],
     run: RunOption,

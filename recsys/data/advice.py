@@ -121,6 +121,6 @@ def _on_tasks(interactions: Interactions, config: SplitConfig) -> Iterator[str]:
     days = (split.end - int(interactions.events["at"][0])) / DAY
     if judges < _JUDGES:
         yield (
-            f"Only {judges} users took something from {config.ranker_end:.0%} of the log on, by which all is judged: intervals will be wide, "
-            f"and small gains not told from none; the log spans {days:.0f} days, bring more of it."
+            f"Only {judges} users took something from {config.ranker_end:.0%} of the log on, by which all is judged: "
+            f"intervals will be wide, and small gains not told from none; the log spans {days:.0f} days, bring more."
         )
