@@ -1,6 +1,7 @@
 """Which rows may be trained on, and why the others may not. Nothing is dropped in silence, no valid row is touched."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -91,11 +92,7 @@ def _read(raw: RawLog, name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[str]
     wanted = ITEM_COLUMNS if name == "items" else EVENT_COLUMNS
     for column in _REQUIRED[name]:
         if column not in table.columns:
-            hint = ", or name the event of all rows in data.mapping.event" if column == "event" else ""
-            raise SchemaError(
-                f"Expected a column {column} in {name}, found {', '.join(table.columns) or 'none'}; "
-                f"add it or name it in data.mapping.{name}{hint}."
-            )
+            raise SchemaError(_missing(column, name, [*table.columns, *raw.unread.get(name, ())]))
     if table.is_empty():
         raise SchemaError(f"Expected rows in {name}, found none; export the table again.")
     given = {
@@ -109,6 +106,16 @@ def _read(raw: RawLog, name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[str]
     problems = [_problem(c, cells, required=c in _REQUIRED[name]) for c, cells in given.items()]
     good, bad = _split(numbered.with_columns(problems), pl.coalesce(f"?{c}" for c in given))
     return good.select(*wanted, "row"), bad, [cells.note for cells in given.values() if cells.note]
+
+
+def _missing(column: str, table: str, found: Sequence[str]) -> str:
+    hint = ", or name the event of all rows in data.mapping.event" if column == "event" else ""
+    if len(found) == 1 and (between := re.findall(r"[;\t|]", found[0])):
+        hint = f", or, as the fields seem to stand between {between[0]!r}, set data.mapping.separator"
+    return (
+        f"Expected a column {column} in {table}, found {', '.join(found) or 'none'}; "
+        f"add it or name it in data.mapping.{table}{hint}."
+    )
 
 
 def _problem(column: str, cells: Cells, *, required: bool) -> pl.Series:

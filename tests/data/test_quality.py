@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from recsys.data.config import QualityConfig
+from recsys.data.formats import read_directory
 from recsys.data.quality import REJECTS, CleanLog, clean, sift
 from recsys.data.raw_log import RawLog
 from recsys.data.synthetic import make_world
@@ -202,3 +203,17 @@ def test_a_wrong_type_is_named() -> None:
 def test_rejects_can_be_written(tmp_path: Path) -> None:
     sift(raw_of(events={"event": ["?", "click", "view", "rating"]})).rejects.write_parquet(tmp_path / "rejects.parquet")
     assert pl.read_parquet(tmp_path / "rejects.parquet").columns == ["table", "row", "column", "reason"]
+
+
+def test_a_missing_column_is_told_with_all_that_were_found(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("sku,title\na,A\n")
+    (tmp_path / "events.csv").write_text("user_id\nu\n")
+    with pytest.raises(SchemaError, match=r"Expected a column item_id in items, found title, sku; add it or name"):
+        sift(read_directory(tmp_path))
+
+
+def test_another_separator_is_suspected(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id;title\na;A\n")
+    (tmp_path / "events.csv").write_text("user_id\nu\n")
+    with pytest.raises(SchemaError, match=r"found item_id;title; add it .*between ';', set data\.mapping\.separator\."):
+        sift(read_directory(tmp_path))
