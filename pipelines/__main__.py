@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines import bench_app, cycle_app, head_app
+from pipelines import bench_app, cycle_app, export_app, head_app
 from recsys import __version__
 from recsys.errors import GateError, RecsysError
 
@@ -24,6 +24,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(bench_app.app, name="bench")
 app.add_typer(head_app.app, name="head")
 app.command()(cycle_app.cycle)
+app.command()(export_app.export)
 
 RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

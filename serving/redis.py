@@ -218,10 +218,10 @@ class RedisStore:
         try:
             return work()
         except redis.RedisError as error:
-            raise StoreError(f"Cannot use the state in Redis: {_said(error)}.") from error
+            raise StoreError(f"Cannot use the state in Redis: {said(error)}.") from error
 
 
-def _said(error: redis.RedisError) -> str:
+def said(error: redis.RedisError) -> str:
     """An error in words that go to the log: a server that refuses a command repeats it, ids and all."""
     if not isinstance(error, redis.ResponseError):
         return str(error)

@@ -27,7 +27,7 @@ def test_version_goes_to_stdout():
     "arguments",
     [
         ["--help"],
-        *([name, "--help"] for name in ("run", "finetune", "recommend", "serve", "ab", "key", "cycle")),
+        *([name, "--help"] for name in ("run", "finetune", "recommend", "serve", "ab", "key", "cycle", "export")),
     ],
 )
 def test_help_loads_nothing_heavy(arguments):
