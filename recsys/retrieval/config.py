@@ -45,6 +45,21 @@ class IndexConfig(Config):
         "",
         description="FAISS factory string in place of all this, such as HNSW48,SQ8 or IVF4096,Flat; empty: by size.",
     )
+    learned_from: int = Field(
+        250_000,
+        ge=1,
+        description="Ranges, lists and stretches are learned from at most so many vectors, drawn at random.",
+    )
+    least_recall: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="An index that finds less of the 200 nearest of its own vectors when it is built looks at twice as "
+        "many lists or items, and again, until it finds so much or hardly more than before; 0: never.",
+    )
+    shard_items: int = Field(
+        1_000_000, ge=1, description="Vectors of a shard, where an index of lists is built shard by shard."
+    )
     compact_share: float = Field(
         0.1,
         ge=0,

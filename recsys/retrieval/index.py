@@ -8,8 +8,10 @@ import numpy as np
 from recsys.data.storage import write_json
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.config import IndexConfig
+from recsys.retrieval.index_checks import check_vectors
 from recsys.retrieval.index_facts import Facts, read_rows
 from recsys.retrieval.index_plan import Plan
+from recsys.retrieval.index_sample import sample
 from recsys.retrieval.index_segment import Hits, Segment
 from recsys.schema import BoolArray, FloatArray, IntArray
 
@@ -17,6 +19,8 @@ RECALL_K = 200
 """How many of the nearest are counted when an index is built: what is ranked."""
 
 _RECALL_QUERIES = 100
+_WORTH = 0.01
+"""What looking at twice as much must add to the recall."""
 _ASIDE = Plan(factory="Flat", effort=0)
 
 
@@ -54,18 +58,30 @@ class ItemIndex:
             ShapeError: vectors of another form or not finite, too few, or of a width that cannot be stored as planned.
             ConfigError: no index of them fits into `memory_mib`.
         """
-        _check("vectors", vectors, ("n_items", "dim"))
+        check_vectors("vectors", vectors, ("n_items", "dim"))
         rows = np.arange(len(vectors), dtype=np.int32)
         plan = Plan.of(len(vectors), vectors.shape[1], config)
-        main = Segment.of(rows, vectors, plan, known=known)
-        return cls._of(main, config, len(vectors))
+        taught = sample(len(vectors), known, config.learned_from)
+        return cls.of_segment(Segment.of(rows, vectors, plan, taught=taught), config, len(vectors))
 
     @classmethod
-    def _of(cls, main: Segment, config: IndexConfig, n_items: int) -> "ItemIndex":
+    def of_segment(cls, main: Segment, config: IndexConfig, n_items: int) -> "ItemIndex":
+        """Of vectors that were indexed already; it looks at more where `least_recall` of the config asks for that."""
         aside = Segment.of(main.rows[:0], main.vectors[:0], _ASIDE)
         index = cls(config=config, built_recall=1.0, _n_items=n_items, _main=main, _aside=aside)
-        sample = np.random.default_rng(0).permutation(len(main.rows))[:_RECALL_QUERIES]
-        return replace(index, built_recall=index.recall(main.vectors[sample], RECALL_K))
+        drawn = main.vectors[np.random.default_rng(0).permutation(len(main.rows))[:_RECALL_QUERIES]]
+        index = index._looking(main.plan, drawn)
+        while index.built_recall < config.least_recall:
+            wider = index._looking(index.plan.wider(len(main.rows)), drawn)
+            if wider.built_recall < index.built_recall + _WORTH:
+                break
+            index = wider
+        return index
+
+    def _looking(self, plan: Plan, queries: FloatArray) -> "ItemIndex":
+        """By another plan for the same segment, and how much that finds."""
+        other = replace(self, _main=replace(self._main, plan=plan))
+        return replace(other, built_recall=other.recall(queries, RECALL_K))
 
     def __len__(self) -> int:
         return self._n_items
@@ -168,10 +184,10 @@ class ItemIndex:
         alive, vectors = self.alive, self.vectors
         rows = np.flatnonzero(alive).astype(np.int32)
         main = self._main.refilled(rows, vectors if alive.all() else vectors[alive])
-        return ItemIndex._of(main, self.config, self._n_items)
+        return ItemIndex.of_segment(main, self.config, self._n_items)
 
     def _put(self, rows: IntArray, vectors: FloatArray) -> "ItemIndex":
-        _check("vectors", vectors, (len(rows), self._main.vectors.shape[1]))
+        check_vectors("vectors", vectors, (len(rows), self._main.vectors.shape[1]))
         left = self._aside.without(rows)
         rows = np.concatenate([left.rows[left.live], rows], dtype=np.int32)
         order = np.argsort(rows)
@@ -190,7 +206,7 @@ class ItemIndex:
         if allowed is not None and (allowed.shape != (len(self),) or allowed.dtype != np.bool_):
             raise ShapeError(f"ItemIndex: expected `allowed` bool ({len(self)},), got {allowed.dtype} {allowed.shape}.")
         queries = np.ascontiguousarray(queries, np.float32)
-        _check("queries", queries, ("n", self._main.vectors.shape[1]))
+        check_vectors("queries", queries, ("n", self._main.vectors.shape[1]))
         return queries
 
     def _check_items(self, item_idx: IntArray) -> None:
@@ -235,16 +251,3 @@ class ItemIndex:
         return cls(
             config=facts.config, built_recall=facts.built_recall, _n_items=len(vectors), _main=main, _aside=aside
         )
-
-
-def _check(name: str, vectors: FloatArray, shape: tuple[int | str, int | str]) -> None:
-    """Refuse what is not finite, float32 and of the shape, in which a word stands for any length."""
-    if vectors.ndim != 2 or any(
-        type(want) is int and want != got for want, got in zip(shape, vectors.shape, strict=True)
-    ):
-        raise ShapeError(f"ItemIndex: expected {name} ({shape[0]}, {shape[1]}), got {vectors.shape}.")
-    if vectors.dtype != np.float32:
-        raise ShapeError(f"ItemIndex: expected float32 {name}, got {vectors.dtype}.")
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        raise ShapeError(f"ItemIndex: expected finite {name}, got NaN or infinity in row {np.argmin(finite)}.")

@@ -1,6 +1,6 @@
 """Which index a catalogue gets: one function of how many vectors there are, how wide, and the memory for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
 from recsys.errors import ConfigError, ShapeError
@@ -52,6 +52,10 @@ class Plan:
             raise ShapeError(f"Expected vectors whose width {name} = {parts.bytes} divides, got {dim}; choose another.")
         lists = config.ivf_search if parts.lists > config.ivf_search else 0
         return cls(factory=factory, effort=config.hnsw_search if parts.links else lists, few=config.exact_up_to)
+
+    def wider(self, n_items: int) -> "Plan":
+        """One that looks at twice as many lists, or items of `n_items`, as far as there are so many."""
+        return replace(self, effort=min(2 * self.effort, _Parts.of(self.factory).lists or n_items))
 
     @property
     def whole(self) -> bool:

@@ -1,4 +1,4 @@
-"""Vectors prepared for search by dot product; the only file that knows faiss."""
+"""Vectors prepared for search by dot product; with `index_shard`, what knows faiss."""
 
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
@@ -7,17 +7,15 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from recsys.errors import ArtifactError, ShapeError
+from recsys.errors import ArtifactError
 from recsys.retrieval.index_facts import read_rows
-from recsys.retrieval.index_plan import STRETCHES, Plan
+from recsys.retrieval.index_plan import Plan
+from recsys.retrieval.index_shard import Shard, empty, learned
 from recsys.schema import BoolArray, FloatArray, IntArray, LongArray
 
 # queries must be answered one by one: above the threshold faiss calls a BLAS routine whose rounding depends on how
 # many queries came together
 faiss.cvar.distance_compute_blas_threshold = 1 << 30
-
-_POINTS = 64
-"""Vectors that the centre of a list is learned from; four times as many take four times as long and find no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,26 +64,27 @@ class Segment:
     _faiss: faiss.Index
 
     @classmethod
-    def of(cls, rows: IntArray, vectors: FloatArray, plan: Plan, *, known: BoolArray | None = None) -> "Segment":
+    def of(cls, rows: IntArray, vectors: FloatArray, plan: Plan, *, taught: LongArray | None = None) -> "Segment":
         """Index vectors.
 
         Args:
             rows: int32 (m,), ascending item_idx.
             vectors: float32 (m, dim).
             plan: how.
-            known: bool (m,), vectors that ranges, lists and stretches are learned from; all if None or if none is.
+            taught: which vectors ranges, lists and stretches are learned from; all if None.
 
         Raises:
             ShapeError: too few to learn from.
         """
-        index = _empty(vectors.shape[1], plan)
         vectors = np.ascontiguousarray(vectors)
-        if not index.is_trained:
-            taught = vectors if known is None or not known.any() else np.ascontiguousarray(vectors[known])
-            _check_enough(len(taught), plan)
-            index.train(taught)
+        index = learned(vectors if taught is None else np.ascontiguousarray(vectors[taught]), plan)
         index.add(vectors)
         return cls(rows=rows, vectors=vectors, live=np.ones(len(rows), np.bool_), plan=plan, _faiss=index)
+
+    @classmethod
+    def of_shard(cls, shard: Shard, rows: IntArray, vectors: FloatArray, plan: Plan) -> "Segment":
+        """Of a shard that holds these vectors; `rows` and `plan` as for `of`."""
+        return cls(rows=rows, vectors=vectors, live=np.ones(len(rows), np.bool_), plan=plan, _faiss=shard.index)
 
     def refilled(self, rows: IntArray, vectors: FloatArray) -> "Segment":
         """Other vectors by the same plan, and by what was learned from the first ones."""
@@ -192,7 +191,7 @@ class Segment:
             ArtifactError: files that do not fit each other, the plan or the vectors.
         """
         rows, live = read_rows(directory / "rows.npy", len(vectors)), np.load(directory / "live.npy")
-        index, like = faiss.read_index(str(directory / "index.faiss")), _empty(vectors.shape[1], plan)
+        index, like = faiss.read_index(str(directory / "index.faiss")), empty(vectors.shape[1], plan)
         same = isinstance(index, type(like)) and (index.metric_type, index.d) == (like.metric_type, like.d)
         if not same or not len(rows) == len(live) == index.ntotal or live.dtype != np.bool_:
             raise ArtifactError(
@@ -202,28 +201,6 @@ class Segment:
             )
         chosen = vectors if len(rows) == len(vectors) else vectors[rows]
         return cls(rows=rows, vectors=np.ascontiguousarray(chosen), live=live, plan=plan, _faiss=index)
-
-
-def _empty(dim: int, plan: Plan) -> faiss.Index:
-    index = faiss.index_factory(dim, plan.factory, faiss.METRIC_INNER_PRODUCT)
-    if isinstance(index, faiss.IndexHNSW):
-        index.hnsw.efConstruction = 2 * plan.effort
-    if isinstance(index, faiss.IndexIVF):
-        index.cp.max_points_per_centroid = _POINTS
-        index.cp.min_points_per_centroid = 1  # faiss would like 39 and says so on stderr
-    if isinstance(index, faiss.IndexIVFPQ):
-        index.do_polysemous_training = False  # minutes of annealing for codes that are never compared by their bits
-        index.pq.cp.min_points_per_centroid = 1
-    return index
-
-
-def _check_enough(n: int, plan: Plan) -> None:
-    if n >= plan.least:
-        return
-    what, instead = f"{plan.least} lists", "retrieval.index.factory to another"
-    if "PQ" in plan.factory and plan.least == STRETCHES:
-        what, instead = "product quantisation", "retrieval.index.storage to int8"
-    raise ShapeError(f"Expected at least {plan.least} items to learn {what} from, got {n}; set {instead}.")
 
 
 def _nearest(queries: FloatArray, vectors: FloatArray, among: LongArray, k: int) -> tuple[FloatArray, LongArray]:

@@ -8,6 +8,7 @@ import pytest
 from recsys.errors import ArtifactError, ShapeError
 from recsys.retrieval.config import IndexConfig
 from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.index_plan import Plan
 from recsys.retrieval.index_segment import Hits, Segment
 from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray
 
@@ -317,12 +318,33 @@ def test_recall_is_the_share_of_true_neighbours_found(name: str, tmp_path: Path)
 
 def test_recall_falls_where_less_is_looked_at_and_counts_what_is_allowed() -> None:
     items, queries = clustered(2000, 4), clustered(50, 5)
-    settings = [IndexConfig(factory="IVF5,SQ8", ivf_search=lists, exact_up_to=100) for lists in (1, 4)]
+    settings = [IndexConfig(factory="IVF5,SQ8", ivf_search=lists, exact_up_to=100, least_recall=0) for lists in (1, 4)]
     little, much = (ItemIndex.build(items, config) for config in settings)
     assert little.built_recall < 0.9 < much.built_recall
     assert little.recall(queries, 50) < 0.9 < much.recall(queries, 50)
     few = np.arange(2000) < 100  # of so many, each is looked at
     assert little.recall(queries, 50, allowed=few) == 1
+
+
+def test_an_index_that_finds_too_little_looks_at_twice_as_much_until_it_does() -> None:
+    items, queries = clustered(2000, 4), clustered(50, 5)
+    config = IndexConfig(factory="IVF40,SQ8", ivf_search=1, exact_up_to=0)
+    as_told = ItemIndex.build(items, config.model_copy(update={"least_recall": 0}))
+    index = ItemIndex.build(items, config)
+    assert as_told.plan.effort == 1
+    assert as_told.built_recall < 0.95 <= index.built_recall
+    assert index.plan.effort in (4, 8, 16, 32, 40)
+    half = ItemIndex.build(items, config.model_copy(update={"ivf_search": index.plan.effort // 2, "least_recall": 0}))
+    assert half.built_recall < 0.95  # not further than it must
+    assert index.recall(queries, 100) > as_told.recall(queries, 100)
+    assert index.compact().plan == index.plan
+
+
+def test_an_index_whose_codes_tell_too_little_is_left_as_it_is() -> None:
+    config = IndexConfig(factory="IVF20,PQ4", ivf_search=20, exact_up_to=0)
+    index = ItemIndex.build(clustered(2000, 4), config)
+    assert index.built_recall < 0.95
+    assert index.plan == Plan.of(2000, clustered(2000, 4).shape[1], config)
 
 
 def test_what_looks_at_vectors_as_they_are_needs_no_measuring(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,7 @@ def test_lists_and_ranges_are_learned_from_known_vectors_and_kept():
     later[N // 2 :] = -later[N // 2 :]
     plan = Plan(factory="IVF60,SQ8", effort=1)
     rows = np.arange(N, dtype=np.int32)
-    one, other = (Segment.of(rows, given, plan, known=known) for given in (vectors(), later))
+    one, other = (Segment.of(rows, given, plan, taught=np.flatnonzero(known)) for given in (vectors(), later))
     assert (one.search(QUERIES, 5, known).score == other.search(QUERIES, 5, known).score).all()
     assert (one.search(QUERIES, 5, known).score != Segment.of(rows, later, plan).search(QUERIES, 5, known).score).any()
     refilled = other.refilled(rows, vectors())
