@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from recsys.artifacts import publish, settle, verify
+from recsys.artifacts import publish, verify
 from recsys.errors import ArtifactError, UsageError
+from recsys.workspace import settle
 
 KIND = "recommendations"
 USERS = 1024

@@ -1,4 +1,4 @@
-"""Stage: state refitted to the end of the log, the gate, one published bundle."""
+"""Stage: state refitted to the end of the log, the gate, the smoke test, one published bundle."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from pipelines.costs import costs
 from pipelines.parts import Parts
 from pipelines.published import Published
 from pipelines.run_directory import RunDirectory
-from pipelines.stages import GATE, VERDICT, Stage, named
+from pipelines.smoke import smoke
+from pipelines.stages import BUNDLES, GATE, VERDICT, Stage, named
 from recsys.artifacts import publish, read_manifest
-from recsys.bundle import Bundle
+from recsys.bundle import Bundle, seal
 from recsys.bundle import release as publish_bundle
 from recsys.errors import ArtifactError, GateError, ShapeError
 from recsys.evaluation.checks import (
@@ -40,7 +41,7 @@ OBSERVED = 500
 
 
 def run(opened: RunDirectory, stage: Stage, *, forced: str = "") -> None:
-    """Publish bundles/<digest> and move bundles/current to it, unless the gate says no.
+    """Publish bundles/<digest> and move bundles/current to it, unless the gate says no or it does not answer.
 
     The gate's table goes to stderr, to `gate` in the run, and with what is published: in its manifest all that repeats,
     in its measured.json the clock readings.
@@ -53,6 +54,7 @@ def run(opened: RunDirectory, stage: Stage, *, forced: str = "") -> None:
     Raises:
         ArtifactError: something to be published is missing or altered; nothing was parsed.
         GateError: a check says no, or the evaluation is of something else; what was published before stays.
+        SmokeError: it does not answer as it would have to in the service; what was published before stays.
     """
     for name in stage.reads:
         opened.read(name)
@@ -71,7 +73,9 @@ def run(opened: RunDirectory, stage: Stage, *, forced: str = "") -> None:
         reference = _observed(parts, candidate)
         reference.save(candidate)
         gate.save_measured(candidate)
-        published = publish_bundle(candidate, opened / "bundles", note={VERDICT: gate.lasting()})
+        seal(candidate, note={VERDICT: gate.lasting()})
+        smoke(candidate)  # before `current` moves: who follows it never meets a bundle that does not answer
+        published = publish_bundle(candidate, opened / BUNDLES)
     err.print(f"  {gate.verdict}: published {published}", markup=False)
 
 
@@ -135,7 +139,7 @@ def _beside_published(
 ) -> tuple[list[Check], Path | None]:
     """How the candidate does beside what is published, and the bundle to compare its costs with."""
     try:
-        published = Published.of(opened / "bundles")
+        published = Published.of(opened / BUNDLES)
         if published is None:
             return [unjudged("quality and costs", PUBLISHED, "none yet")], None
         if published.is_of(opened.parents(stage), opened.settings.rules):

@@ -1,4 +1,4 @@
-"""Whether a published bundle answers as it would in the service: python -m pipelines.smoke BUNDLE."""
+"""Whether a bundle answers as it would in the service: python -m pipelines.smoke BUNDLE."""
 
 import math
 import subprocess
@@ -24,7 +24,7 @@ NEWCOMER = "nobody-knows-this-user"
 
 
 class SmokeError(RecsysError):
-    """A published bundle that does not answer."""
+    """A bundle that does not answer."""
 
 
 def smoke(bundle: Path) -> None:
@@ -46,14 +46,12 @@ def smoke(bundle: Path) -> None:
         try:
             service = Service.open(bundle, store=store, breaker=Breaker(store), clock=log())
             known = [_asked(service, user) for user in _spread(service.bundle)]
-            newcomer = _asked(service, NEWCOMER)
+            newcomer, digest = _asked(service, NEWCOMER), service.bundle.digest
         finally:
             store.close()
     if not newcomer or not any(known):
         who = "of those it knows" if newcomer else "who is new"
-        raise SmokeError(
-            f"Expected lists from bundle {bundle.name[:12]}…, got none for anybody {who}; release it anew."
-        )
+        raise SmokeError(f"Expected lists from bundle {digest[:12]}…, got none for anybody {who}; release it anew.")
 
 
 def in_own_process(bundle: Path) -> None:

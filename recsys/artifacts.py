@@ -7,18 +7,16 @@ same inputs give the same digest on a slower day.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from recsys.errors import ArtifactError
+from recsys.workspace import disk_error, settle, workspace
 
 MANIFEST = "manifest.json"
 MEASURED = frozenset({"measured.json"})
@@ -69,51 +67,9 @@ def atomic_directory(target: Path) -> Iterator[Path]:
     Raises:
         ArtifactError: the disk is full or not writable; the old `target`, if any, is untouched.
     """
-    with _workspace(target) as work:
+    with workspace(target) as work:
         yield work
         settle(target, work)
-
-
-@contextlib.contextmanager
-def _workspace(target: Path) -> Iterator[Path]:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise _disk_error(target, error) from error
-    try:
-        yield work
-    except Exception as error:
-        if isinstance(error, OSError) or _is_full(error):
-            raise _disk_error(target, error) from error
-        raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def settle(target: Path, work: Path) -> None:
-    """Make a finished directory on the same disk appear as `target`, in the place of what is there."""
-    work.chmod(0o755)
-    if target.exists():
-        old = work.with_name(work.name + "-old")
-        target.rename(old)
-        work.rename(target)
-        shutil.rmtree(old)
-    else:
-        work.rename(target)
-
-
-def _is_full(error: Exception) -> bool:
-    # polars, safetensors and faiss report a full disk by errors of their own, with the system's words in them;
-    # numpy counts: "3072 requested and 3040 written"
-    told = str(error)
-    known = getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in told
-    return known or ("requested and" in told and told.endswith("written"))
-
-
-def _disk_error(target: Path, error: Exception) -> ArtifactError:
-    reason = "the disk is full" if _is_full(error) else (getattr(error, "strerror", None) or str(error))
-    return ArtifactError(f"Cannot write {target}: {reason}; nothing was changed. Free space or choose another folder.")
 
 
 @contextlib.contextmanager
@@ -152,11 +108,34 @@ def publish_by_digest(
     Raises:
         ArtifactError: the disk is full or not writable; nothing was changed.
     """
-    with _workspace(root / kind) as work:
+    with workspace(root / kind) as work:
         write(work)
         target = root / write_manifest(work, kind=kind, config=config or {}, parents=parents or {}).digest
         if not _is_whole(target, kind=kind):
             settle(target, work)
+    return target
+
+
+def adopt(written: Path, root: Path, *, kind: str) -> Path:
+    """Move an artifact that was written elsewhere on the same disk to root/<digest>, and return that folder.
+
+    One that is there already, and whole, is left as it is, and so is the one written.
+
+    Args:
+        written: a directory with a manifest.
+        root: the folder of all such artifacts; made where it is missing.
+        kind: the artifact's type.
+
+    Raises:
+        ArtifactError: no such artifact, or the disk is full or not writable.
+    """
+    target = root / read_manifest(written, kind=kind).digest
+    if not _is_whole(target, kind=kind):
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            settle(target, written)
+        except OSError as error:
+            raise disk_error(target, error) from error
     return target
 
 
@@ -239,4 +218,4 @@ def point_to(link: Path, target: Path) -> None:
         temporary.symlink_to(target.name)
         temporary.replace(link)
     except OSError as error:
-        raise _disk_error(link, error) from error
+        raise disk_error(link, error) from error

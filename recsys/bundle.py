@@ -1,7 +1,6 @@
 """Everything an answer needs, in one directory with one digest: what is released, recommended from and served."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys.artifacts import MANIFEST, point_to, publish_by_digest, read_manifest, verify
+from recsys.artifacts import MANIFEST, adopt, point_to, publish_by_digest, read_manifest, verify, write_manifest
 from recsys.data.catalog import Catalog
 from recsys.data.config import DataConfig
 from recsys.data.interactions import Histories, Interactions
@@ -185,28 +184,31 @@ class Bundle:
         return bundle
 
 
-def release(written: Path, root: Path, *, note: Mapping[str, Any]) -> Path:
-    """Publish a bundle written elsewhere on the same disk as root/<digest>/, then move root/current to it.
-
-    Its files move, and others that lie beside them by now; only its manifest is made anew.
+def seal(written: Path, *, note: Mapping[str, Any]) -> None:
+    """Make a bundle's manifest anew, of the files that lie there by now.
 
     Args:
-        written: a bundle; nothing is left there.
-        root: the folder of all bundles.
+        written: a bundle that nobody uses yet.
         note: joins its config, JSON types only.
+
+    Raises:
+        ArtifactError: not a bundle.
+    """
+    manifest = read_manifest(written, kind=KIND)
+    write_manifest(written, kind=KIND, config={**manifest.config, **note}, parents=manifest.parents)
+
+
+def release(written: Path, root: Path) -> Path:
+    """Publish a bundle written elsewhere on the same disk as root/<digest>/, then move root/current to it.
+
+    Args:
+        written: a bundle; nothing is left there, unless root has it already.
+        root: the folder of all bundles.
 
     Raises:
         ArtifactError: not a bundle, or the disk is full or not writable; root/current is untouched.
     """
-    manifest = read_manifest(written, kind=KIND)
-
-    def move(directory: Path) -> None:
-        shutil.copytree(
-            written, directory, dirs_exist_ok=True, copy_function=os.replace, ignore=shutil.ignore_patterns(MANIFEST)
-        )
-
-    config = {**manifest.config, **note}
-    published = publish_by_digest(root, move, kind=KIND, config=config, parents=manifest.parents)
+    published = adopt(written, root, kind=KIND)
     point_to(root / CURRENT, published)
     return published
 

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from recsys.artifacts import MANIFEST, sha256, write_manifest
-from recsys.bundle import CURRENT, KIND, Bundle, release
+from recsys.bundle import CURRENT, KIND, Bundle, release, seal
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.vocabulary import Vocabulary
 from recsys.errors import ArtifactError, ShapeError
@@ -315,17 +315,32 @@ def test_a_bundle_written_elsewhere_is_published_with_a_note_and_a_file(
 ) -> None:
     written = publish(tmp_path / "work", shop, recommender, toy_encoder)
     (written / "measured.json").write_text("[1]")
-    published = release(written, tmp_path / "bundles", note={"verdict": {"checks": [0.1, None]}})
+    seal(written, note={"verdict": {"checks": [0.1, None]}})
+    sealed = Bundle.load(written).digest
+    published = release(written, tmp_path / "bundles")
     assert (tmp_path / "bundles" / CURRENT).resolve() == published
     bundle = Bundle.load(published)
-    assert bundle.digest == published.name != written.name
+    assert sealed == bundle.digest == published.name != written.name
     assert bundle.config == {"data": {"text_chars": 600}, "verdict": {"checks": [0.1, None]}}
     assert (published / "measured.json").read_text() == "[1]"
     again = publish(tmp_path / "work", shop, recommender, toy_encoder)
     (again / "measured.json").write_text("[2]")  # a slower day
-    assert release(again, tmp_path / "bundles", note={"verdict": {"checks": [0.1, None]}}) == published
+    seal(again, note={"verdict": {"checks": [0.1, None]}})
+    assert release(again, tmp_path / "bundles") == published
+    assert (published / "measured.json").read_text() == "[1]"
     with pytest.raises(ArtifactError, match="Expected a bundle at"):
-        release(tmp_path / "nothing", tmp_path / "bundles", note={})
+        release(tmp_path / "nothing", tmp_path / "bundles")
+
+
+def test_a_broken_bundle_of_the_same_digest_is_mended(
+    shop, recommender: Recommender, toy_encoder: Path, tmp_path: Path
+) -> None:
+    published = release(publish(tmp_path / "work", shop, recommender, toy_encoder), tmp_path / "bundles")
+    (published / "users.json").write_text("[]")
+    again = publish(tmp_path / "work", shop, recommender, toy_encoder)
+    assert release(again, tmp_path / "bundles") == published
+    Bundle.load(published)
+    assert {path.name for path in (tmp_path / "bundles").iterdir()} == {published.name, CURRENT}
 
 
 def test_a_reference_is_part_of_the_bundle_and_of_its_digest(copy: Path, tmp_path: Path) -> None:
@@ -333,7 +348,8 @@ def test_a_reference_is_part_of_the_bundle_and_of_its_digest(copy: Path, tmp_pat
     assert without.reference is None
     edges, counts = np.array([0.5]), np.array([3, 4, 0])
     Reference(columns={"score": Histogram(edges=edges, counts=counts)}, lists=2).save(copy)
-    published = release(copy, tmp_path / "bundles", note={})
+    seal(copy, note={})
+    published = release(copy, tmp_path / "bundles")
     bundle = Bundle.load(published)
     assert bundle.digest != without.digest
     assert bundle.reference is not None

@@ -10,10 +10,11 @@ import onnx
 import polars as pl
 import pytest
 
-from pipelines import costs
+from pipelines import costs, release
 from pipelines.report import report
 from pipelines.river import force, run_stage
 from pipelines.run_directory import RunDirectory
+from pipelines.smoke import SmokeError
 from pipelines.stages import named
 from recsys import settings
 from recsys.artifacts import verify
@@ -76,6 +77,26 @@ def test_what_the_ranker_reads_is_released_with_it(released):
     )
     for name, counts in bundle.reference.counts(seen).items():
         np.testing.assert_array_equal(counts, bundle.reference.columns[name].counts)
+
+
+def test_a_bundle_that_does_not_answer_is_never_current(run, monkeypatch):
+    opened(run, slower=1e8)
+    before, tried = contents(run / "bundles"), []
+
+    def failing(bundle):
+        assert contents(run / "bundles") == before
+        tried.append(verify(bundle, kind="bundle").digest)
+        raise SmokeError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(release, "smoke", failing)
+        for ask in (lambda: run_stage("release", run), lambda: force(run, reason="in a hurry")):
+            with pytest.raises(SmokeError, match="no answer"):
+                ask()
+    assert contents(run / "bundles") == before
+    assert list((run / ".work").iterdir()) == []
+    stages(run, "release")
+    assert (run / "bundles" / "current").resolve().name == tried[0]
 
 
 def test_clock_readings_stay_out_of_the_digest(evaluated, released, tmp_path):
