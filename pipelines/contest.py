@@ -64,7 +64,7 @@ class Contest:
     failed: tuple[str, ...] = ()
 
 
-def hold(opened: RunDirectory, settings: Mapping[Option, Settings], *, against: str, rounds: int) -> Contest:
+def hold(opened: RunDirectory, settings: Mapping[Option, Settings], *, against: str, rounds: int, lock: int) -> Contest:
     """Make what is not made yet, and measure all.
 
     Args:
@@ -72,11 +72,12 @@ def hold(opened: RunDirectory, settings: Mapping[Option, Settings], *, against: 
         settings: what each option comes to.
         against: the row that the others are compared with.
         rounds: of the race.
+        lock: descriptor of the run's lock.
 
     Raises:
         ArtifactError: no teacher.
     """
-    failed = _make(opened, settings)
+    failed = _make(opened, settings, lock)
     threads = opened.settings.threads
     corpus = corpus_of(opened)
     with limited(threads):
@@ -89,7 +90,7 @@ def hold(opened: RunDirectory, settings: Mapping[Option, Settings], *, against: 
     return Contest(variants=Variants(rows=rows, speeds=speeds, threads=threads), failed=failed)
 
 
-def _make(opened: RunDirectory, settings: Mapping[Option, Settings]) -> tuple[str, ...]:
+def _make(opened: RunDirectory, settings: Mapping[Option, Settings], lock: int) -> tuple[str, ...]:
     """Train and export in processes of their own, one for each training; the names of those that failed."""
     made_from = parents(opened)
     groups: dict[str, list[Option]] = {}
@@ -107,7 +108,7 @@ def _make(opened: RunDirectory, settings: Mapping[Option, Settings]) -> tuple[st
         threads = settings[options[0]].distill.threads
         arguments = ["bench", "variants", "--run", str(opened.path), "--work", str(work)]
         try:
-            in_own_process(arguments, name=told, threads=threads)
+            in_own_process(arguments, name=told, threads=threads, lock=lock)
         except StageError:
             failed += [option.name for option in options]
         except KeyboardInterrupt:

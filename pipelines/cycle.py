@@ -15,7 +15,7 @@ from pipelines.nights import INPUTS, opened, settled, tidied
 from pipelines.retention import sweep
 from pipelines.run_directory import RunDirectory
 from pipelines.served import Served, tried
-from pipelines.service_state import announce, needed
+from pipelines.service_state import announce, needed, shelf
 from pipelines.stages import BUNDLES, Stage, chosen
 from recsys.artifacts import read_manifest
 from recsys.data.download import default_cache
@@ -24,6 +24,7 @@ from recsys.data.sources import open_log
 from recsys.errors import ArtifactError, UsageError
 from recsys.schema import Instant
 from recsys.settings import Settings
+from recsys.workspace import swept
 
 LISTS, LOG = "lists", "serving/log"
 
@@ -32,7 +33,7 @@ Go: TypeAlias = Callable[[RunDirectory, Sequence[Stage], int], None]
 
 
 def _in_processes(opened: RunDirectory, stages: Sequence[Stage], lock: int) -> None:
-    river.go_through(opened, stages, inherited=(lock,))
+    river.go_through(opened, stages, lock=lock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +95,9 @@ def cycle(order: Order, hands: Hands | None = None) -> Outcome:
     Raises:
         LockedError: another process does.
         QualityError: too much of what came is malformed; what is served stays.
-        StageError: a stage failed, or the gate said no (exit code 3); what is served stays.
-        SmokeError: the published bundle does not answer; `current` is the one before again.
+        StageError: a stage failed, the new bundle does not answer, or the gate said no (exit code 3); what is served
+            stays.
+        SmokeError: the published bundle does not answer by itself; `current` is the one before again.
     """
     hands = hands or Hands()
     if order.log is not None and not is_log(order.log):
@@ -123,7 +125,7 @@ def cycle(order: Order, hands: Hands | None = None) -> Outcome:
 def _made(order: Order, hands: Hands, before: Served | None, lock: int) -> RunDirectory:
     """The night's run, released."""
     source = _input(order, hands.clock(), before)
-    run = opened(order.directory, source, order.settings)
+    run = opened(order.directory, source, order.settings, before)
     _told_drift(order.directory, source, run, before)
     prepare, *_ = chosen(run.settings)
     hands.go(run, [prepare], lock)
@@ -137,11 +139,14 @@ def _input(order: Order, now: Instant, before: Served | None) -> Path:
     """What the night learns from."""
     settings, inputs = order.settings, order.directory / INPUTS
     told = intake.told(inputs / before.night) if before is not None else None
-    rule = intake.Rule(quality=settings.quality, now=now, told=told)
+    rule = intake.Rule(quality=settings.quality, min_rejects=settings.night.min_rejects, now=now, told=told)
     raw = open_log(order.data, mapping=settings.data.mapping, cache=default_cache())
-    source = intake.take(raw, order.log or order.directory / LOG, rule, root=inputs)
-    if before is None or source.name != before.night:
-        err.print(f"input {source.name[:12]}…", markup=False)
+    swept(inputs / intake.KIND)
+    put = shelf(order.state, order.directory / BUNDLES)
+    source = intake.take(raw, order.log or order.directory / LOG, put, rule, root=inputs)
+    if before is not None and intake.same(source, inputs / before.night):
+        return inputs / before.night  # what came teaches nothing: set aside, or in the shop's table since
+    err.print(f"input {source.name[:12]}…", markup=False)
     return source
 
 

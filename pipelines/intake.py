@@ -1,4 +1,4 @@
-"""What a night learns from: the shop's own tables, and what was posted to the service since, each event once."""
+"""What a night learns from: the shop's own tables, and what was posted and put to the service, each event once."""
 
 import json
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys.artifacts import publish_by_digest
+from pipelines.shelf import Shelf
+from recsys.artifacts import publish_by_digest, read_manifest
 from recsys.data.config import QualityConfig
 from recsys.data.policy_log import EVENTS, PolicyLog, is_log
 from recsys.data.quality import CleanLog, clean, sift
@@ -31,25 +32,29 @@ class Rule:
     """When events are set aside, and when a night is given up.
 
     Attributes:
-        quality: the most malformed rows.
+        quality: the largest share of malformed rows.
+        min_rejects: fewer malformed events of the log than this never give a night up.
         now: events that happened after this instant have not happened.
         told: instant up to which events were posted that an earlier night has judged; None judges all.
     """
 
     quality: QualityConfig
+    min_rejects: int
     now: Instant
     told: Instant | None
 
 
-def take(raw: RawLog, log: Path | None, rule: Rule, *, root: Path) -> Path:
+def take(raw: RawLog, log: Path | None, shelf: Shelf, rule: Rule, *, root: Path) -> Path:
     """Write root/<digest> with items.parquet and events.parquet, and return it; the same content is the same folder.
 
     The shop's table counts first: an event of the log that it holds, too (`SAME`), is left out. What the log no longer
-    holds is in no later input, so that a user who was erased from it is gone from here.
+    holds is in no later input, so that a user who was erased from it is gone from here. Of items it is the service
+    that counts first; events of an item that was taken away and that the table does not have are left out.
 
     Args:
         raw: the shop's tables.
         log: folder of the policy log; None, or one where nothing was logged yet, adds nothing.
+        shelf: what the service was told of items.
         rule: what is set aside.
         root: the folder of all inputs.
 
@@ -59,9 +64,10 @@ def take(raw: RawLog, log: Path | None, rule: Rule, *, root: Path) -> Path:
             nothing was written.
         ArtifactError: a file of the log cannot be read, or the disk is full.
     """
-    shop = clean(raw, rule.quality)
+    shop = clean(shelf.known_to(raw), rule.quality)
     posted = _posted(log)
-    fine, odd = _judged(posted, shop.items, rule.now)
+    of_gone = pl.col("item_id").is_in(shelf.taken - set(shop.items["item_id"]))
+    fine, odd = _judged(posted.filter(~of_gone), shop.items, rule.now)
     _refuse(posted, odd, rule)
     events = pl.concat([shop.events, fine.join(shop.events, on=SAME, how="anti").select(*EVENT_COLUMNS)])
     facts = {
@@ -71,7 +77,7 @@ def take(raw: RawLog, log: Path | None, rule: Rule, *, root: Path) -> Path:
     }
 
     def write(directory: Path) -> None:
-        shop.items.write_parquet(directory / "items.parquet")
+        shelf.over(shop.items, events).write_parquet(directory / "items.parquet")
         events.sort(*EVENT_COLUMNS).write_parquet(directory / "events.parquet")
         (directory / QUARANTINE).parent.mkdir()
         odd.sort("event_id").write_parquet(directory / QUARANTINE)
@@ -89,6 +95,16 @@ def told(directory: Path) -> Instant | None:
     """
     at = read_json(directory / QUALITY).get("posted")
     return None if at is None else int(at)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two inputs teach the same: equal items and events, whatever else was posted or set aside.
+
+    Raises:
+        ArtifactError: not an input.
+    """
+    first, second = (read_manifest(directory, kind=KIND).files for directory in (one, other))
+    return all(first[name] == second[name] for name in ("items.parquet", "events.parquet"))
 
 
 def _posted(log: Path | None) -> pl.DataFrame:
@@ -124,12 +140,13 @@ def _refuse(posted: pl.DataFrame, odd: pl.DataFrame, rule: Rule) -> None:
         is_new = (pl.col("posted") > pl.lit(moment(rule.told), UTC_US)).fill_null(value=True)
     new, bad = posted.filter(is_new), odd.filter(is_new)
     limit = rule.quality.max_reject_fraction
-    if bad.height > limit * new.height:
+    if bad.height >= rule.min_rejects and bad.height > limit * new.height:
         column, reason, n = bad.group_by("column", "reason").len().sort("len", "reason", descending=True).row(0)
         raise QualityError(
             f"Expected at most {limit:.1%} malformed events among those posted since the last night "
-            f"(quality.max_reject_fraction), got {bad.height} of {new.height}; most often {column}: {reason} ({n} rows"
-            "). Mend what posts them; what is served stays."
+            f"(quality.max_reject_fraction; fewer than {rule.min_rejects} never count, night.min_rejects), got "
+            f"{bad.height} of {new.height}; most often {column}: {reason} ({n} rows). "
+            "Mend what posts them; what is served stays."
         )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.console import progress
-from pipelines.run_directory import RunDirectory
+from pipelines.lock import held
+from pipelines.run_directory import RunDirectory, home
 from pipelines.variant import KIND, METRIC, config, parents, save_per_user
 from recsys.artifacts import publish
 from recsys.data.catalog import Catalog
@@ -32,6 +33,11 @@ def run(directory: Path, work: Path) -> None:
         work: NAME.json files, settings whose section distill is the same; variant NAME goes to RUN/trials/NAME.
     """
     opened = RunDirectory.open(directory)
+    with held(home(directory)):
+        _make(opened, work)
+
+
+def _make(opened: RunDirectory, work: Path) -> None:
     orders = {file.stem: Settings.model_validate_json(file.read_text()) for file in sorted(work.glob("*.json"))}
     corpus = corpus_of(opened)
     with progress("step") as show:

@@ -11,18 +11,23 @@ from pipelines.stages import BUNDLES
 from recsys.data.config import MappingConfig
 from recsys.data.split import TimeSplit
 from recsys.errors import UsageError
+from recsys.schema import Instant
 from recsys.settings import Settings
 
 INPUTS, NIGHTS = "inputs", "nights"
 
 
-def opened(directory: Path, source: Path, settings: Settings) -> RunDirectory:
+def opened(directory: Path, source: Path, settings: Settings, before: Served | None) -> RunDirectory:
     """The run of an input, saved; where it was begun before, its encoder goes on from the same teacher as then.
+
+    Its windows do not lie before the served night's: what the served models have learned from judges no later ones,
+    whatever old events are told late.
 
     Args:
         directory: of all nights.
         source: the input; its name is its digest, and becomes the run's.
         settings: of the run; how the shop's tables are read is no matter any more.
+        before: what is served.
     """
     path = directory / NIGHTS / source.name
     path.mkdir(parents=True, exist_ok=True)
@@ -32,7 +37,14 @@ def opened(directory: Path, source: Path, settings: Settings) -> RunDirectory:
     start = _start(path)
     chosen = settings.model_copy(update={"data": plain})
     chosen = chosen if start is None else _from(chosen, start)
-    run = RunDirectory(path=path, source=str(source.resolve()), source_digest=source.name, until=None, settings=chosen)
+    run = RunDirectory(
+        path=path,
+        source=str(source.resolve()),
+        source_digest=source.name,
+        until=None,
+        settings=chosen,
+        floor=_floor(path, before),
+    )
     run.save()
     return run
 
@@ -59,6 +71,17 @@ def tidied(directory: Path, run: RunDirectory, before: Served | None) -> None:
     nights |= {Path(start).parent.name for name in nights if (start := _start(directory / NIGHTS / name))}
     sweep(directory / NIGHTS, keep=0, named=nights, mark=RUN_FILE)
     sweep(directory / INPUTS, keep=0, named=nights)
+
+
+def _floor(path: Path, before: Served | None) -> tuple[Instant, ...]:
+    """The served night's cuts; the served night itself keeps what it began with."""
+    if before is None:
+        return ()
+    last = path.parent / before.night
+    if last == path:
+        return RunDirectory.open(path).floor if (path / RUN_FILE).exists() else ()
+    split = TimeSplit.load(last / "interactions")
+    return (*split.instants, split.ranker_end)
 
 
 def _start(path: Path) -> str | None:

@@ -20,7 +20,7 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     log = clean(raw, settings.quality)
     until = None if opened.until is None else parse_until(opened.until)
     catalog, interactions = prepare(log, data=settings.data, until=until)
-    split = TimeSplit.of(interactions, settings.split)
+    split = TimeSplit.of(interactions, settings.split, opened.floor)
     with opened.make(stage) as out:
         catalog.save(out["catalog"])
         interactions.save(out["interactions"])

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.console import err
-from pipelines.run_directory import HEAD, RunDirectory
+from pipelines.lock import held, passed_on
+from pipelines.run_directory import HEAD, RunDirectory, home
 from pipelines.source import locate
 from pipelines.stages import Stage, chosen, named
 from recsys import settings
@@ -29,9 +30,10 @@ class StageError(RecsysError):
 
 
 def run(*, data: str, directory: Path, config: Path | None, assignments: Sequence[str], until: str | None) -> None:
-    """Make or refresh everything in a run directory.
+    """Make or refresh everything in a run directory, alone in it.
 
     Raises:
+        LockedError: another process works there.
         UsageError: a source or setting that does not exist.
         StageError: a stage failed; the sentence is on stderr already.
     """
@@ -42,17 +44,18 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
         read_manifest(Path(head), kind=HEAD)
     source, digest = locate(data)
     opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=given)
-    opened.save()
-    go_through(opened, chosen(given))
+    with held(home(directory)) as lock:
+        opened.save()
+        go_through(opened, chosen(given), lock=lock)
 
 
-def go_through(opened: RunDirectory, stages: Sequence[Stage], *, inherited: Sequence[int] = ()) -> None:
+def go_through(opened: RunDirectory, stages: Sequence[Stage], *, lock: int) -> None:
     """Each stage in a process of its own, in order; finished ones are skipped.
 
     Args:
         opened: the run, saved.
         stages: which, as `chosen` gives them.
-        inherited: file descriptors that the processes keep open, such as a lock's.
+        lock: descriptor of the run's lock, which the processes share.
 
     Raises:
         StageError: a stage failed; the sentence is on stderr already.
@@ -61,6 +64,7 @@ def go_through(opened: RunDirectory, stages: Sequence[Stage], *, inherited: Sequ
     try:
         for number, stage in enumerate(stages, 1):
             label = f"[{number}/{len(stages)}] {stage.name}"
+            opened.tidy(stage)
             if opened.is_made(stage):
                 err.print(f"{label}: up to date", markup=False)
                 continue
@@ -69,7 +73,7 @@ def go_through(opened: RunDirectory, stages: Sequence[Stage], *, inherited: Sequ
                 [stage.name, "--run", str(opened.path)],
                 name=f"stage {stage.name}",
                 threads=opened.settings.threads,
-                inherited=inherited,
+                lock=lock,
             )
     except KeyboardInterrupt:
         err.print("recsys: interrupted; finished stages are kept, run the same command again to go on.", markup=False)
@@ -77,17 +81,38 @@ def go_through(opened: RunDirectory, stages: Sequence[Stage], *, inherited: Sequ
 
 
 def run_stage(name: str, directory: Path) -> None:
-    """One stage in this process.
+    """One stage in this process, alone in the run.
 
     Raises:
         UsageError: no run, or one whose settings leave the stage out.
+        LockedError: another process works there.
     """
-    opened = RunDirectory.open(directory)
+    named(name, RunDirectory.open(directory).settings)
+    with held(home(directory)):
+        make(RunDirectory.open(directory), name)
+
+
+def make(opened: RunDirectory, name: str, *, forced: str = "") -> None:
+    """What a stage makes, in this process, where it is not made yet.
+
+    Args:
+        opened: the run; its lock is held.
+        name: of the stage.
+        forced: why to release in spite of the gate's no; for nothing else.
+
+    Raises:
+        UsageError: the run's settings leave the stage out.
+    """
     stage = named(name, opened.settings)
+    opened.tidy(stage)
     if opened.is_made(stage):
         err.print(f"{stage.name}: up to date", markup=False)
         return
-    importlib.import_module(f"pipelines.{stage.name}").run(opened, stage)
+    module = importlib.import_module(f"pipelines.{stage.name}")
+    if forced:
+        module.run(opened, stage, forced=forced)
+    else:
+        module.run(opened, stage)
 
 
 def force(directory: Path, *, reason: str) -> None:
@@ -95,33 +120,33 @@ def force(directory: Path, *, reason: str) -> None:
 
     Raises:
         UsageError: no reason, or no run.
+        LockedError: another process works there.
     """
     if not reason.strip():
         raise UsageError("Expected --force with the reason for releasing in spite of the gate, got none; say why.")
-    opened = RunDirectory.open(directory)
-    stage = named("release", opened.settings)
-    if opened.is_made(stage):
-        err.print(f"{stage.name}: up to date", markup=False)
-        return
-    importlib.import_module("pipelines.release").run(opened, stage, forced=reason.strip())
+    RunDirectory.open(directory)
+    with held(home(directory)):
+        make(RunDirectory.open(directory), "release", forced=reason.strip())
 
 
-def in_own_process(arguments: Sequence[str], *, name: str, threads: int, inherited: Sequence[int] = ()) -> None:
+def in_own_process(arguments: Sequence[str], *, name: str, threads: int, lock: int | None = None) -> None:
     """`recsys ARGUMENTS` in a process of its own, with that many threads for its libraries.
 
     Args:
         arguments: as on the command line.
         name: what to call it.
         threads: of its libraries.
-        inherited: file descriptors that it keeps open.
+        lock: descriptor of a lock that it shares; None shares none.
 
     Raises:
         StageError: it failed; it has told why on stderr.
     """
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    shared = () if lock is None else (lock,)
+    told = {} if lock is None else passed_on(lock)
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **told}
     command = [sys.executable, "-m", "pipelines", *arguments]
     # In a session of its own, so that Ctrl-C reaches it once, from here, and not in the midst of tidying up.
-    process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=inherited)
+    process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=shared)
     try:
         code = process.wait()
     except KeyboardInterrupt:

@@ -2,22 +2,30 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.stages import VERDICT, Stage, kind_of
+from pipelines.stages import BUNDLE, BUNDLES, GATE, VERDICT, Stage, kind_of
 from recsys import __version__
 from recsys.artifacts import digest_of, publish, read_manifest, verify
 from recsys.errors import ArtifactError, UsageError
+from recsys.schema import Instant
 from recsys.settings import Settings, validate
+from recsys.workspace import swept
 
 RUN_FILE = "run.json"
 HEAD = "head"
 TEACHER = "teacher"
 CROSS_ENCODER = "cross_encoder"
 """The kinds of manifests outside a run: of a task head, of a teacher, and of a cross-encoder, which teaches too."""
+
+
+def home(path: Path) -> Path:
+    """The directory that a run's bundles lie in, and whose lock keeps others out: its own, or that of all nights."""
+    return (path / BUNDLES).resolve().parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,7 @@ class RunDirectory:
         source_digest: identity of the source's content.
         until: where the log is cut before anything else; an ISO time, a quantile, or None.
         settings: all settings.
+        floor: cut-offs of the split, ascending, that the run's do not lie before; empty where there are none.
     """
 
     path: Path
@@ -37,6 +46,7 @@ class RunDirectory:
     source_digest: str
     until: str | None
     settings: Settings
+    floor: tuple[Instant, ...] = ()
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
@@ -54,6 +64,7 @@ class RunDirectory:
                 source_digest=body["source_digest"],
                 until=body["until"],
                 settings=validate(body["settings"]),
+                floor=tuple(int(at) for at in body.get("floor", ())),
             )
         except FileNotFoundError as error:
             raise UsageError(f"Expected a run at {path}, found no {RUN_FILE}; start with `recsys run`.") from error
@@ -67,6 +78,7 @@ class RunDirectory:
             "source_digest": self.source_digest,
             "until": self.until,
             "settings": self.settings.model_dump(mode="json"),
+            "floor": list(self.floor),
         }
         self.path.mkdir(parents=True, exist_ok=True)
         temporary = self.path / f".{RUN_FILE}"
@@ -89,6 +101,23 @@ class RunDirectory:
         """Where a stage keeps what it needs to resume; bound to its inputs, so that a stale one is never picked up."""
         return self.path / ".work" / f"{stage.name}-{digest_of([self.config(stage), self.parents(stage)])[:12]}"
 
+    def tidy(self, stage: Stage) -> None:
+        """Delete what killed processes have left of what a stage makes.
+
+        Where it is to be made, what was begun from other inputs goes, too; what it can go on from stays. Only for who
+        holds the run's lock: nobody else may be writing.
+        """
+        names = [*stage.makes, *((GATE, f"{BUNDLES}/{kind_of(BUNDLE)}") if BUNDLE in stage.makes else ())]
+        for name in names:
+            swept(self / name)
+        if self.is_made(stage):
+            return
+        with contextlib.suppress(ArtifactError):  # its inputs are still to be made: nobody knows what goes on from them
+            begun = self.work(stage)
+            for path in begun.parent.glob(f"{stage.name}-*"):
+                if path != begun:
+                    shutil.rmtree(path, ignore_errors=True)
+
     def config(self, stage: Stage) -> dict[str, Any]:
         """What identifies the stage's settings; JSON types."""
         everything = self.settings.model_dump(mode="json")
@@ -96,6 +125,7 @@ class RunDirectory:
         config["version"] = __version__
         if not stage.reads:
             config |= {"source": self.source_digest, "until": self.until}
+            config |= {"floor": list(self.floor)} if self.floor else {}
         return config
 
     def parents(self, stage: Stage) -> dict[str, str]:

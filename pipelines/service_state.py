@@ -1,4 +1,4 @@
-"""What a running service and a night must know of each other: bundles in use there, a new one made here."""
+"""What a running service and a night must know of each other: items and bundles in use there, a new one made here."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipelines.shelf import Shelf
 from serving.store import Store, StoreError
 
 
@@ -28,6 +29,16 @@ def needed(state: str | None, bundles: Path) -> set[str]:
         except ValidationError as error:
             raise StoreError("The experiment that runs cannot be read; end it by DELETE /v1/experiment.") from error
         return {digest for digest in arms if digest is not None} | {swap.digest for swap in store.swaps(after=0)[-1:]}
+
+
+def shelf(state: str | None, bundles: Path) -> Shelf:
+    """What the service was told of items; nothing where none has run.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    with _store(state, bundles) as store:
+        return Shelf.of([] if store is None else store.item_changes(after=0))
 
 
 def announce(digest: str, state: str | None, bundles: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pipelines import students
 from pipelines.contest import Contest, hold
+from pipelines.lock import held
 from pipelines.options import Option
-from pipelines.run_directory import RunDirectory
+from pipelines.run_directory import RunDirectory, home
 from pipelines.variant import SECTIONS
 from recsys.artifacts import publish
 from recsys.errors import RecsysError, UsageError
@@ -40,16 +41,18 @@ def student(order: Order, names: Sequence[str], *, form: Literal["json", "table"
     Raises:
         UsageError: no run there, no such variant, or a setting that makes no difference to a student.
         ArtifactError: no teacher.
+        LockedError: another process works in the run.
         RecsysError: a training failed; the others are in the table.
     """
     opened = RunDirectory.open(order.run)
     depth, width = students.shape(opened)
     options = students.chosen(students.variants(depth=depth, width=width), names)
     settings = _settings(opened, options, order)
-    found = hold(opened, settings, against=students.TEACHER, rounds=order.rounds)
-    config = {"rows": [row.name for row in found.variants.rows], "assignments": list(order.assignments)}
-    with publish(opened / KIND, kind=KIND, config=config, parents=students.parents(opened)) as out:
-        found.variants.save(out)
+    with held(home(order.run)) as lock:
+        found = hold(opened, settings, against=students.TEACHER, rounds=order.rounds, lock=lock)
+        config = {"rows": [row.name for row in found.variants.rows], "assignments": list(order.assignments)}
+        with publish(opened / KIND, kind=KIND, config=config, parents=students.parents(opened)) as out:
+            found.variants.save(out)
     _tell(found, form, against=students.TEACHER)
 
 
@@ -59,12 +62,15 @@ def prune(order: Order, amounts: Sequence[str], *, form: Literal["json", "table"
     Raises:
         UsageError: no run there, an amount outside of [0, 1), or a setting that makes no difference to a student.
         ArtifactError: no teacher.
+        LockedError: another process works in the run.
         RecsysError: a training failed; the others are in the table.
     """
     options = students.pruned(amounts)
     opened = RunDirectory.open(order.run)
     students.shape(opened)
-    found = hold(opened, _settings(opened, options, order), against=students.WHOLE, rounds=order.rounds)
+    settings = _settings(opened, options, order)
+    with held(home(order.run)) as lock:
+        found = hold(opened, settings, against=students.WHOLE, rounds=order.rounds, lock=lock)
     _tell(found, form, against=students.WHOLE)
 
 

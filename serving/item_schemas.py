@@ -40,6 +40,16 @@ class Item(Config):
     available_until: UtcTime | None = Field(None, description="Not recommended from then on.")
 
 
+def row_of(item_id: str, columns: str) -> dict[str, object]:
+    """One row of `schema.ITEM_COLUMNS` from what a store keeps of an item, JSON.
+
+    Raises:
+        ValidationError: it is not what a PUT has left there.
+    """
+    item = Item.model_validate_json(columns)
+    return item.model_dump() | {"item_id": item_id, "tags": None if item.tags is None else list(item.tags)}
+
+
 class ItemReceipt(Config):
     """What became of a PUT or DELETE: all answers given from now on know of it."""
 

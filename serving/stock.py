@@ -13,7 +13,7 @@ from recsys.data.interactions import Histories
 from recsys.schema import ITEM_COLUMNS, Instant
 from serving.failures import places
 from serving.filters import Shelves
-from serving.item_schemas import Item
+from serving.item_schemas import row_of
 from serving.service import Service
 from serving.store import ItemChange
 
@@ -68,7 +68,9 @@ def _changed(service: Service, changes: Sequence[ItemChange]) -> Service:
 
 def _put(bundle: Bundle, changes: Sequence[ItemChange], *, as_of: Instant) -> tuple[Bundle, frozenset[str]]:
     """With the items that differ from what the bundle has, as new as they are, and those that could not be encoded."""
-    every = pl.DataFrame([_row(change) for change in changes], schema=dict(ITEM_COLUMNS))
+    every = pl.DataFrame(
+        [row_of(change.item_id, change.columns or "{}") for change in changes], schema=dict(ITEM_COLUMNS)
+    )
     items = every.filter([row != _known(bundle.catalog, row["item_id"]) for row in every.iter_rows(named=True)])
     if items.is_empty():
         return bundle, frozenset()
@@ -82,11 +84,6 @@ def _put(bundle: Bundle, changes: Sequence[ItemChange], *, as_of: Instant) -> tu
     nobody = Histories.empty(0)  # what says that it was created since is created by now
     snapshot = recommender.snapshot.moved(nobody, nobody, as_of=max(as_of, recommender.as_of))
     return replace(bundle, recommender=replace(recommender, snapshot=snapshot)), unread
-
-
-def _row(change: ItemChange) -> dict[str, object]:
-    item = Item.model_validate_json(change.columns or "{}")
-    return item.model_dump() | {"item_id": change.item_id, "tags": None if item.tags is None else list(item.tags)}
 
 
 def _known(catalog: Catalog, item_id: str) -> dict[str, object] | None:

@@ -119,6 +119,17 @@ class QualityConfig(Config):
     )
 
 
+class NightConfig(Config):
+    """What a night of `recsys cycle` takes in."""
+
+    min_rejects: int = Field(
+        10,
+        ge=1,
+        description="Fewer malformed events than this, of those posted since the last served night, are set aside and "
+        "never stop a night; from this number on quality.max_reject_fraction decides.",
+    )
+
+
 class SplitConfig(Config):
     """Where time is cut; fractions are quantiles of the positive events' timestamps."""
 

@@ -1,5 +1,6 @@
 """The three cut-offs, so that no model is judged, or taught, by what it has already seen."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from recsys.data.config import SplitConfig
 from recsys.data.interactions import Interactions
 from recsys.data.storage import read_json, write_json
 from recsys.errors import ArtifactError, SplitError
-from recsys.schema import Instant, LongArray
+from recsys.schema import Instant, LongArray, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,18 @@ class TimeSplit:
     instants: tuple[Instant, ...]
 
     @classmethod
-    def of(cls, interactions: Interactions, config: SplitConfig) -> "TimeSplit":
-        """Cut at quantiles ("nearest") of the positive events' timestamps.
+    def of(cls, interactions: Interactions, config: SplitConfig, floor: Sequence[Instant] = ()) -> "TimeSplit":
+        """Cut at quantiles ("nearest") of the positive events' timestamps, and nowhere before a floor.
+
+        Args:
+            interactions: the whole log.
+            config: the quantiles.
+            floor: cuts of an earlier split of the same log, ascending. Events that are told late lie before them and
+                draw the quantiles back, but no model may be judged by what one before it has learned from.
 
         Raises:
-            SplitError: too few distinct timestamps to give every window an event.
+            SplitError: too few distinct timestamps to give every window an event, or no positive event since the last
+                cut of the floor.
         """
         at = interactions.positives().events["at"]
         if len(at) == 0:
@@ -48,6 +56,7 @@ class TimeSplit:
                 f"events: the windows at quantiles {config.encoder_end} and {config.ranker_end} would be empty. "
                 "Bring a longer log, true timestamps, or move split.encoder_end and split.ranker_end."
             )
+        cuts = _not_before(floor, cuts, last=int(order[-1]))
         end = interactions.end
         return cls(encoder_end=cuts[0], ranker_end=cuts[-1], end=end, instants=tuple(cuts[:-1]))
 
@@ -76,6 +85,23 @@ class TimeSplit:
         if instants[:1] != (encoder_end,) or sorted(set(order)) != order:
             raise ArtifactError(f"{directory / 'split.json'}: expected cut-offs in order, got {body}.")
         return cls(encoder_end=encoder_end, ranker_end=ranker_end, end=end, instants=instants)
+
+
+def _not_before(floor: Sequence[Instant], cuts: Sequence[Instant], *, last: Instant) -> list[Instant]:
+    """Cuts of which none lies before the floor's at its place; still ascending.
+
+    Raises:
+        SplitError: the last positive event lies before them.
+    """
+    if not floor:
+        return list(cuts)
+    if floor[-1] > last:
+        raise SplitError(
+            f"Expected positive events from {moment(floor[-1]):%F %T} UTC on, where an earlier test window of this log "
+            "begins, got none: what was there has left the log. Bring one that goes on."
+        )
+    places = np.interp(np.linspace(0, 1, len(cuts)), np.linspace(0, 1, len(floor)), floor)
+    return [max(cut, int(least)) for cut, least in zip(cuts, places, strict=True)]
 
 
 def nearest(order: LongArray, quantile: float) -> Instant:

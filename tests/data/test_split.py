@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsys.data.config import SplitConfig
 from recsys.data.interactions import COLUMNS, Interactions
@@ -47,6 +49,42 @@ def test_cuts_agree_with_polars_on_any_log() -> None:
 def test_a_log_that_stands_still_is_refused(times: list[int]) -> None:
     with pytest.raises(SplitError, match=r"Expected positive events spread over time, got \d+ distinct .* move split"):
         TimeSplit.of(log_at(times), SplitConfig())
+
+
+def test_events_told_late_do_not_draw_the_cuts_back() -> None:
+    times = list(range(0, 1010, 10))
+    last = TimeSplit.of(log_at(times), SplitConfig())
+    floor = [*last.instants, last.ranker_end]
+    late = log_at([*times, *range(1, 400)])
+    assert TimeSplit.of(late, SplitConfig()).ranker_end < last.ranker_end
+    found = TimeSplit.of(late, SplitConfig(), floor)
+    assert (found.instants, found.ranker_end, found.end) == (last.instants, last.ranker_end, last.end)
+    grown = TimeSplit.of(log_at([*times, *range(1010, 2010, 10)]), SplitConfig(), floor)
+    assert grown == TimeSplit.of(log_at([*times, *range(1010, 2010, 10)]), SplitConfig())
+    assert TimeSplit.of(late, SplitConfig(), []) == TimeSplit.of(late, SplitConfig())
+
+
+@given(
+    st.lists(st.integers(0, 2000), min_size=60, max_size=200, unique=True),
+    st.lists(st.integers(0, 2000), min_size=3, max_size=6, unique=True),
+)
+def test_no_cut_lies_before_the_floor_and_each_window_is_one(times: list[int], floor: list[int]) -> None:
+    floor = sorted(floor)
+    if floor[-1] > max(times):
+        with pytest.raises(SplitError, match="what was there has left the log"):
+            TimeSplit.of(log_at(times), SplitConfig(), floor)
+        return
+    found = TimeSplit.of(log_at(times), SplitConfig(), floor)
+    cuts = [*found.instants, found.ranker_end, found.end]
+    assert cuts == sorted(set(cuts))
+    free = TimeSplit.of(log_at(times), SplitConfig())
+    assert found.encoder_end == max(free.encoder_end, floor[0])
+    assert found.ranker_end == max(free.ranker_end, floor[-1])
+
+
+def test_a_log_that_lost_its_end_is_refused() -> None:
+    with pytest.raises(SplitError, match=r"from 1970-01-01 00:00:01 UTC on, .* got none: what was there has left"):
+        TimeSplit.of(log_at(list(range(100))), SplitConfig(), [50, 60, 70, 1_000_000])
 
 
 def test_a_log_without_positive_events_is_refused() -> None:

@@ -1,15 +1,18 @@
-"""A small run, evaluated and released once for all tests of stages."""
+"""A small run, evaluated and released once for all tests of stages, and a first night."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipelines import costs
+from pipelines.cycle import cycle
 from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.onnx import OnnxEncoder
+from tests.pipelines.small_nights import Worker, hands_of, ordered
 from tests.pipelines.small_run import opened, put, put_student, put_teacher, stages
 
 
@@ -55,3 +58,32 @@ def released(evaluated, memory_is_told, tmp_path_factory):
 def run(released, memory_is_told, tmp_path):
     """A copy to work on."""
     return Path(shutil.copytree(released, tmp_path / "run", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def made(toy_encoder, memory_is_told, tmp_path_factory):
+    """(folder, outcome, stages made) of a first night."""
+    folder, worker = tmp_path_factory.mktemp("nights"), Worker(toy_encoder)
+    return folder, cycle(ordered(folder), hands_of(worker)), worker.made
+
+
+@pytest.fixture
+def worker(toy_encoder):
+    return Worker(toy_encoder)
+
+
+@pytest.fixture
+def hands(worker, memory_is_told):
+    return hands_of(worker)
+
+
+@pytest.fixture
+def first(made, tmp_path):
+    """The outcome of a first night, in a copy of its own to go on from."""
+    shutil.copytree(made[0], tmp_path, symlinks=True, dirs_exist_ok=True)
+    return replace(made[1], night=tmp_path / "cycle" / "nights" / made[1].night.name)
+
+
+@pytest.fixture
+def asked(tmp_path):
+    return ordered(tmp_path)

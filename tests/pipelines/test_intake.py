@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipelines.intake import QUARANTINE, Rule, take, told
+from pipelines.intake import QUARANTINE, Rule, same, take, told
+from pipelines.shelf import Shelf
 from recsys.artifacts import verify
 from recsys.data.config import QualityConfig
 from recsys.data.formats import read_directory
@@ -14,6 +15,7 @@ from recsys.data.quality import sift
 from recsys.data.raw_log import RawLog
 from recsys.errors import ArtifactError, QualityError
 from recsys.schema import instant_of
+from serving.store import ItemChange
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOW = instant_of(NOON + timedelta(days=1))
@@ -40,9 +42,9 @@ def post(log, name, *rows):
     pl.DataFrame(rows, schema=EVENTS, orient="row").write_parquet(log / "events" / f"{name}.parquet")
 
 
-def taken(folder, *, since=None, limit=0.05, now=NOW):
-    rule = Rule(quality=QualityConfig(max_reject_fraction=limit), now=now, told=since)
-    return take(shop(), folder / "log", rule, root=folder / "inputs")
+def taken(folder, *, since=None, limit=0.05, least=1, now=NOW, shelf=None):
+    rule = Rule(quality=QualityConfig(max_reject_fraction=limit), min_rejects=least, now=now, told=since)
+    return take(shop(), folder / "log", shelf or Shelf(), rule, root=folder / "inputs")
 
 
 def test_without_a_log_it_is_the_shop(tmp_path):
@@ -52,7 +54,8 @@ def test_without_a_log_it_is_the_shop(tmp_path):
     clean = sift(read_directory(made))
     assert clean.events.height == 4
     assert clean.filtered == {"cancellation": 3}
-    assert take(shop(), None, Rule(quality=QualityConfig(), now=NOW, told=None), root=tmp_path / "inputs") == made
+    rule = Rule(quality=QualityConfig(), min_rejects=1, now=NOW, told=None)
+    assert take(shop(), None, Shelf(), rule, root=tmp_path / "inputs") == made
 
 
 def test_each_event_counts_once_whoever_tells_it(tmp_path):
@@ -125,6 +128,51 @@ def test_what_is_new_is_judged_by_itself(tmp_path):
     assert taken(tmp_path).is_dir()  # 1 of 1,002
     with pytest.raises(QualityError, match="got 1 of 2; most often item_id: not in items"):
         taken(tmp_path, since=since)
+
+
+def test_a_few_never_stop_a_night_however_little_came(tmp_path):
+    post(tmp_path / "log", "a", event(1), *(event(n, item="z") for n in range(2, 11)))
+    made = taken(tmp_path, least=10)
+    assert pl.read_parquet(made / QUARANTINE).height == 9
+    post(tmp_path / "log", "b", event(11, item="z"))
+    with pytest.raises(QualityError, match=r"fewer than 10 never count, night.min_rejects\), got 10 of 11; most often"):
+        taken(tmp_path, least=10)
+
+
+def test_what_is_set_aside_or_known_teaches_nothing_new(tmp_path):
+    first = taken(tmp_path)
+    post(tmp_path / "log", "a", event(1, item="z", posted=1), event(2, role="purchase", at=NOON, posted=2))
+    second = taken(tmp_path, least=10)
+    assert second != first
+    assert same(second, first)
+    assert told(second) == instant_of(NOON + timedelta(minutes=2))
+    post(tmp_path / "log", "b", event(3))
+    assert not same(taken(tmp_path, least=10), first)
+
+
+def shelf(*changes):
+    return Shelf.of([ItemChange(number=n, item_id=name, columns=told) for n, (name, told) in enumerate(changes, 1)])
+
+
+def test_an_item_that_was_put_to_the_service_is_one_and_its_events_count(tmp_path):
+    post(tmp_path / "log", "a", event(1, item="z"), event(2))
+    put = shelf(("z", '{"title": "green mug", "tags": ["new"]}'), ("x", '{"title": "red cup"}'))
+    made = taken(tmp_path, shelf=put)
+    found = sift(read_directory(made))
+    assert (found.events.height, found.rejects.height) == (6, 0)
+    titles = found.items.select("item_id", "title", "tags").sort("item_id").rows()
+    assert titles == [("x", "red cup", None), ("y", "blue mug", None), ("z", "green mug", ["new"])]
+    assert taken(tmp_path, shelf=put) == made
+
+
+def test_an_item_that_was_taken_away_still_teaches_and_is_not_to_be_had(tmp_path):
+    post(tmp_path / "log", "a", event(1, item="z"), event(2), event(300))
+    made = taken(tmp_path, shelf=shelf(("z", None), ("x", None)))
+    found = sift(read_directory(made))
+    assert found.events.filter(pl.col("item_id") == "x").height == 4
+    until = dict(found.items.select("item_id", "available_until").rows())
+    assert until == {"x": NOON + timedelta(minutes=300), "y": None}
+    assert pl.read_parquet(made / QUARANTINE).is_empty()  # of an item that nobody knows any more
 
 
 def test_a_file_that_is_no_table_of_the_log_is_named(tmp_path):

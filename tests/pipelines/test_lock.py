@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from pipelines.lock import LOCK, LockedError, held
+from pipelines.lock import LOCK, LockedError, held, passed_on
+from recsys.errors import ArtifactError
 
 HOLD = """
 import subprocess, sys, time
@@ -56,6 +57,45 @@ def test_what_a_killed_process_began_still_holds_it(tmp_path):
     process.communicate()  # the child's input ends, and so does the child
     with held(tmp_path):
         pass
+
+
+TRY = """
+import sys
+from pathlib import Path
+from pipelines.lock import LockedError, held
+try:
+    with held(Path(sys.argv[1])):
+        print("in")
+except LockedError as error:
+    print(error)
+"""
+
+
+def tried(folder, descriptor, environment):
+    """What a process says that has inherited a descriptor and wants to work in a folder."""
+    words = [sys.executable, "-c", TRY, str(folder)]
+    done = subprocess.run(
+        words, pass_fds=(descriptor,), env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_a_process_that_the_holder_began_is_let_in_and_leaves_the_lock_alone(tmp_path):
+    with held(tmp_path / "a") as descriptor:
+        told = (tmp_path / "a" / LOCK).read_text()
+        assert tried(tmp_path / "a", descriptor, passed_on(descriptor)) == "in"
+        assert (tmp_path / "a" / LOCK).read_text() == told
+        assert f"process {os.getpid()} of" in tried(tmp_path / "a", descriptor, {})
+        with held(tmp_path / "b"):  # what it inherits is another folder's
+            assert f"process {os.getpid()} of" in tried(tmp_path / "b", descriptor, passed_on(descriptor))
+        with pytest.raises(LockedError), held(tmp_path / "a"):
+            pytest.fail("the child gave it up")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArtifactError, match=r"Cannot write .*lock: .*; nothing was changed"), held(tmp_path / "file"):
+        pytest.fail("there is no folder")
 
 
 def test_it_can_be_had_again_after_an_error_and_says_nothing_of_the_past(tmp_path):

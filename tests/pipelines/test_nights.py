@@ -19,9 +19,9 @@ def night(tmp_path):
     """Makes the run of an input that has been prepared, its encoder_end as told."""
     (tmp_path / "bundles").mkdir()
 
-    def made(number, encoder_end):
+    def made(number, encoder_end, before=None):
         source = publish_by_digest(tmp_path / "inputs", lambda work: (work / "n").write_text(str(number)), kind="input")
-        run = opened(tmp_path, source, OWN)
+        run = opened(tmp_path, source, OWN, before)
         (run / "interactions").mkdir(exist_ok=True)
         split = TimeSplit(encoder_end=encoder_end, ranker_end=1000, end=1001, instants=(encoder_end, 900, 950))
         split.save(run / "interactions")
@@ -56,6 +56,16 @@ def test_it_goes_on_from_the_served_teacher_where_it_knows_more(night):
     assert RunDirectory.open(later.path) == found
     assert start(night(2, 11)) == str(first / "teacher")  # as it was begun, whatever the settings say
     assert settled(found, served(later)) == found
+
+
+def test_its_windows_are_not_before_the_served_nights(night):
+    first = night(1, 10)
+    assert first.floor == ()
+    second = night(2, 11, served(first))
+    assert second.floor == (10, 900, 950, 1000)
+    assert RunDirectory.open(second.path) == second
+    assert night(2, 11, served(second)).floor == second.floor  # served by now, it is as it was begun
+    assert night(3, 12, served(second)).floor == (11, 900, 950, 1000)
 
 
 def test_only_what_is_needed_stays(night, tmp_path):

@@ -10,7 +10,7 @@ import onnx
 import polars as pl
 import pytest
 
-from pipelines import costs, release
+from pipelines import costs
 from pipelines.report import report
 from pipelines.river import force, run_stage
 from pipelines.run_directory import RunDirectory
@@ -89,7 +89,7 @@ def test_a_bundle_that_does_not_answer_is_never_current(run, monkeypatch):
         raise SmokeError("no answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(release, "smoke", failing)
+        patch.setattr("pipelines.release.smoke", failing)
         for ask in (lambda: run_stage("release", run), lambda: force(run, reason="in a hurry")):
             with pytest.raises(SmokeError, match="no answer"):
                 ask()

@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from pipelines.run_directory import RunDirectory
-from pipelines.stages import STAGES, Stage
+from pipelines.run_directory import RunDirectory, home
+from pipelines.stages import STAGES, Stage, named
 from recsys import settings
 from recsys.artifacts import publish, read_manifest
 from recsys.errors import ArtifactError, UsageError
@@ -106,3 +107,62 @@ def test_teachers_from_elsewhere_are_parents_of_a_student(tmp_path):
         str(other): read_manifest(other, kind="teacher").digest,
         str(cross): read_manifest(cross, kind="cross_encoder").digest,
     }
+
+
+def left(*paths):
+    for path in paths:
+        path.mkdir(parents=True)
+        (path / "half").write_text("half")
+
+
+def test_what_a_killed_process_has_left_of_a_stage_goes_and_what_it_can_go_on_from_stays(tmp_path):
+    run = opened(tmp_path)
+    begun, other = run.work(FIRST), run.work(FIRST).with_name("first-0123456789ab")
+    rubbish = [tmp_path / ".a-abcdefgh", tmp_path / ".b-abcdefgh-old"]
+    others = [tmp_path / ".c-abcdefgh", tmp_path / ".work" / "second-0123456789ab"]
+    left(begun, other, *rubbish, *others)
+    run.tidy(FIRST)
+    assert not any(path.exists() for path in (other, *rubbish))
+    assert all(path.exists() for path in (begun, *others))
+    run.tidy(SECOND)  # what it reads is not there: what it has begun may fit yet
+    assert not others[0].exists()
+    assert others[1].exists()
+    make(run, FIRST)
+    left(other)
+    run.tidy(FIRST)
+    assert other.exists()  # nothing is made anew
+    run.tidy(SECOND)
+    assert not others[1].exists()
+
+
+def test_what_a_killed_release_has_left_goes(tmp_path):
+    run = opened(tmp_path)
+    release = named("release", run.settings)
+    for name in release.reads:
+        with publish(run / name, kind=name) as work:
+            (work / "file").write_text(name)
+    rubbish = [".gate-abcdefgh", "bundles/.bundle-abcdefgh", ".work/release-abcdefgh"]
+    left(*(tmp_path / name for name in (*rubbish, "bundles/.other-abcdefgh")))
+    run.tidy(release)
+    assert [name for name in rubbish if (tmp_path / name).exists()] == []
+    assert (tmp_path / "bundles/.other-abcdefgh").exists()
+
+
+def test_a_floor_is_kept_and_shapes_the_split_alone(tmp_path):
+    run = opened(tmp_path)
+    make(run, FIRST)
+    raised = replace(run, floor=(1, 2, 3))
+    raised.save()
+    assert RunDirectory.open(tmp_path) == raised
+    assert not raised.is_made(FIRST)
+    make(run, FIRST)
+    make(raised, SECOND)
+    assert run.is_made(SECOND)
+
+
+def test_the_lock_of_a_night_is_that_of_all_nights(tmp_path):
+    assert home(tmp_path / "run") == (tmp_path / "run").resolve()
+    night = tmp_path / "nights" / "one"
+    night.mkdir(parents=True)
+    (night / "bundles").symlink_to("../../bundles")
+    assert home(night) == tmp_path.resolve()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.service_state import announce, needed
+from pipelines.service_state import announce, needed, shelf
 from serving.experiments import Experiment
 from serving.site import opened
 from serving.store import StoreError
@@ -39,6 +39,18 @@ def test_what_runs_is_needed_and_told_once(root, tmp_path, beside):
     assert store.swaps(after=last.number)[0].number == last.number + 1
     assert needed(state, root) == {NEW, ARM}
     store.close()
+
+
+def test_items_that_were_put_or_taken_away_are_known(root, tmp_path):
+    assert shelf(None, root).put.is_empty()
+    for state in (None, str(tmp_path / "elsewhere.sqlite")):
+        store = opened(state, root)
+        store.change_items({"a": '{"title": "mug"}', "b": "{}", "c": None})
+        store.change_items({"b": None})
+        store.close()
+        found = shelf(state, root)
+        assert found.put.select("item_id", "title").rows() == [("a", "mug")]
+        assert found.taken == {"b", "c"}
 
 
 def test_an_experiment_that_cannot_be_read_is_not_taken_for_none(root):
