@@ -105,6 +105,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         probability=of_ranker(session.ours, parts, session.exam.config),
         importance=_importance(session.ours.ranker),
         trials=Trials.load(opened / "ranker"),
+        draw=session.ours.ranker.draw,
         examination=Examination.load(opened / "ranker"),
         measured=_measured(opened),
     )

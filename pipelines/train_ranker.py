@@ -42,10 +42,12 @@ def run(opened: RunDirectory, stage: Stage) -> None:
     )
 
     def rows(snapshot: Snapshot, label_end: Instant) -> RankerTable:
-        return table_of(snapshot, parts.interactions, label_end=label_end, examination=examination)
+        return table_of(
+            snapshot, parts.interactions, label_end=label_end, examination=examination, folder=out["ranker"]
+        )
 
-    tables = [rows(snapshot, end) for snapshot, end in known]
     with opened.make(stage) as out:
+        tables = [rows(snapshot, end) for snapshot, end in known]
         if examination is not None:
             examination.save(out["ranker"])
             _tell(f"places: looked at as p^-{examination.eta:.2f} (± {examination.error:.2f}); lower ones count more")
@@ -53,15 +55,22 @@ def run(opened: RunDirectory, stage: Stage) -> None:
         if WITHOUT_ENCODER in settings.ablation.rankers:
             blind = text_features(parts.vectors.traits)
             target = out["ranker"] / WITHOUT_ENCODER
-            _fit(f"ranker {WITHOUT_ENCODER}", [table.drop(blind) for table in tables], settings, target)
+            _fit(f"ranker {WITHOUT_ENCODER}", tables, settings, target, without=blind)
         if WITH_TEACHER in settings.ablation.rankers:
             teacher = parts.teachers(opened)
-            del tables  # large, as the next are
+            del tables  # large on disk, as the next are
             tables = [rows(snapshot.reread(*teacher), end) for snapshot, end in known]
             _fit(f"ranker {WITH_TEACHER}", tables, settings, out["ranker"] / WITH_TEACHER)
 
 
-def _fit(name: str, tables: Sequence[RankerTable], settings: Settings, target: Path) -> None:
+def _fit(
+    name: str,
+    tables: Sequence[RankerTable],
+    settings: Settings,
+    target: Path,
+    *,
+    without: frozenset[str] = frozenset(),
+) -> None:
     """Tune where asked to, fit, and write into a directory; each ranker is tuned by itself, as often as the others."""
     config, seed, threads = settings.ranking, settings.seed, settings.threads
     target.mkdir(exist_ok=True)
@@ -70,11 +79,13 @@ def _fit(name: str, tables: Sequence[RankerTable], settings: Settings, target: P
         _tell(f"{name}: fewer than ranking.least_users = {config.least_users} users to learn from, so it is linear")
     if kind == "trees" and config.tuning.trials:
         with progress(f"{name}, trials") as show:
-            trials = tuned(tables, config, seed=seed, threads=threads, progress=show)
+            trials = tuned(tables, config, seed=seed, threads=threads, progress=show, without=without)
         trials.save(target)
         config = config.model_copy(update={"trees": trials.chosen})
     with progress(name) as show:
-        ranker = Ranker.fit(tables, config, seed=seed, threads=threads, progress=show)
+        ranker = Ranker.fit(tables, config, seed=seed, threads=threads, progress=show, without=without)
+    if ranker.draw is not None:
+        _tell(f"{name}: {ranker.draw.sentence}")
     _tell(f"{name}: {ranker.model.size}, {len(ranker.features)} features")
     ranker.save(target)
 

@@ -21,7 +21,7 @@ from recsys.evaluation.segments import OVERALL
 from recsys.evaluation.table import aligned
 from recsys.evaluation.wording import figure, label
 from recsys.ranking import trees
-from recsys.ranking.queries import Lessons
+from recsys.ranking.lessons import Lessons
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.rows import training_rows
 from recsys.ranking.trees import Trees
@@ -132,7 +132,8 @@ class _Sitting:
         )
         tried = Trials.load(opened.path / "ranker")
         config = settings.ranking.trees if tried is None else tried.chosen
-        rows = Lessons.of(tables, others=config.others, seed=settings.seed).everything()
+        most = settings.ranking.table_mib
+        rows = Lessons.of(tables, others=config.others, seed=settings.seed, mib=most).everything()
         with progress("trees") as show:
             return trees.fit(
                 rows,

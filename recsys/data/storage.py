@@ -1,6 +1,7 @@
 """JSON and parquet files of artifacts, read with suspicion and written with equal bytes for equal content."""
 
 import json
+import mmap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,16 @@ def mapped(path: Path) -> np.ndarray[Any, Any]:
     """
     # asarray sheds memmap's slow slicing
     return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def let_go(array: np.ndarray[Any, Any]) -> None:
+    """Take the pages of a mapped array that nobody has written out of this process's memory; nothing to other arrays.
+
+    What is read again comes from the file, or from the system's cache of it.
+    """
+    base = array.base
+    if isinstance(base, np.memmap):
+        base._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 def read_table(path: Path, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:

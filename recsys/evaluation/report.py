@@ -179,8 +179,9 @@ def _importance(evaluation: Evaluation) -> str:
     plot = "".join(f"<span>{escape(name)}</span>{bar(part / top)}<b>{part:.1%}</b>" for name, part in shown)
     rest = len(evaluation.importance) - len(shown)
     more = f"; {rest} smaller features left out" if rest > 0 else ""
+    drawn = "" if evaluation.draw is None else f" The ranker {escape(evaluation.draw.sentence)}."
     note = f"Share of the gain of all splits, or of the weights where the ranker is linear{more}.{_places(evaluation)}"
-    return f'<p class="note">{note}</p><div class="plot">{plot}</div>\n'
+    return f'<p class="note">{note}{drawn}</p><div class="plot">{plot}</div>\n'
 
 
 def _places(evaluation: Evaluation) -> str:

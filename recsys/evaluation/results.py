@@ -15,6 +15,7 @@ from recsys.evaluation.forgetting import Change
 from recsys.evaluation.metrics import Exposure
 from recsys.evaluation.reliability import Reliability
 from recsys.evaluation.segments import OVERALL
+from recsys.ranking.draw import Draw
 from recsys.ranking.examination import Examination
 from recsys.ranking.trials import Trials
 from recsys.schema import Instant
@@ -153,6 +154,7 @@ class Evaluation:
         probability: whose, and where → how far the ranker's probability is to be believed.
         importance: feature → share of what all features decide in the ranker, largest first.
         trials: settings of the ranker's trees that were tried; None where the given ones were taken.
+        draw: which users the ranker learned from; None where there was room for all.
         examination: how likely places were looked at, where the ranker's labels were corrected for it.
         measured: clock readings.
     """
@@ -172,6 +174,7 @@ class Evaluation:
     probability: Mapping[str, Reliability] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
     trials: Trials | None = None
+    draw: Draw | None = None
     examination: Examination | None = None
     measured: Measured = field(default_factory=Measured)
 

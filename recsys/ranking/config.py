@@ -62,6 +62,12 @@ class RankingConfig(Config):
         (7.0, 30.0, 120.0), description="Half-lives of decayed counters in days, shortest first."
     )
     users_per_instant: int = Field(4000, ge=1, description="At most so many users give rows at one instant.")
+    table_mib: int = Field(
+        4096,
+        ge=1,
+        description="MiB of feature values (float32) that the ranker learns from, at most; where there are more, it "
+        "learns from users drawn at random, with all their rows. LightGBM takes about a third of it.",
+    )
     kind: Literal["trees", "linear"] = Field(
         "trees", description="trees: boosted trees; linear: a weighted sum of the features, for little data."
     )

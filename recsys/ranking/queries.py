@@ -1,12 +1,13 @@
 """The ranker's lessons in the form models learn from: each user's rows together, with a grade each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recsys.ranking.selected import Selected
 from recsys.ranking.table import RankerTable
-from recsys.schema import DoubleArray, FloatArray, IntArray, LongArray
+from recsys.schema import BoolArray, DoubleArray, FloatArray, IntArray, LongArray
 
 GRADES = 10
 """Event weights become integer labels in steps of 1 / GRADES."""
@@ -21,7 +22,7 @@ class Queries:
 
     Attributes:
         names: of the F features.
-        values: float32 (m, F).
+        parts: where the m rows are, one part after the other.
         label: int32 (m,), the grade of what happened, 0 … MAX_GRADE.
         sizes: int64 (n,), rows per user, none of them 0.
         weight: float64 (n,), a user's gain as it counts, in parts of the gain told. A loss that is normalised by the
@@ -29,7 +30,7 @@ class Queries:
     """
 
     names: tuple[str, ...]
-    values: FloatArray
+    parts: tuple[Selected, ...]
     label: IntArray
     sizes: LongArray
     weight: DoubleArray
@@ -42,18 +43,47 @@ class Queries:
         """float64 (m,): what the labels stand for."""
         return self.label / GRADES
 
+    @property
+    def values(self) -> FloatArray:
+        """float32 (m, F), all rows read into memory."""
+        blocks = [block for part in self.parts for block in part.blocks()]
+        return np.concatenate([np.zeros((0, len(self.names)), np.float32), *blocks])
+
     @classmethod
-    def of(cls, table: RankerTable) -> "Queries":
-        """Only the useful users of a table."""
-        kept = table.useful[table.rows]
-        label: IntArray = np.minimum(np.ceil(table.counted * GRADES), MAX_GRADE).astype(np.int32)
-        told, counted = (np.bincount(table.rows, g, minlength=len(table.sizes)) for g in (table.gain, table.counted))
+    def of(
+        cls, table: RankerTable, *, kept: BoolArray | None = None, without: frozenset[str] = frozenset()
+    ) -> "Queries":
+        """Only the useful users of a table.
+
+        Args:
+            table: the rows of an instant.
+            kept: bool (m,), which of its rows count; all if not given. Those with a label do.
+            without: features left out.
+        """
+        users, n = table.rows, len(table.sizes)
+        kept = np.ones(len(users), np.bool_) if kept is None else kept
+        sizes, labelled = np.bincount(users[kept], minlength=n), np.bincount(users, table.gain > 0, minlength=n)
+        useful = (labelled > 0) & (labelled < sizes)
+        kept = kept & useful[users]
+        label: IntArray = np.minimum(np.ceil(table.counted[kept] * GRADES), MAX_GRADE).astype(np.int32)
+        told, counted = (np.bincount(users, g, minlength=n) for g in (table.gain, table.counted))
         return cls(
-            names=table.features.names,
-            values=table.features.values[kept],
-            label=label[kept],
-            sizes=table.sizes[table.useful],
-            weight=counted[table.useful] / told[table.useful],
+            names=tuple(name for name in table.features.names if name not in without),
+            parts=(Selected.of(table.features, kept=kept, without=without),),
+            label=label,
+            sizes=sizes[useful],
+            weight=counted[useful] / told[useful],
+        )
+
+    def where(self, users: BoolArray) -> "Queries":
+        """Only some users, bool (n,), of a single part."""
+        (part,), kept = self.parts, np.repeat(users, self.sizes)
+        return replace(
+            self,
+            parts=(part.where(kept),),
+            label=self.label[kept],
+            sizes=self.sizes[users],
+            weight=self.weight[users],
         )
 
     @classmethod
@@ -61,38 +91,8 @@ class Queries:
         """The users of all parts, one part after the other; at least one part."""
         return cls(
             names=parts[0].names,
-            values=np.concatenate([p.values for p in parts]),
+            parts=tuple(part for p in parts for part in p.parts),
             label=np.concatenate([p.label for p in parts]),
             sizes=np.concatenate([p.sizes for p in parts]),
             weight=np.concatenate([p.weight for p in parts]),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lessons:
-    """Rows of several instants, the last one apart.
-
-    Attributes:
-        past: of the earlier instants, thinned; None where there is one instant only.
-        exam: of the last instant, all rows.
-        last: of the last instant, thinned.
-    """
-
-    past: Queries | None
-    exam: Queries
-    last: Queries
-
-    @classmethod
-    def of(cls, tables: Sequence[RankerTable], *, others: int, seed: int) -> "Lessons":
-        """From one table per instant, oldest first, at least one; `others` as for `RankerTable.thinned`."""
-        parts = [Queries.of(table.thinned(others, seed=seed)) for table in tables]
-        return cls(past=Queries.joined(parts[:-1]) if parts[:-1] else None, exam=Queries.of(tables[-1]), last=parts[-1])
-
-    @property
-    def before_exam(self) -> Queries | None:
-        """What a model learns from that the last instant is to judge; None where there is nothing to learn or judge."""
-        return self.past if self.past is not None and len(self.past) and len(self.exam) else None
-
-    def everything(self) -> Queries:
-        """All instants, thinned."""
-        return self.last if self.past is None else Queries.joined([self.past, self.last])

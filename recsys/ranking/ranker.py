@@ -10,11 +10,14 @@ import numpy as np
 from recsys.errors import ShapeError, TrainingError
 from recsys.ranking import linear, trees
 from recsys.ranking.config import RankingConfig
+from recsys.ranking.draw import Draw
 from recsys.ranking.features import FeatureTable
+from recsys.ranking.lessons import Lessons
 from recsys.ranking.linear import Linear
 from recsys.ranking.model import Model
 from recsys.ranking.probability import Probability
-from recsys.ranking.queries import Lessons, Queries
+from recsys.ranking.queries import Queries
+from recsys.ranking.selected import Selected
 from recsys.ranking.table import RankerTable
 from recsys.ranking.trees import Trees
 from recsys.schema import DoubleArray, FloatArray, Progress
@@ -29,10 +32,12 @@ class Ranker:
     Attributes:
         model: trees, or a weighted sum.
         probability: what a score says of the chance that the item is taken; None where no instant was left to ask.
+        draw: which users it learned from, where there were too many; None where it was all.
     """
 
     model: Model
     probability: Probability | None = None
+    draw: Draw | None = None
 
     @classmethod
     def fit(
@@ -43,6 +48,7 @@ class Ranker:
         seed: int = 0,
         threads: int = 1,
         progress: Progress | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> "Ranker":
         """Learn from all instants but the last, ask the last, then learn from all of them.
 
@@ -55,6 +61,7 @@ class Ranker:
             seed: of the sampling of features, rows and candidates not taken.
             threads: CPU threads.
             progress: called after every tree.
+            without: features that it is not to read.
 
         Raises:
             TrainingError: no labelled row.
@@ -64,15 +71,13 @@ class Ranker:
                 "Expected users with a positive event among their candidates to train the ranker on, found none; bring "
                 "a longer log or move split.encoder_end."
             )
-        lessons = Lessons.of(tables, others=config.trees.others, seed=seed)
+        lessons = Lessons.of(tables, others=config.trees.others, seed=seed, mib=config.table_mib, without=without)
         if kind_for(tables, config) == "linear":
             asked, model = _linear(lessons, config)
         else:
             asked, model = _trees(lessons, config, seed, threads, progress)
-        if asked is None:
-            return cls(model=model)
-        scores = asked.predict(tables[-1].features.values)
-        return cls(model=model, probability=Probability.fit(config.calibration, scores, tables[-1]))
+        probability = None if asked is None else _probability(asked, config, tables[-1], without)
+        return cls(model=model, probability=probability, draw=lessons.draw)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -110,10 +115,12 @@ class Ranker:
             )
 
     def save(self, directory: Path) -> None:
-        """Write ranker.txt or linear.json, and probability.json, into an existing directory."""
+        """Write ranker.txt or linear.json, probability.json and draw.json into an existing directory."""
         self.model.save(directory)
         if self.probability is not None:
             self.probability.save(directory)
+        if self.draw is not None:
+            self.draw.save(directory)
 
     @classmethod
     def load(cls, directory: Path, *, threads: int = 1) -> "Ranker":
@@ -124,7 +131,7 @@ class Ranker:
         """
         is_linear = (directory / linear.FILE).is_file()
         model: Model = Linear.load(directory) if is_linear else Trees.load(directory, threads=threads)
-        return cls(model=model, probability=Probability.load(directory))
+        return cls(model=model, probability=Probability.load(directory), draw=Draw.load(directory))
 
 
 def kind_for(tables: Sequence[RankerTable], config: RankingConfig) -> Literal["trees", "linear"]:
@@ -158,3 +165,12 @@ def _trees(
 
     past = lessons.before_exam
     return None if past is None else fit(past), fit(lessons.everything())
+
+
+def _probability(
+    asked: Model, config: RankingConfig, table: RankerTable, without: frozenset[str]
+) -> Probability | None:
+    """What the scores say, of a model that has not seen the table; a row's score does not depend on its block."""
+    rows = Selected.of(table.features, kept=np.ones(len(table.gain), np.bool_), without=without)
+    scores = np.concatenate([np.zeros(0, np.float32), *(asked.predict(block) for block in rows.blocks())])
+    return Probability.fit(config.calibration, scores, table)

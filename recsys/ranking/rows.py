@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from recsys.ranking.feature_list import features
 from recsys.ranking.features import FeatureTable
 from recsys.ranking.rules import unseen
 from recsys.ranking.snapshot import Snapshot
+from recsys.ranking.stacked import stacked
 from recsys.ranking.table import RankerTable
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
@@ -71,11 +73,17 @@ def snapshots(
 
 
 def table_of(
-    snapshot: Snapshot, interactions: Interactions, *, label_end: Instant, examination: Examination | None = None
+    snapshot: Snapshot,
+    interactions: Interactions,
+    *,
+    label_end: Instant,
+    examination: Examination | None = None,
+    folder: Path | None = None,
 ) -> RankerTable:
     """Rows of the users with a history who took something between the snapshot's instant and `label_end`.
 
-    Where an `examination` is given, what was taken counts as many times as its place says.
+    Where an `examination` is given, what was taken counts as many times as its place says. With a `folder`, the
+    values of the features lie in a file there (`stacked`), and only those of a block of users are ever in memory.
 
     Items of which nothing was known give no rows: that they are in the catalogue at all may be the log's foresight,
     and a ranker that saw them sell would learn to trust it. Items that are taken for new stand for them: the
@@ -88,14 +96,23 @@ def table_of(
     histories = interactions.histories(users, as_of=as_of)
     kept = pace_of_new(snapshot, future) ** _CAUTION
     truth = _slowed(future.histories(users, as_of=label_end), snapshot, kept)
-    parts = [_block(snapshot, histories, truth, rows) for rows in snapshot.blocks(len(users))]
     names = tuple(feature.name for feature in features(snapshot.vectors.traits))
-    gain = np.concatenate([np.zeros(0, np.float32), *(gain for _, gain, _ in parts)])
-    reachable = sum(n for _, _, n in parts)
+    gains, reachable = [np.zeros(0, np.float32)], 0
+
+    def blocks() -> Iterator[FeatureTable]:
+        nonlocal reachable
+        for rows in snapshot.blocks(len(users)):
+            table, gain, labels = _block(snapshot, histories, truth, rows)
+            gains.append(gain)
+            reachable += labels
+            yield table
+
+    described = stacked(blocks(), names, folder=folder)
+    gain = np.concatenate(gains)
     table = RankerTable(
         as_of=as_of,
         label_end=label_end,
-        features=_stacked([table for table, _, _ in parts], names),
+        features=described,
         gain=gain,
         missed=reachable - int(np.count_nonzero(gain)),
     )
@@ -168,13 +185,3 @@ def _times(table: RankerTable, counted: Histories, *, n_items: int) -> FloatArra
     times[taken] = heaviest[np.searchsorted(keys, (table.rows * n_items + table.features.item_idx)[taken])]
     times[taken] /= table.gain[taken]
     return times
-
-
-def _stacked(tables: list[FeatureTable], names: tuple[str, ...]) -> FeatureTable:
-    sizes = [np.diff(table.indptr) for table in tables]
-    return FeatureTable(
-        names=names,
-        values=np.concatenate([np.zeros((0, len(names)), np.float32), *(t.values for t in tables)]),
-        indptr=np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *sizes]))]).astype(np.int64),
-        item_idx=np.concatenate([np.zeros(0, np.int32), *(table.item_idx for table in tables)]),
-    )

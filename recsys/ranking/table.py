@@ -1,6 +1,6 @@
 """What the ranker is taught with: rows of one instant, and what happened after it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,28 +50,13 @@ class RankerTable:
         labelled = np.bincount(self.rows, self.gain > 0, minlength=len(self.sizes))
         return (labelled > 0) & (labelled < self.sizes)
 
-    def drop(self, names: frozenset[str]) -> "RankerTable":
-        """Without some of the features."""
-        kept = [name for name in self.features.names if name not in names]
-        return replace(self, features=self.features.select(kept))
-
-    def thinned(self, others: int, *, seed: int) -> "RankerTable":
-        """All labelled pairs, and at most `others` of each user's unlabelled ones, drawn at random."""
-        features, rows = self.features, self.rows
+    def thinned(self, others: int, *, seed: int) -> BoolArray:
+        """All labelled pairs, and at most `others` of each user's unlabelled ones, drawn at random: bool (m,)."""
+        rows = self.rows
         lot = np.random.default_rng(seed).random(len(rows))
         lot[self.gain > 0] = -1
         order = np.lexsort((lot, rows))
         place = np.empty(len(rows), np.int64)
-        place[order] = np.arange(len(rows)) - features.indptr[rows]
+        place[order] = np.arange(len(rows)) - self.features.indptr[rows]
         taken = np.bincount(rows, self.gain > 0, minlength=len(self.sizes))
-        keep = place < (taken + others)[rows]
-        kept = FeatureTable(
-            names=features.names,
-            values=features.values[keep],
-            indptr=np.concatenate([[0], np.cumsum(np.bincount(rows[keep], minlength=len(self.sizes)))]).astype(
-                np.int64
-            ),
-            item_idx=features.item_idx[keep],
-        )
-        times = None if self.times is None else self.times[keep]
-        return replace(self, features=kept, gain=self.gain[keep], times=times)
+        return np.asarray(place < (taken + others)[rows])

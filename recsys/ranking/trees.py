@@ -8,31 +8,18 @@ import lightgbm
 import numpy as np
 
 from recsys.errors import ArtifactError
+from recsys.ranking import tree_parameters as parameters
 from recsys.ranking.config import TreesConfig
-from recsys.ranking.feature_list import directions
 from recsys.ranking.forest import Forest
 from recsys.ranking.mean_forest import mean
-from recsys.ranking.queries import GRADES, MAX_GRADE, Queries
+from recsys.ranking.queries import Queries
+from recsys.ranking.selected import BLOCK, Selected
 from recsys.schema import DoubleArray, FloatArray, Progress
 
 FILE = "ranker.txt"
 
 _LAST = "last instant"
 _METRIC = "ndcg@10"
-
-_REGRESSION_TREES = 100
-_REGRESSION = {
-    "objective": "regression",
-    "learning_rate": 0.05,
-    "num_leaves": 15,
-    "min_data_in_leaf": 50,
-    "lambda_l2": 1.0,
-    "bagging_fraction": 0.7,
-    "bagging_freq": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +114,7 @@ class Judged:
 
 def fit(train: Queries, *, config: TreesConfig, seed: int, threads: int, progress: Progress | None) -> Trees:
     """Boost `config.seeds` forests of `config.trees` trees with lambdarank (Burges 2010); their mean is the score."""
-    data = _dataset(train, None)
+    data = _dataset(train, None, seed)
     grown = [_grown(data, None, config, seed + n, threads, _from(progress, n, config)) for n in range(config.seeds)]
     return Trees.of(mean([booster.model_to_string() for booster, _ in grown]), threads=threads)  # as it will be loaded
 
@@ -148,14 +135,14 @@ def regress(
     data = lightgbm.Dataset(
         values, label, weight=weight, feature_name=list(names), params={"max_bin": 255, "verbosity": -1}
     )
-    parameters = {**_REGRESSION, "seed": seed, "num_threads": threads}
-    return Trees.of(lightgbm.train(parameters, data, _REGRESSION_TREES).model_to_string(), threads=threads)
+    told = {**parameters.REGRESSION, "seed": seed, "num_threads": threads}
+    return Trees.of(lightgbm.train(told, data, parameters.REGRESSION_TREES).model_to_string(), threads=threads)
 
 
 def judge(train: Queries, exam: Queries, *, config: TreesConfig, smoothing: int, seed: int, threads: int) -> Judged:
     """Grow one forest, and find the exam's best nDCG@10 (`best_round`) among its first so many trees."""
-    data = _dataset(train, None)
-    _, curve = _grown(data, _dataset(exam, data), config, seed, threads, None)
+    data = _dataset(train, None, seed)
+    _, curve = _grown(data, _dataset(exam, data, seed), config, seed, threads, None)
     return Judged(rounds=best_round(curve, smoothing), ndcg=float(_running(curve, smoothing).max()))
 
 
@@ -187,7 +174,7 @@ def _grown(
     curve: dict[str, dict[str, list[float]]] = {}
     callbacks = [] if progress is None else [_report(progress, config.trees)]
     booster = lightgbm.train(
-        _parameters(config, data.feature_name, seed=seed, threads=threads),
+        parameters.lambdarank(config, data.feature_name, seed=seed, threads=threads),
         data,
         config.trees,
         valid_sets=[] if valid is None else [valid],
@@ -197,40 +184,35 @@ def _grown(
     return booster, [] if valid is None else curve[_LAST][_METRIC]
 
 
-def _dataset(queries: Queries, reference: lightgbm.Dataset | None) -> lightgbm.Dataset:
+class _Rows(lightgbm.Sequence):
+    """Rows that lightgbm asks for a few at a time and keeps as bins, a byte a value; it wants a subclass of its own."""
+
+    batch_size = BLOCK
+
+    def __init__(self, rows: Selected) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int | slice | list[int]) -> FloatArray | DoubleArray:
+        if isinstance(index, slice):
+            return self._rows.read(index.start, index.stop)
+        assert not isinstance(index, list)
+        row: DoubleArray = self._rows.read(index, index + 1)[0].astype(np.float64)  # of these it makes the bins
+        return row
+
+
+def _dataset(queries: Queries, reference: lightgbm.Dataset | None, seed: int) -> lightgbm.Dataset:
     return lightgbm.Dataset(
-        queries.values,
+        [_Rows(part) for part in queries.parts],
         queries.label,
         group=queries.sizes,
         weight=None if (queries.weight == 1).all() else np.repeat(queries.weight, queries.sizes),
         feature_name=list(queries.names),
         reference=reference,
-        params={"max_bin": 255, "verbosity": -1},
+        params={"max_bin": 255, "verbosity": -1, "data_random_seed": parameters.bins_seed(seed)},
     )
-
-
-def _parameters(config: TreesConfig, names: Sequence[str], *, seed: int, threads: int) -> dict[str, object]:
-    monotone = {"monotone_constraints": directions(names), "monotone_constraints_method": config.monotone}
-    return {
-        "objective": "lambdarank",
-        "metric": "ndcg",
-        "eval_at": [10],
-        "label_gain": [grade / GRADES for grade in range(MAX_GRADE + 1)],
-        "lambdarank_truncation_level": config.truncation,
-        "learning_rate": config.learning_rate,
-        "num_leaves": config.leaves,
-        "min_data_in_leaf": config.min_rows,
-        "lambda_l2": config.l2,
-        "feature_fraction": config.feature_fraction,
-        "bagging_fraction": config.row_fraction,
-        "bagging_freq": 1,
-        "seed": seed,
-        "num_threads": threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-        **({} if config.monotone == "off" else monotone),
-    }
 
 
 def _from(progress: Progress | None, seeds_done: int, config: TreesConfig) -> Progress | None:

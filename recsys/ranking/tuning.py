@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from recsys.errors import TrainingError
 from recsys.ranking import trees
 from recsys.ranking.config import RankingConfig, TreesConfig
-from recsys.ranking.queries import Lessons
+from recsys.ranking.lessons import Lessons
 from recsys.ranking.table import RankerTable
 from recsys.ranking.trials import Trial, Trials
 from recsys.schema import Progress
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def tuned(
-    tables: Sequence[RankerTable], config: RankingConfig, *, seed: int, threads: int, progress: Progress | None = None
+    tables: Sequence[RankerTable],
+    config: RankingConfig,
+    *,
+    seed: int,
+    threads: int,
+    progress: Progress | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> Trials:
     """Try `config.tuning.trials` settings: the given ones, then those a tree of Parzen estimators proposes.
 
@@ -34,6 +40,7 @@ def tuned(
         seed: of the search, and of the forests.
         threads: CPU threads.
         progress: called after every trial.
+        without: features that are not read.
 
     Raises:
         TrainingError: no labelled row at the last instant, or none before it.
@@ -47,7 +54,8 @@ def tuned(
     while len(tried) < config.tuning.trials and (not tried or time.monotonic() < deadline):
         asked = study.ask() if tried else None
         settings = config.trees if asked is None else _proposed(asked, config.trees)
-        tried.append(_tried(tables, settings, smoothing=config.tuning.smoothing, seed=seed, threads=threads))
+        lessons = Lessons.of(tables, others=settings.others, seed=seed, mib=config.table_mib, without=without)
+        tried.append(_tried(lessons, settings, smoothing=config.tuning.smoothing, seed=seed, threads=threads))
         if asked is not None:
             study.tell(asked, tried[-1].ndcg)
         if progress is not None:
@@ -71,8 +79,7 @@ def _proposed(asked: "optuna.Trial", given: TreesConfig) -> TreesConfig:
     )
 
 
-def _tried(tables: Sequence[RankerTable], settings: TreesConfig, *, smoothing: int, seed: int, threads: int) -> Trial:
-    lessons = Lessons.of(tables, others=settings.others, seed=seed)
+def _tried(lessons: Lessons, settings: TreesConfig, *, smoothing: int, seed: int, threads: int) -> Trial:
     past = lessons.before_exam
     if past is None:
         raise TrainingError(

@@ -12,6 +12,7 @@ from recsys.evaluation.gate import Check, Gate
 from recsys.evaluation.report import render
 from recsys.evaluation.results import Measured, SourceRecall
 from recsys.evaluation.wording import ablation, headline
+from recsys.ranking.draw import Draw
 from tests.evaluation.test_variants import make
 
 EVIL = "<script>alert('1')</script>&\"x\""
@@ -153,6 +154,12 @@ def test_variants_of_the_encoder_are_drawn_where_they_were_measured(evaluation):
     assert page.tags.count("section") == 14
     assert page.tags.count("circle") == parse(evaluation).tags.count("circle") + 4
     assert "Variants of the encoder" in page.words
+
+
+def test_a_ranker_that_learned_from_some_users_says_so(evaluation):
+    draw = Draw(users=3, rows=9, of_users=8, of_rows=24)
+    assert "drawn at random" not in render(evaluation)
+    assert f"The ranker {draw.sentence}." in render(replace(evaluation, draw=draw))
 
 
 def test_long_importance_is_cut_and_says_so(evaluation):

@@ -71,6 +71,21 @@ def test_too_few_users_are_told_and_get_a_linear_ranker(evaluated, tmp_path, cap
     assert list(found.probability) == ["ranker, test window"]
 
 
+def test_a_table_too_large_is_told_and_reported(evaluated, tmp_path, capfd):
+    """Of 1 MiB there is room for about 6,000 of the small shop's rows of about 60 features: some users are drawn."""
+    path = shutil.copytree(evaluated, tmp_path / "run")
+    resettled(path, ablation={"rankers": ["without_encoder"]}, ranking={"trees": FEW, "table_mib": 1})
+    stages(path, "train_ranker", "evaluate")
+    draw = Ranker.load(path / "ranker").draw
+    assert 0 < draw.users < draw.of_users
+    assert draw.rows * len(Ranker.load(path / "ranker").features) * 4 <= 1 << 20
+    assert f"  ranker: {draw.sentence}\n" in capfd.readouterr().err
+    assert Evaluation.load(path / "evaluation").draw == draw
+    assert "draw.json" in json.loads((path / "ranker" / "manifest.json").read_text())["files"]
+    assert Evaluation.load(evaluated / "evaluation").draw is None
+    assert not (evaluated / "ranker" / "draw.json").exists()
+
+
 def test_places_of_the_log_correct_what_the_ranker_learns(evaluated, tmp_path, shop, capfd):
     """Impressions of the clicked items at two places, so that the log tells how far down is looked."""
     path = shutil.copytree(evaluated, tmp_path / "run")

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from recsys.ranking.queries import GRADES, MAX_GRADE, Lessons, Queries
-from tests.ranking.small_tables import N_ITEMS, N_USERS, table
+from recsys.ranking.queries import GRADES, MAX_GRADE, Queries
+from tests.ranking.small_tables import N_ITEMS, table
 
 
 def test_grades_are_tenths_rounded_up_and_bounded() -> None:
@@ -31,22 +31,26 @@ def test_what_counts_several_times_has_a_higher_grade_and_its_user_more_weight()
     assert got.weight.tolist() == [4.0, (1 + 4) / 2, 1.0]
     assert sorted(got.label[got.label > 0].tolist()) == [10, 10, 10, 40, 40, 40]
     assert Queries.of(made).weight.tolist() == [1.0, 1.0, 1.0]
-    kept = replace(made, times=times).thinned(1, seed=0)
-    assert kept.counted.sum() == (made.gain * times).sum()
+    few = replace(made, times=times)
+    kept = Queries.of(few, kept=few.thinned(1, seed=0))
+    assert kept.sizes.tolist() == [2 + 1] * 3
+    assert kept.weight.tolist() == got.weight.tolist()
+    assert sorted(kept.label.tolist()) == [0, 0, 0, 10, 10, 10, 40, 40, 40]
 
 
-def test_the_last_instant_is_kept_apart_and_whole() -> None:
-    lessons = Lessons.of([table(0), table(1), table(2)], others=3, seed=0)
-    assert lessons.past is lessons.before_exam
-    assert lessons.past is not None
-    assert lessons.past.sizes.tolist() == [2 + 3] * 2 * N_USERS
-    assert lessons.exam.sizes.tolist() == [N_ITEMS] * N_USERS
-    assert lessons.everything().sizes.tolist() == [2 + 3] * 3 * N_USERS
+def test_features_left_out_are_neither_named_nor_read() -> None:
+    got = Queries.of(table(0), without=frozenset({"noise"}))
+    assert got.names == ("telling",)
+    assert np.array_equal(got.values, table(0).features.values[:, :1])
 
 
-def test_without_an_instant_before_or_answers_there_is_no_exam() -> None:
-    alone = Lessons.of([table(0)], others=3, seed=0)
-    assert alone.before_exam is None
-    assert alone.everything() is alone.last
-    assert Lessons.of([table(0), table(1, gain=False)], others=3, seed=0).before_exam is None
-    assert Lessons.of([table(0, gain=False), table(1)], others=3, seed=0).before_exam is None
+def test_some_users_keep_all_that_is_theirs() -> None:
+    whole = Queries.of(table(0, n_users=3))
+    some = whole.where(np.array([True, False, True]))
+    assert some.sizes.tolist() == [N_ITEMS, N_ITEMS]
+    rows = np.repeat([True, False, True], N_ITEMS)
+    assert np.array_equal(some.values, whole.values[rows], equal_nan=True)
+    assert np.array_equal(some.label, whole.label[rows])
+    both = Queries.joined([some, whole])
+    assert np.array_equal(both.values, np.concatenate([some.values, whole.values]), equal_nan=True)
+    assert both.sizes.tolist() == [N_ITEMS] * 5

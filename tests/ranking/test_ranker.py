@@ -80,8 +80,8 @@ def test_a_missing_feature_is_named() -> None:
 
 
 def test_dropped_features_are_not_read() -> None:
-    tables = [table(seed).drop(frozenset({"noise"})) for seed in (0, 1)]
-    assert Ranker.fit(tables, CONFIG).features == ("telling",)
+    tables = [table(seed) for seed in (0, 1)]
+    assert Ranker.fit(tables, CONFIG, without=frozenset({"noise"})).features == ("telling",)
 
 
 def test_a_loaded_ranker_scores_the_same(ranker: Ranker, tmp_path: Path) -> None:
@@ -103,6 +103,22 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
 def test_nothing_to_learn_from_is_said() -> None:
     with pytest.raises(TrainingError, match="Expected users with a positive event among their candidates"):
         Ranker.fit([table(0, gain=False)], CONFIG)
+
+
+@pytest.mark.parametrize("config", [CONFIG, LINEAR], ids=["trees", "linear"])
+def test_with_room_for_some_users_it_learns_from_those_and_says_so(config: RankingConfig, tmp_path: Path) -> None:
+    tables = [table(seed, n_users=5000) for seed in (0, 1, 2)]
+    whole, some = (Ranker.fit(tables, config.model_copy(update={"table_mib": mib})) for mib in (2, 1))
+    assert whole.draw is None
+    assert some.draw
+    assert (some.draw.rows, some.draw.of_rows) == ((1 << 20) // 8 // N_ITEMS * N_ITEMS, 3 * 5000 * N_ITEMS)
+    assert some.probability
+    assert some.probability.taken + some.probability.others == 5000 * N_ITEMS  # the last instant is asked whole
+    some.save(tmp_path)
+    assert Ranker.load(tmp_path).draw == some.draw
+    score = some.score(table(9).features).reshape(N_USERS, N_ITEMS)
+    best = table(9).features.values[:, 0].reshape(N_USERS, N_ITEMS).argmax(axis=1)
+    assert np.mean(score[np.arange(N_USERS), best] >= np.sort(score, axis=1)[:, -2]) > 0.9
 
 
 def test_an_instant_without_labels_is_passed_over() -> None:

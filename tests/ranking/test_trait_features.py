@@ -51,7 +51,7 @@ def test_a_ranker_that_reads_nothing_else_finds_the_taste(gifted, shop):
         split=TimeSplit.of(shop.interactions, SplitConfig()),
         config=gifted.snapshot.config,
     )
-    ranker = Ranker.fit([table.drop(frozenset(FEATURE_NAMES)) for table in rows], gifted.snapshot.config.ranking)
+    ranker = Ranker.fit(rows, gifted.snapshot.config.ranking, without=frozenset(FEATURE_NAMES))
     found = replace(gifted, ranker=ranker).recommend(
         shop.interactions.histories(np.arange(60, dtype=np.int32), as_of=gifted.as_of), k=3, as_of=gifted.as_of
     )

@@ -1,14 +1,17 @@
 from dataclasses import replace
+from pathlib import Path
 
+import lightgbm
 import numpy as np
 import pytest
 
-from recsys.ranking import trees
+from recsys.ranking import tree_parameters, trees
 from recsys.ranking.config import TreesConfig
 from recsys.ranking.queries import Queries
+from recsys.ranking.stacked import stacked
 from recsys.ranking.trees import Trees, best_round
 from recsys.schema import FloatArray
-from tests.ranking.small_tables import TREES, table
+from tests.ranking.small_tables import N_ITEMS, TREES, table
 
 ORDERED = ("score_ease", "place_ease")
 """Features that can only speak for, and only against, an item."""
@@ -62,6 +65,25 @@ def test_a_forest_is_judged_by_its_best_number_of_trees() -> None:
     assert (smooth.rounds, smooth.ndcg) == (10, pytest.approx(np.mean(curve), abs=1e-6))
 
 
+@pytest.mark.parametrize("seed", [0, 7])
+def test_rows_that_are_asked_for_grow_the_trees_of_a_matrix(seed: int, tmp_path: Path) -> None:
+    """More than 200,000, of which LightGBM draws those that bins are made of; in two parts, in a file."""
+    config, made = TREES.model_copy(update={"trees": 3, "row_fraction": 0.5}), table(0, n_users=20_500)
+    on_disk = replace(made, features=stacked([made.features], made.features.names, folder=tmp_path))
+    first = np.arange(20_500) < 9_000
+    parts = [Queries.of(on_disk, kept=np.repeat(half, N_ITEMS)) for half in (first, ~first)]
+    got = grown(config, seed=seed, train=Queries.joined(parts)).booster
+    whole = lightgbm.Dataset(
+        made.features.values,
+        np.minimum(made.gain * 10, 100).astype(np.int32),
+        group=made.sizes,
+        feature_name=list(made.features.names),
+        params={"max_bin": 255, "verbosity": -1},
+    )
+    told = tree_parameters.lambdarank(config, made.features.names, seed=seed, threads=1)
+    assert got.model_to_string() == lightgbm.train(told, whole, 3).model_to_string()
+
+
 def test_the_first_trees_are_those_of_a_smaller_forest() -> None:
     rows = table(9).features.values
     few = grown(TREES.model_copy(update={"trees": 7}))
@@ -76,7 +98,7 @@ def backwards() -> Queries:
     values = made.features.values.copy()
     values[:, 0] *= -1
     values[:, 1] = -values[:, 0]
-    return replace(Queries.of(made), values=values)
+    return Queries.of(replace(made, features=replace(made.features, values=values)))
 
 
 @pytest.mark.parametrize("method", ["basic", "intermediate"])
