@@ -43,6 +43,7 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
     for head in given.traits.heads:
         read_manifest(Path(head), kind=HEAD)
     source, digest = locate(data)
+    RunDirectory.check_free(directory)
     opened = RunDirectory(path=directory, source=source, source_digest=digest, until=until, settings=given)
     with held(home(directory)) as lock:
         opened.save()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.lock import LOCK
 from pipelines.stages import BUNDLE, BUNDLES, GATE, VERDICT, Stage, kind_of
 from recsys import __version__
 from recsys.artifacts import digest_of, publish, read_manifest, verify
@@ -70,6 +71,20 @@ class RunDirectory:
             raise UsageError(f"Expected a run at {path}, found no {RUN_FILE}; start with `recsys run`.") from error
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{file} cannot be read ({error}); start anew with `recsys run`.") from error
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Refuse to begin a run among somebody's files.
+
+        Raises:
+            UsageError: `path` is a file, or a directory that holds something and is no run.
+        """
+        held = sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+        if (path.exists() and not path.is_dir()) or (held and RUN_FILE not in held and held != [LOCK]):
+            found = f"a directory that holds {held[0]} and no {RUN_FILE}" if held else "a file"
+            raise UsageError(
+                f"Expected --run as a new directory or an earlier run, got {path}, {found}; choose another."
+            )
 
     def save(self) -> None:
         """Write run.json in one step."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from recsys.data.formats import RawLog
+from recsys.data.raw_log import RawLog
 from recsys.schema import ITEM_COLUMNS
 from serving.store import ItemChange, StoreError
 

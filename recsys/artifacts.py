@@ -18,6 +18,9 @@ from typing import Any
 from recsys.errors import ArtifactError
 from recsys.workspace import disk_error, settle, workspace
 
+_NEAR = "bundles/current"
+"""Where a run's bundle lies; the run's own folder is easily taken for it."""
+
 MANIFEST = "manifest.json"
 MEASURED = frozenset({"measured.json"})
 
@@ -170,7 +173,9 @@ def read_manifest(directory: Path, *, kind: str) -> Manifest:
     """
     path = directory / MANIFEST
     if not path.is_file():
-        raise ArtifactError(f"Expected a {kind} at {directory}, found no {MANIFEST}; run the stage that makes it.")
+        near = [place for base in (directory, directory.parent) if ((place := base / _NEAR) / MANIFEST).is_file()]
+        cure = f"did you mean {near[0]}?" if near else "run the stage that makes it."
+        raise ArtifactError(f"Expected a {kind} at {directory}, found no {MANIFEST}; {cure}")
     try:
         body = json.loads(path.read_text())
         manifest = Manifest(**body)

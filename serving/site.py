@@ -8,6 +8,7 @@ from typing import Literal
 
 from fastapi import FastAPI
 
+from recsys.artifacts import read_manifest
 from recsys.errors import UsageError
 from serving.clock import Clock, log, wall
 from serving.keys import KeyRing
@@ -74,11 +75,13 @@ class Site:
             LogError: the policy log cannot be written.
             UsageError: keys that cannot be read, or no place for state or log.
         """
+        from recsys.bundle import CURRENT, KIND
         from serving.app import create_app  # what only looks after the processes that answer needs none of it
         from serving.beside import Beside
         from serving.journal import Journal
         from serving.keeping import forgotten_by
 
+        read_manifest(self.bundles / CURRENT, kind=KIND)  # before state and log are made beside what is no bundle
         state = _state(self.state, self.bundles)
         store, folder = store_at(state), self.log or _beside(self.bundles, LOG, "folder by --log")
         return create_app(

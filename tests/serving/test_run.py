@@ -1,6 +1,7 @@
 """The real process: what it loads, what it answers over a socket, how it ends."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -60,7 +61,8 @@ def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
             run(Site(bundles=tmp_path), host="127.0.0.1", port=port, clock="wall")
 
 
-def test_no_place_for_the_state_is_a_sentence(tmp_path: Path) -> None:
+def test_no_place_for_the_state_is_a_sentence(bundle_root: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle_root, tmp_path / "bundles", symlinks=True)
     (tmp_path / "serving").write_text("in the way")
     with pytest.raises(UsageError, match=r"Cannot keep the state in .*serving: File exists; name .* by --state\."):
         run(Site(bundles=tmp_path / "bundles"), host="127.0.0.1", port=0, clock="wall")
