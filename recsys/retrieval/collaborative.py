@@ -6,14 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from implicit.als import AlternatingLeastSquares
-from scipy.sparse import csr_array, csr_matrix
-from threadpoolctl import threadpool_limits
+from scipy.sparse import csr_array
 
 from recsys.data.contacts import contacts
 from recsys.data.interactions import Histories, Interactions
 from recsys.data.storage import mapped
 from recsys.errors import ArtifactError
+from recsys.retrieval import als as als_model
 from recsys.retrieval.config import BehaviourConfig
 from recsys.retrieval.ease import Ease
 from recsys.retrieval.ease_penalty import Penalties
@@ -51,6 +50,7 @@ class Behaviour:
         als_gram: float64 (f, f), YᵀY + λI of them.
         popularity: float64 (n_items,), decayed positives at `as_of`.
         silent: int32, items of which nothing is said, whatever was learned (`without`); not saved.
+        covered: the items with ALS factors, where that are not all; made if None, not saved.
     """
 
     as_of: Instant
@@ -66,6 +66,15 @@ class Behaviour:
     als_gram: DoubleArray
     popularity: DoubleArray
     silent: IntArray = field(default_factory=lambda: np.zeros(0, np.int32))
+    covered: als_model.Covered | None = None
+    _popular: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        # worked out once: every answer asks
+        if self.covered is None:
+            object.__setattr__(self, "covered", als_model.Covered.of(self.als, self.config))
+        # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
+        object.__setattr__(self, "_popular", np.log1p(self.popularity).astype(np.float32))
 
     @classmethod
     def fit(
@@ -80,7 +89,7 @@ class Behaviour:
         popularity = positives.weight * np.exp2(-age / config.popularity_half_life)
         fresh = decayed(positives, n_items, as_of=as_of, half_life=day * config.fresh_half_life)
         penalties = Penalties.of(interactions, before=as_of, config=config)
-        als = _als(taken, config, seed, threads)
+        als = als_model.factors(taken, config, seed, threads)
         return cls(
             as_of=as_of,
             day=day,
@@ -92,7 +101,7 @@ class Behaviour:
             ease=Ease.of(taken, l2=penalties.plain.l2, max_items=config.ease_max_items),
             ease_fresh=Ease.of(fresh, l2=penalties.fresh.l2, max_items=config.ease_max_items),
             als=als,
-            als_gram=_gram(als, config),
+            als_gram=als_model.gram(als, config),
             popularity=np.bincount(positives.item_idx, popularity, minlength=n_items).astype(np.float64),
         )
 
@@ -163,8 +172,7 @@ class Behaviour:
         self.ease.scores(asked.recent, of["ease_recent"])
         self.ease_fresh.scores(asked.recent, of["ease_fresh"])
         self._by_als(asked.taken, of["als"])
-        # all popularity fades alike: left as it was, it keeps its order where an old log is served by today's clock
-        of["popular"][:] = np.log1p(self.popularity)
+        of["popular"][:] = self._popular
         if len(self.silent):
             out[:, :, self.silent] = 0
         return of
@@ -187,7 +195,10 @@ class Behaviour:
             if start < end:
                 own = self.als[taken.indices[start:end]].astype(np.float64)
                 user = np.linalg.solve(self.als_gram + (alpha - 1) * (own.T @ own), alpha * own.sum(axis=0))
-                np.einsum("if,f->i", self.als, user.astype(np.float32), out=out[row])
+                if self.covered is None:
+                    np.einsum("if,f->i", self.als, user.astype(np.float32), out=out[row])
+                else:
+                    self.covered.put(user.astype(np.float32), out[row])
 
     def save(self, directory: Path) -> None:
         """Write behaviour.json and npy files into an existing directory."""
@@ -230,27 +241,3 @@ class Behaviour:
             als_gram=als_gram,
             popularity=popularity,
         )
-
-
-def _als(taken: csr_array, config: BehaviourConfig, seed: int, threads: int) -> FloatArray:
-    """Item factors of implicit ALS (Hu, Koren, Volinsky 2008); items nobody took get a zero row."""
-    if not taken.nnz:
-        return np.zeros((taken.shape[1], config.als_factors), np.float32)
-    with threadpool_limits(1, "blas"):  # its threads and those of BLAS would wait for each other
-        model = AlternatingLeastSquares(
-            factors=config.als_factors,
-            regularization=config.als_regularization,
-            alpha=config.als_alpha,
-            iterations=config.als_iterations,
-            random_state=seed,
-            num_threads=threads,
-        )
-        model.fit(csr_matrix(taken), show_progress=False)
-    factors = np.array(model.item_factors, np.float32)
-    factors[np.asarray(taken.sum(axis=0)).ravel() == 0] = 0
-    return factors
-
-
-def _gram(als: FloatArray, config: BehaviourConfig) -> DoubleArray:
-    double = als.astype(np.float64)
-    return np.asarray(double.T @ double + config.als_regularization * np.eye(als.shape[1]), np.float64)

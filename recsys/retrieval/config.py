@@ -99,6 +99,9 @@ class BehaviourConfig(Config):
     ease_fresh_l2: float | None = Field(None, gt=0, description="The same for fresh EASE, whose counts are smaller.")
     ease_max_items: int = Field(6000, ge=1, description="EASE covers at most so many items, the most taken first.")
     als_factors: int = Field(64, ge=1, description="Width of the factors of implicit ALS.")
+    als_max_items: int = Field(
+        200_000, ge=1, description="ALS covers at most so many items, the most taken first; each costs at every answer."
+    )
     als_iterations: int = Field(15, ge=1, description="Rounds of alternating least squares.")
     als_regularization: float = Field(0.05, ge=0, description="L2 penalty of the ALS factors.")
     als_alpha: float = Field(5.0, gt=0, description="Confidence of one event in ALS.")
@@ -126,6 +129,12 @@ class RetrievalConfig(Config):
         None, ge=1, description="Candidates of a user that are scored, the best by the sources' places; all if not set."
     )
     similar_items: int = Field(50, ge=1, description="Neighbours by text kept per item.")
+    similar_max_items: int = Field(
+        200_000,
+        ge=1,
+        description="Neighbours by text are kept of at most so many items, the most popular first; what else is in a "
+        "history proposes nothing by them.",
+    )
     block_values: int = Field(1_000_000, ge=1, description="Users are scored in blocks of so many user × item values.")
     behaviour: BehaviourConfig = Field(default_factory=BehaviourConfig, description="The behavioural models.")
     index: IndexConfig = Field(default_factory=IndexConfig, description="The search of item vectors.")

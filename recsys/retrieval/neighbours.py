@@ -20,6 +20,7 @@ Row = TypeVar("Row", IntArray, FloatArray)
 
 _ROWS = 2048
 _ITEMS = 32
+_QUERIES = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,9 @@ def near(histories: Histories, n_items: int, config: BehaviourConfig) -> ItemIte
     return ItemItem(matrix=strongest(csr_array(scale @ (total + total.T) @ scale), config.neighbours))
 
 
-def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig) -> ItemItem:
+def alike(
+    vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig, of: IntArray | None = None
+) -> ItemItem:
     """Items whose texts are alike: cosine⁴ of vectors centred on the known items.
 
     Args:
@@ -125,16 +128,29 @@ def alike(vectors: FloatArray, known: BoolArray, *, n: int, config: IndexConfig)
         known: (n_items,) items whose mean is the centre.
         n: neighbours kept per item.
         config: how neighbours are searched.
+        of: int32, ascending, items that get neighbours; all if None.
     """
     unit = _centred(vectors, known)
     # nothing of this index is kept: a graph, built thirty times as slowly as lists are, would never pay
     passing = config.model_copy(update={"storage": "float32", "factory": "", "hnsw_up_to": 0})
-    hits = ItemIndex.build(unit, passing).search(unit, n + 1)
-    rows = np.repeat(np.arange(len(unit)), hits.item_idx.shape[1])
-    found = hits.item_idx.ravel() >= 0
+    index, items = ItemIndex.build(unit, passing), np.arange(len(unit), dtype=np.int32) if of is None else of
+    # block by block: what is found of a million items at once takes gigabytes until the nearest are kept
+    parts = [_nearest(index, unit, items[at : at + _QUERIES], n) for at in range(0, max(len(items), 1), _QUERIES)]
+    matrix = csr_array(vstack(parts)) if len(parts) > 1 else parts[0]
+    indptr = np.zeros(len(unit) + 1, np.int64)
+    indptr[items + 1] = np.diff(matrix.indptr)
+    return ItemItem(matrix=csr(matrix.data, matrix.indices, np.cumsum(indptr), len(unit)))
+
+
+def _nearest(index: ItemIndex, unit: FloatArray, items: IntArray, n: int) -> csr_array:
+    """float32 CSR (m, n_items): likeness of some items to the n nearest of each."""
+    hits = index.search(unit[items], n + 1)
+    rows = np.repeat(np.arange(len(items)), hits.item_idx.shape[1])
+    columns = hits.item_idx.ravel()
+    found = (columns >= 0) & (columns != np.repeat(items, hits.item_idx.shape[1]))
     data = np.maximum(hits.score.ravel()[found], 0) ** 4
-    shape = (len(unit), len(unit))
-    return ItemItem(matrix=strongest(csr_array((data, (rows[found], hits.item_idx.ravel()[found])), shape=shape), n))
+    near = csr_array((data, (rows[found], columns[found])), shape=(len(items), len(unit)))
+    return strongest(near, n, first_row=-len(unit))  # themselves are left out already
 
 
 def alike_with(similar: ItemItem, vectors: FloatArray, known: BoolArray, items: IntArray, *, n: int) -> ItemItem:

@@ -60,7 +60,7 @@ class Retriever:
             index=ItemIndex.build(vectors, config.index, known=known),
             interest=interest,
             behaviour=behaviour,
-            similar=alike(vectors, known, n=config.similar_items, config=config.index),
+            similar=_alike(vectors, known, behaviour, config),
             lexicon=Lexicon.of(texts, known),
             config=config,
         )
@@ -72,7 +72,7 @@ class Retriever:
             vectors=vectors,
             index=ItemIndex.build(vectors, self.config.index, known=known),
             interest=interest,
-            similar=alike(vectors, known, n=self.config.similar_items, config=self.config.index),
+            similar=_alike(vectors, known, self.behaviour, self.config),
         )
 
     def put(self, vectors: FloatArray, items: IntArray, texts: Sequence[str], *, known: BoolArray) -> "Retriever":
@@ -213,6 +213,14 @@ class Retriever:
             lexicon=Lexicon.load(directory, len(vectors)),
             config=RetrievalConfig.model_validate(read_json(directory / "retriever.json")),
         )
+
+
+def _alike(vectors: FloatArray, known: BoolArray, behaviour: Behaviour, config: RetrievalConfig) -> ItemItem:
+    """Of the most popular items, where they are too many."""
+    most = config.similar_max_items
+    order = None if len(vectors) <= most else np.argsort(-behaviour.popularity, kind="stable")[:most]
+    of = None if order is None else np.sort(order).astype(np.int32)
+    return alike(vectors, known, n=config.similar_items, config=config.index, of=of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

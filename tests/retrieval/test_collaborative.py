@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,25 @@ def test_als_folds_a_user_in_by_least_squares(behaviour: Behaviour, log: Interac
     gram = (y * confidence[:, None]).T @ y + CONFIG.als_regularization * np.eye(4)
     expected = y @ np.linalg.solve(gram, y.T @ wanted)
     assert behaviour.scores(histories, as_of=log.end)["als"][0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_als_covers_the_most_taken_items_of_a_large_catalogue(log: Interactions) -> None:
+    few = CONFIG.model_copy(update={"als_max_items": 5})
+    behaviour, histories = fit(log, config=few), everybody(log)
+    takers = np.bincount(log.events["item_idx"].to_numpy(), minlength=N_ITEMS)
+    covered = np.sort(np.argsort(-takers, kind="stable")[:5])
+    assert np.flatnonzero(behaviour.als.any(axis=1)).tolist() == covered.tolist()
+    scores = behaviour.scores(histories, as_of=log.end)["als"]
+    assert not np.delete(scores, covered, axis=1).any()
+    dense = np.zeros_like(scores)
+    replace(behaviour, config=CONFIG, covered=None)._by_als(behaviour.read(histories, as_of=log.end).taken, dense)
+    assert scores.tobytes() == dense.tobytes()  # the same factors, all rows looked at
+
+
+def test_up_to_the_limit_als_is_what_it_was(behaviour: Behaviour, log: Interactions) -> None:
+    at_limit = fit(log, config=CONFIG.model_copy(update={"als_max_items": N_ITEMS}))
+    assert at_limit.covered is None
+    assert at_limit.als.tobytes() == behaviour.als.tobytes()
 
 
 def test_weights_of_equal_items_add_up() -> None:

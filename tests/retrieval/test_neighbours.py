@@ -125,3 +125,25 @@ def test_where_all_are_neighbours_what_is_put_is_as_if_made_anew(monkeypatch: py
         alike(moved, known, n=15, config=IndexConfig()).matrix.toarray()[[3, 7, 12, 13, 14]], abs=1e-5
     )
     assert found.toarray() == pytest.approx(found.toarray().T, abs=1e-5)
+
+
+def test_alike_in_blocks_is_what_it_is_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    known = np.arange(50) % 2 == 0
+    for config in (IndexConfig(), IndexConfig(exact_up_to=0, ivf_search=3)):
+        monkeypatch.setattr("recsys.retrieval.neighbours._QUERIES", 50)
+        at_once = alike(vectors, known, n=4, config=config).matrix
+        monkeypatch.setattr("recsys.retrieval.neighbours._QUERIES", 7)
+        blocks = alike(vectors, known, n=4, config=config).matrix
+        for part in ("indptr", "indices", "data"):
+            assert getattr(blocks, part).dtype == getattr(at_once, part).dtype
+            assert getattr(blocks, part).tobytes() == getattr(at_once, part).tobytes()
+
+
+def test_alike_of_some_items_leaves_the_other_rows_empty() -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32)
+    whole = alike(vectors, np.ones(20, np.bool_), n=3, config=IndexConfig()).matrix.toarray()
+    chosen = np.array([2, 3, 11, 19], np.int32)
+    part = alike(vectors, np.ones(20, np.bool_), n=3, config=IndexConfig(), of=chosen).matrix.toarray()
+    assert (part[chosen] == whole[chosen]).all()
+    assert not np.delete(part, chosen, axis=0).any()

@@ -135,3 +135,13 @@ def test_a_loaded_retriever_proposes_the_same(
     assert pairs(loaded.retrieve(histories, as_of=end, allowed=allowed)) == pairs(
         retriever.retrieve(histories, as_of=end, allowed=allowed)
     )
+
+
+def test_in_a_large_catalogue_the_most_popular_items_alone_have_neighbours_by_text(retriever: Retriever) -> None:
+    known = np.ones(len(retriever.vectors), np.bool_)
+    config = retriever.config.model_copy(update={"similar_max_items": 6})
+    whole = retriever.reread(retriever.vectors, retriever.interest, known=known).similar.matrix.toarray()
+    few = replace(retriever, config=config).reread(retriever.vectors, retriever.interest, known=known).similar.matrix
+    chosen = np.argsort(-retriever.behaviour.popularity, kind="stable")[:6]
+    assert (few.toarray()[chosen] == whole[chosen]).all()
+    assert few.nnz == np.count_nonzero(whole[chosen]) > 0
