@@ -1,21 +1,14 @@
 """A small shop whose tastes are known, released as a bundle once for all tests that serve or recommend from it."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import polars as pl
 import pytest
 from hypothesis import settings
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.normalizers import Lowercase
-from tokenizers.pre_tokenizers import Whitespace
 
-from recsys.artifacts import sha256
 from recsys.data.catalog import Catalog
 from recsys.data.config import SplitConfig
 from recsys.data.interactions import Interactions
@@ -23,6 +16,7 @@ from recsys.data.split import TimeSplit
 from recsys.data.synthetic import WORDS, World, make_world
 from recsys.data.vocabulary import Vocabulary
 from recsys.schema import EVENT_CODES, EVENT_WEIGHTS
+from tests.toy_encoder import write_toy
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
@@ -78,49 +72,8 @@ def shop() -> Shop:
 @pytest.fixture(scope="session")
 def toy_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a served encoder that is a bag of the world's words, each with a vector drawn at random."""
-    directory = tmp_path_factory.mktemp("encoder")
-    words = ["[UNK]", *sorted({word for taste in WORDS.values() for word in taste})]
-    tokenizer = Tokenizer(WordLevel({word: n for n, word in enumerate(words)}, unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = Lowercase(), Whitespace()
-    tokenizer.save(str(directory / "tokenizer.json"))
-    vectors = np.random.default_rng(0).normal(size=(len(words), DIM)).astype(np.float32)
-    onnx.save(_bag_of_words(vectors), directory / "model.onnx")
-    settings = {
-        "digest": sha256(directory / "model.onnx"),
-        "dim": DIM,
-        "max_tokens": 32,
-        "vocabulary": len(words),
-        "texts_per_call": 64,
-    }
-    (directory / "encoder.json").write_text(json.dumps(settings))
-    return directory
-
-
-def _bag_of_words(vectors: np.ndarray) -> onnx.ModelProto:
-    """ids, mask → the unit vector of the sum of the words' vectors."""
-    node = onnx.helper.make_node
-    graph = onnx.helper.make_graph(
-        [
-            node("Gather", ["words", "ids"], ["each"]),
-            node("Cast", ["mask"], ["present"], to=onnx.TensorProto.FLOAT),
-            node("Unsqueeze", ["present", "last"], ["column"]),
-            node("Mul", ["each", "column"], ["read"]),
-            node("ReduceSum", ["read", "second"], ["sum"], keepdims=0),
-            node("LpNormalization", ["sum"], ["vectors"], axis=-1, p=2),
-        ],
-        "bag of words",
-        [
-            onnx.helper.make_tensor_value_info("ids", onnx.TensorProto.INT64, ["n", "t"]),
-            onnx.helper.make_tensor_value_info("mask", onnx.TensorProto.BOOL, ["n", "t"]),
-        ],
-        [onnx.helper.make_tensor_value_info("vectors", onnx.TensorProto.FLOAT, ["n", DIM])],
-        [
-            onnx.numpy_helper.from_array(vectors, "words"),
-            onnx.numpy_helper.from_array(np.array([2], np.int64), "last"),
-            onnx.numpy_helper.from_array(np.array([1], np.int64), "second"),
-        ],
-    )
-    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+    words = [word for taste in WORDS.values() for word in taste]
+    return write_toy(tmp_path_factory.mktemp("encoder"), words, dim=DIM)
 
 
 @pytest.fixture(scope="session")
