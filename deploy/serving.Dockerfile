@@ -1,12 +1,12 @@
 # What answers requests: no torch. From the repository's root, the second with Ray Serve in it, for deploy/kuberay:
 #   docker build -f deploy/serving.Dockerfile -t recsys-serving:0.1.0 .
-#   docker build -f deploy/serving.Dockerfile -t recsys-ray:0.1.0 --build-arg EXTRAS=redis,ray-serve .
+#   docker build -f deploy/serving.Dockerfile -t recsys-ray:0.1.0 --build-arg EXTRAS=serve,redis,ray .
 # A tag can be moved by others. To pin the base by what it holds, take the digest that `docker buildx imagetools inspect
 # python:3.11-slim-bookworm` prints, and add --build-arg BASE=python:3.11-slim-bookworm@sha256:…
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
-ARG EXTRAS=redis
+ARG EXTRAS=serve,redis
 WORKDIR /source
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY recsys recsys

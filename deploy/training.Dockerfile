@@ -11,7 +11,7 @@ COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY recsys recsys
 COPY serving serving
 COPY pipelines pipelines
-RUN python -m pip install --no-cache-dir --prefix=/made --extra-index-url ${TORCH_INDEX} -c constraints.txt ".[train,redis,ray-serve]"
+RUN python -m pip install --no-cache-dir --prefix=/made --extra-index-url ${TORCH_INDEX} -c constraints.txt ".[train,serve,redis,ray]"
 # an image with gigabytes of CUDA is not made
 RUN ! ls /made/lib/python3.11/site-packages | grep -iE '^(triton|nvidia)([-_.]|$)'
 

@@ -26,6 +26,13 @@ app.add_typer(head_app.app, name="head")
 app.command()(cycle_app.cycle)
 app.command()(export_app.export)
 
+_EXTRA = {
+    **dict.fromkeys(("torch", "transformers", "peft", "onnx", "onnxscript", "optuna", "ray", "pyarrow"), "train"),
+    **dict.fromkeys(("uvicorn", "uvloop", "httptools", "prometheus_client"), "serve"),
+    "redis": "redis",
+}
+"""Package → the extra of pyproject.toml that brings it; an installation holds what its machine needs."""
+
 RunOption = Annotated[Path, typer.Option("--run", help="The run directory.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -254,6 +261,16 @@ def main() -> None:
     except RecsysError as error:
         print(f"recsys: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA:
+            raise
+        print(
+            f"recsys: Expected {package} to be installed for this, found it missing; "
+            f"pip install 'recsys[{_EXTRA[package]}]' brings it.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def test_a_pod_may_do_little_and_has_what_it_mounts(pod: dict[str, Any]) -> None
 def test_a_pod_runs_an_image_with_ray_as_its_user(pod: dict[str, Any]) -> None:
     (container,) = pod["containers"]
     build = builds()[container["image"]]
-    assert "ray-serve" in extras(container["image"]).split(",")  # with it the dashboard, by which KubeRay submits
+    assert "ray" in extras(container["image"]).split(",")  # with it the dashboard, by which KubeRay submits
     assert [i.text for i in dockerfile(build["file"]) if i.name == "USER"] == ["10001:10001"]
     assert "--home-dir /tmp" in (DEPLOY / f"{build['file']}.Dockerfile").read_text()
 

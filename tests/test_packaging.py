@@ -1,0 +1,96 @@
+"""What pip builds and installs: a wheel with every file that is read at run time, extras that say what they bring."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from pipelines.__main__ import _EXTRA, main
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+HEAVY = {"torch", "transformers", "ray", "pyarrow", "pandas", "matplotlib"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> tuple[Path, Path]:
+    """A wheel and an sdist of the tracked files, by the build backend itself; no network, no other environment."""
+    out = tmp_path_factory.mktemp("dist")
+    source = tmp_path_factory.mktemp("source")
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in tracked.decode().rstrip("\0").split("\0"):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    code = (
+        "import setuptools.build_meta as backend\n"
+        f"print(backend.build_wheel({str(out)!r}), backend.build_sdist({str(out)!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
+    return wheel, sdist
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_three_packages_and_what_they_read(built):
+    names = set(zipfile.ZipFile(built[0]).namelist())
+    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert packages == {"recsys", "pipelines", "serving"}
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for package in packages
+        for path in (ROOT / package).rglob("*")
+        if path.suffix in {".py", ".typed", ".yaml", ".html", ".css", ".js"} or path.match("dashboards/*.json")
+    }
+    assert wanted <= names, sorted(wanted - names)
+    others = {name for name in names - wanted if ".dist-info/" not in name}
+    assert all(name.startswith(("recsys/", "serving/", "pipelines/")) for name in others)
+    assert not {name for name in others if name.endswith((".pyc", ".parquet", ".npy", ".safetensors", ".onnx"))}
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_where_nothing_else_of_the_project_is(built, tmp_path):
+    with zipfile.ZipFile(built[0]) as wheel:
+        wheel.extractall(tmp_path / "site")
+        (points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        assert "recsys = pipelines.__main__:main" in wheel.read(points).decode()
+    code = "import sys; sys.argv[1:] = ['--version']\nfrom pipelines import __main__ as m\nprint(m.__file__)\nm.main()"
+    environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{tmp_path}/site/pipelines/__main__.py", f"recsys {PROJECT['version']}"]
+
+
+def test_the_installation_that_serves_has_nothing_that_only_trains():
+    named = {Requirement(text).name for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["serve"])}
+    assert not named & HEAVY
+
+
+def test_each_missing_package_is_in_the_extra_that_is_named():
+    for package, extra in _EXTRA.items():
+        brought = {Requirement(text).name.lower() for text in PROJECT["optional-dependencies"][extra]}
+        assert package.lower() in brought | {"pyarrow"}  # which comes with ray[train]
+
+
+@pytest.mark.parametrize(("package", "extra"), [("uvicorn", "serve"), ("torch", "train"), ("redis", "redis")])
+def test_a_missing_package_is_a_sentence_with_its_extra(package, extra, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("pipelines.__main__.app", lambda: __import__(package))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        f"recsys: Expected {package} to be installed for this, found it missing; "
+        f"pip install 'recsys[{extra}]' brings it.\n"
+    )
+
+
+def test_a_missing_module_of_our_own_is_no_sentence(monkeypatch):
+    monkeypatch.setattr("pipelines.__main__.app", lambda: __import__("recsys_nowhere"))
+    with pytest.raises(ModuleNotFoundError, match="recsys_nowhere"):
+        main()
