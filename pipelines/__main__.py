@@ -137,12 +137,14 @@ def recommend(
         str | None, typer.Option(help="Only users who did something at or after this ISO time, for nightly runs.")
     ] = None,
     filters: Annotated[str | None, typer.Option(help="What the lists may hold: JSON as in a request.")] = None,
+    experiment: Annotated[Path | None, typer.Option(help="Lists by its arms: JSON as in PUT /v1/experiment.")] = None,
 ) -> None:
     """Lists for many users, as of the bundle's end, to Parquet; run again to go on after an interruption."""
-    from pipelines import batch
+    from pipelines import batch, list_arms
     from pipelines.list_maker import Wanted
 
-    wanted, whom = Wanted(bundle=bundle, k=k, filters=filters), batch.Whom(users=users, since=since)
+    told, whom = None if experiment is None else list_arms.read_file(experiment), batch.Whom(users=users, since=since)
+    wanted = Wanted(bundle=bundle, k=k, filters=filters, experiment=told)
     batch.recommend(wanted, out=out, whom=whom, engine=engine, workers=workers)
 
 

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from pipelines import partitions
 from pipelines.console import err, progress
-from pipelines.list_maker import ListMaker, Wanted
+from pipelines.list_arms import Maker, loaded, read_experiment
+from pipelines.list_maker import Wanted
 from pipelines.partitions import Partitions
 from recsys import __version__
 from recsys.artifacts import digest_of, read_manifest
@@ -54,7 +55,7 @@ def recommend(wanted: Wanted, *, out: Path, whom: Whom, engine: Engine = "local"
     the same question asked again goes on from there, by either engine, and ends with the same bytes.
 
     Args:
-        wanted: bundle, length and filters of the lists.
+        wanted: bundle, length, filters and experiment of the lists.
         out: a directory that does not exist yet, or an earlier result, which is replaced.
         whom: the users.
         engine: this process, one thread; or a pool of Ray's actors, each with the bundle, which with `out`'s folder
@@ -71,18 +72,25 @@ def recommend(wanted: Wanted, *, out: Path, whom: Whom, engine: Engine = "local"
     since = None if whom.since is None else _instant(whom.since)
     asked = None if whom.users is None else _read(whom.users)
     wanted = replace(wanted, bundle=wanted.bundle.resolve())  # `current` may move on before an actor reads it
-    maker = ListMaker.load(wanted)
+    maker, experiment = loaded(wanted), None if wanted.experiment is None else read_experiment(wanted.experiment)
     ids = Vocabulary.of(_chosen(maker.bundle, asked, since))
-    question = {"k": wanted.k, "filters": wanted.filters, "users_digest": ids.digest, "partition": partitions.USERS}
+    question: dict[str, Any] = {
+        "k": wanted.k,
+        "filters": wanted.filters,
+        "users_digest": ids.digest,
+        "partition": partitions.USERS,
+    }
+    question["experiment"] = None if experiment is None else experiment.model_dump(mode="json")
+    arms = {} if experiment is None else {f"bundle of {arm.name}": arm.bundle for arm in experiment.arms if arm.bundle}
     key = digest_of([maker.bundle.digest, question, __version__])
     with Partitions.opened(out, key=key, users=ids.ids, size=partitions.USERS) as parts:
         pool = _Pool(wanted=wanted, workers=workers) if engine == "ray" else None
         _make(maker, parts, pool)
-        parts.publish(config={**question, "since": since}, parents={"bundle": maker.bundle.digest})
+        parts.publish(config={**question, "since": since}, parents={"bundle": maker.bundle.digest, **arms})
     err.print(f"{len(ids)} lists in {out}", markup=False)
 
 
-def _make(maker: ListMaker, parts: Partitions, pool: "_Pool | None") -> None:
+def _make(maker: Maker, parts: Partitions, pool: "_Pool | None") -> None:
     """Finish the partitions that are left, and tell how that goes."""
     left = parts.left()
     if len(left) < len(parts):
@@ -95,7 +103,7 @@ def _make(maker: ListMaker, parts: Partitions, pool: "_Pool | None") -> None:
             show(done, total, {"users/s": done / max(time.monotonic() - start, 1e-9)})
 
 
-def _here(maker: ListMaker, parts: Partitions, left: Sequence[int]) -> Iterator[int]:
+def _here(maker: Maker, parts: Partitions, left: Sequence[int]) -> Iterator[int]:
     """The numbers of the partitions, as each is finished by this process."""
     with threadpool_limits(1):
         for number in left:
@@ -154,7 +162,7 @@ class _Actor:
     def __init__(self, wanted: Wanted, folder: Path) -> None:
         self._folder = folder
         try:
-            self._maker: ListMaker | RecsysError = ListMaker.load(wanted)
+            self._maker: Maker | RecsysError = loaded(wanted)
         except RecsysError as error:  # which Ray would take for a death, and try again
             self._maker = error
 

@@ -27,11 +27,13 @@ class Wanted:
         bundle: a bundle directory, its digest in its name or not.
         k: items a list.
         filters: what the lists may hold, JSON as in a request; everything if None.
+        experiment: whose arms make them, JSON as in PUT /v1/experiment; the bundle alone if None.
     """
 
     bundle: Path
     k: int
     filters: str | None = None
+    experiment: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,7 +196,7 @@ class Recommender:
             mask = allowed[rows] if allowed is not None and allowed.ndim == 2 else allowed
             may = self.snapshot.allowed(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
             pinned = self.snapshot.pinned(part, as_of=as_of, mask=mask, exclude_seen=exclude_seen)
-            extra = None if besides is None else may & besides
+            extra = None if besides is None else may & (besides[rows] if besides.ndim == 2 else besides)
             given = pinned if extra is None else extra if pinned is None else extra | pinned
             yield part, self.retriever.retrieve(part, as_of=as_of, allowed=may, besides=given), pinned, extra
 

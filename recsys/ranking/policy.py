@@ -88,8 +88,9 @@ class Exploration:
     Attributes:
         policy: how it draws.
         sources: one of `randomness` for each user; a list takes what it needs.
-        besides: bool (n_items,), candidates of every user who may get them, proposed or not: what another way to
-            recommend would propose, so that this one's lists tell of it. None adds nothing; given items are as given.
+        besides: bool (n_items,), or (n, n_items) of each user, candidates of who may get them, proposed or not: what
+            another way to recommend would propose, so that this one's lists tell of it. None adds nothing; given items
+            are as given.
     """
 
     policy: Policy
