@@ -18,7 +18,7 @@ from serving.sqlite import SqliteStore
 from tests.deploy.files import DEPLOY, ROOT, builds, dockerfile, read_yaml, understood
 from tests.deploy.test_images import PINNED, extras
 
-MANIFESTS = {"service.yaml": "RayService", "train.yaml": "RayJob"}
+MANIFESTS = {"service.yaml": "RayService", "train.yaml": "RayJob", "lists.yaml": "RayJob"}
 JOBS = [name for name, kind in MANIFESTS.items() if kind == "RayJob"]
 KNOWN = {
     "RayService": {"serveConfigV2", "rayClusterConfig"},
@@ -189,6 +189,20 @@ def test_trainers_have_what_the_settings_ask_for() -> None:
     assert group["minReplicas"] * cpus(group) == chosen.workers
     (container,) = group["template"]["spec"]["containers"]
     assert int(container["resources"]["limits"]["cpu"]) >= cpus(group) * chosen.threads
+
+
+def test_makers_of_lists_are_as_many_as_their_cpus() -> None:
+    spec = read_yaml("kuberay/lists.yaml")["spec"]
+    told = understood(shlex.split(spec["entrypoint"])[1:])
+    (group,) = spec["rayClusterSpec"]["workerGroupSpecs"]
+    assert (told["engine"], told["workers"]) == ("ray", group["minReplicas"] * cpus(group))
+    assert str(told["bundle"]).startswith(str(Path(str(told["out"])).parent))
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_runs_in_an_image_with_what_ray_trains_and_shares_data_by(name: str) -> None:
+    images = {c["image"] for pod in pods() if str(pod.id).startswith(name) for c in pod.values[0]["containers"]}
+    assert all("train" in extras(image).split(",") for image in images)
 
 
 @pytest.mark.ray
