@@ -328,14 +328,13 @@ def test_recall_falls_where_less_is_looked_at_and_counts_what_is_allowed() -> No
 
 def test_an_index_that_finds_too_little_looks_at_twice_as_much_until_it_does() -> None:
     items, queries = clustered(2000, 4), clustered(50, 5)
-    config = IndexConfig(factory="IVF40,SQ8", ivf_search=1, exact_up_to=0)
-    as_told = ItemIndex.build(items, config.model_copy(update={"least_recall": 0}))
+    config = IndexConfig(factory="IVF5,SQ8", ivf_search=1, exact_up_to=0)
+    fixed = [config.model_copy(update={"least_recall": 0, "ivf_search": lists}) for lists in (1, 2, 4)]
+    as_told, *more = (ItemIndex.build(items, each) for each in fixed)
     index = ItemIndex.build(items, config)
-    assert as_told.plan.effort == 1
-    assert as_told.built_recall < 0.95 <= index.built_recall
-    assert index.plan.effort in (4, 8, 16, 32, 40)
-    half = ItemIndex.build(items, config.model_copy(update={"ivf_search": index.plan.effort // 2, "least_recall": 0}))
-    assert half.built_recall < 0.95  # not further than it must
+    assert [each.plan.effort for each in (as_told, *more)] == [1, 2, 4]
+    assert as_told.built_recall < more[0].built_recall < more[1].built_recall < 0.95 <= index.built_recall
+    assert index.plan.effort == 5  # there are no eight
     assert index.recall(queries, 100) > as_told.recall(queries, 100)
     assert index.compact().plan == index.plan
 
