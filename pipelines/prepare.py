@@ -16,8 +16,8 @@ from recsys.data.storage import write_json
 def run(opened: RunDirectory, stage: Stage) -> None:
     """Make `catalog` and `interactions`; the split and the rejects lie with the interactions."""
     settings = opened.settings
-    raw = open_log(opened.source, mapping=settings.data.mapping, cache=default_cache())
-    log = clean(raw, settings.quality)
+    # the tables as they came are large, and nothing below asks for them
+    log = clean(open_log(opened.source, mapping=settings.data.mapping, cache=default_cache()), settings.quality)
     until = None if opened.until is None else parse_until(opened.until)
     catalog, interactions = prepare(log, data=settings.data, until=until)
     split = TimeSplit.of(interactions, settings.split, opened.floor)

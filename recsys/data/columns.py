@@ -39,7 +39,7 @@ def read_column(column: pl.Series, dtype: pl.DataType, *, where: str, timezone: 
     """
     given = column.fill_nan(None) if column.dtype.is_float() else column
     if given.null_count() == len(column):
-        return _fine(pl.Series(column.name, [None] * len(column), dtype=dtype))
+        return _fine(pl.repeat(None, len(column), dtype=dtype, eager=True).alias(column.name))
     if isinstance(dtype, pl.Datetime):
         values, problems, note = read_instants(column, where=where, timezone=timezone)
         return Cells(values=values, problems=problems, note=note)
@@ -59,7 +59,7 @@ _WANTED: dict[pl.DataType, str] = {
 
 
 def _fine(values: pl.Series) -> Cells:
-    return Cells(values=values, problems=pl.Series([None] * len(values), dtype=pl.String))
+    return Cells(values=values, problems=pl.repeat(None, len(values), dtype=pl.String, eager=True))
 
 
 def _text(column: pl.Series) -> Cells | None:

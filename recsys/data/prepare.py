@@ -100,6 +100,8 @@ def _cut(events: pl.DataFrame, until: Instant | float) -> pl.DataFrame:
 def _cancelled_at(events: pl.DataFrame) -> pl.Series:
     """int64, when each purchase was cancelled, null for all other events; `events` sorted by time."""
     purchase, back = EVENT_CODES["purchase"], EVENT_CODES["return"]
+    if not (events["event"] == back).any():  # a long log should not be grouped for nothing
+        return pl.repeat(None, len(events), dtype=pl.Int64, eager=True)
     returned = (pl.col("event") == back).any().over("user_idx", "item_idx")
     trade = events.with_row_index("row").filter(pl.col("event").is_in([purchase, back])).filter(returned)
     open_purchases: dict[tuple[int, int], list[int]] = {}

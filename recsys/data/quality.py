@@ -15,6 +15,9 @@ from recsys.schema import EVENT_COLUMNS, EVENT_WEIGHTS, ITEM_COLUMNS
 REJECTS = {"table": pl.String, "row": pl.Int64, "column": pl.String, "reason": pl.String}
 """Columns of the rejects: `row` counts from 1, a header not included; `column` is the first one found wanting."""
 
+_NOTHING = pl.DataFrame(schema={c: t for c, t in REJECTS.items() if c != "table"})
+"""No row is wrong."""
+
 _REQUIRED = {"items": ("item_id",), "events": ("user_id", "item_id", "event", "timestamp")}
 _IDS = ("user_id", "item_id")
 
@@ -74,7 +77,7 @@ def sift(raw: RawLog) -> CleanLog:
     items, bad_items, notes = _read(raw, "items")
     items, doubles = _split(items, _later_doubles())
     events, bad_events, more_notes = _read(raw, "events")
-    events, unfit = _split(events, _unfit(items["item_id"]))
+    events, unfit = _unfit(events, items["item_id"])
     rejects = pl.concat([_tagged("items", bad_items, doubles), _tagged("events", bad_events, unfit)])
     return CleanLog(
         items=items.drop("row"),
@@ -95,17 +98,25 @@ def _read(raw: RawLog, name: str) -> tuple[pl.DataFrame, pl.DataFrame, list[str]
             raise SchemaError(_missing(column, name, [*table.columns, *raw.unread.get(name, ())]))
     if table.is_empty():
         raise SchemaError(f"Expected rows in {name}, found none; export the table again.")
-    given = {
-        c: read_column(table[c], t, where=f"{name}.{c}", timezone=raw.timezone)
-        for c, t in wanted.items()
-        if c in table.columns
-    }
-    absent = [pl.lit(None, dtype=t).alias(c) for c, t in wanted.items() if c not in given]
-    values = pl.DataFrame({c: cells.values for c, cells in given.items()}).with_columns(absent).select(*wanted)
-    numbered = values.with_columns(row=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
-    problems = [_problem(c, cells, required=c in _REQUIRED[name]) for c, cells in given.items()]
-    good, bad = _split(numbered.with_columns(problems), pl.coalesce(f"?{c}" for c in given))
-    return good.select(*wanted, "row"), bad, [cells.note for cells in given.values() if cells.note]
+    values: dict[str, pl.Series] = {}
+    problems: list[pl.Series] = []
+    notes = []
+    for c in (c for c in wanted if c in table.columns):
+        cells = read_column(table[c], wanted[c], where=f"{name}.{c}", timezone=raw.timezone)
+        values[c] = cells.values
+        problems += _problem(c, cells, required=c in _REQUIRED[name])
+        notes += [cells.note] if cells.note else []
+    absent = [pl.lit(None, dtype=t).alias(c) for c, t in wanted.items() if c not in values]
+    numbered = (
+        pl.DataFrame(values)
+        .with_columns(absent)
+        .select(*wanted)
+        .with_columns(row=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+    )
+    if not problems:
+        return numbered, _NOTHING, notes
+    good, bad = _split(numbered.with_columns(problems), pl.coalesce(problem.name for problem in problems))
+    return good.select(*wanted, "row"), bad, notes
 
 
 def _missing(column: str, table: str, found: Sequence[str]) -> str:
@@ -118,8 +129,10 @@ def _missing(column: str, table: str, found: Sequence[str]) -> str:
     )
 
 
-def _problem(column: str, cells: Cells, *, required: bool) -> pl.Series:
-    """What is wrong with each cell of a column, as (column, reason) named `?column`; null where nothing is."""
+def _problem(column: str, cells: Cells, *, required: bool) -> list[pl.Series]:
+    """What is wrong with each cell of a column, as (column, reason) named `?column`, null where nothing is; none where
+    all cells are fine, as a log is long.
+    """
     reasons = [pl.col("problem")]
     if required:
         reasons.append(pl.when(pl.col("value").is_null()).then(pl.lit("missing")))
@@ -128,12 +141,11 @@ def _problem(column: str, cells: Cells, *, required: bool) -> pl.Series:
     if column == "price":
         reasons.append(pl.when(pl.col("value") < 0).then(pl.lit("below 0")))
     table = pl.DataFrame({"value": cells.values, "problem": cells.problems})
-    reason = pl.coalesce(reasons)
-    return (
-        table.select(pl.when(reason.is_not_null()).then(_finding(pl.lit(column), reason)))
-        .to_series()
-        .alias(f"?{column}")
-    )
+    reason = table.select(pl.coalesce(reasons)).to_series().alias("reason")
+    if reason.null_count() == len(reason):
+        return []
+    found = pl.when(pl.col("reason").is_not_null()).then(_finding(pl.lit(column), pl.col("reason")))
+    return [reason.to_frame().select(found.alias(f"?{column}")).to_series()]
 
 
 def _finding(column: pl.Expr, reason: pl.Expr) -> pl.Expr:
@@ -144,23 +156,26 @@ def _later_doubles() -> pl.Expr:
     return pl.when(~pl.col("item_id").is_first_distinct()).then(_finding(pl.lit("item_id"), pl.lit("duplicate")))
 
 
-def _unfit(item_ids: pl.Series) -> pl.Expr:
+def _unfit(events: pl.DataFrame, item_ids: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """As `_split`, of events of no role or of an unknown item; the sentence is made of those rows alone."""
+    has_role, known = pl.col("event").is_in(list(EVENT_WEIGHTS)), pl.col("item_id").is_in(item_ids.implode())
+    fits = events.select(has_role & known).to_series()
+    if fits.all():
+        return events, _NOTHING
     role = _finding(
         pl.lit("event"),
         pl.format("{} is no event role, map it with data.mapping.roles", pl.col("event").str.slice(0, 40)),
     )
     unknown = _finding(pl.lit("item_id"), pl.lit("not in items"))
-    return (
-        pl.when(~pl.col("event").is_in(list(EVENT_WEIGHTS)))
-        .then(role)
-        .when(~pl.col("item_id").is_in(item_ids.implode()))
-        .then(unknown)
-    )
+    _, bad = _split(events.filter(~fits), pl.when(~has_role).then(role).otherwise(unknown))
+    return events.filter(fits), bad
 
 
 def _split(table: pl.DataFrame, finding: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(rows without a finding, (row, column, reason) of the others)."""
     judged = table.with_columns(finding=finding)
+    if judged["finding"].null_count() == len(judged):
+        return table, _NOTHING
     bad = judged.filter(pl.col("finding").is_not_null()).select("row", pl.col("finding").struct.unnest())
     return judged.filter(pl.col("finding").is_null()).drop("finding"), bad
 
