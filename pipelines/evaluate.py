@@ -102,7 +102,7 @@ def _judge(session: _Session, found: Recommendations, users: IntArray) -> Evalua
         training=training_curves(opened / "teacher"),
         forgetting=forgetting.load(opened / "teacher"),
         reliability=told(opened, on_test(parts, session.exam)),
-        probability=of_ranker(session.ours, parts, session.exam.config),
+        probability=of_ranker(session.ours, parts, session.exam.config, folder=opened.path),
         importance=_importance(session.ours.ranker),
         trials=Trials.load(opened / "ranker"),
         draw=session.ours.ranker.draw,

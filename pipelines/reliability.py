@@ -1,5 +1,7 @@
 """Whether interest and the ranker's probability keep their word: on the validation window, and on the test window."""
 
+from pathlib import Path
+
 import numpy as np
 
 from pipelines.parts import Parts
@@ -57,17 +59,19 @@ def on_test(parts: Parts, exam: Exam) -> Reliability | None:
     return reliability(parts.interest.interest(scores), taken[offered], rows, samples=config.samples, seed=config.seed)
 
 
-def of_ranker(ours: Recommender, parts: Parts, config: EvaluationConfig) -> dict[str, Reliability]:
+def of_ranker(
+    ours: Recommender, parts: Parts, config: EvaluationConfig, *, folder: Path | None = None
+) -> dict[str, Reliability]:
     """The ranker's probability as of ranker_end, against what is taken in a window as long as the one it is about.
 
     Over the candidates of users with a history who take anything in it, at most `ranking.users_per_instant`; empty
-    where the ranker has no probability, or nobody takes a candidate.
+    where the ranker has no probability, or nobody takes a candidate. Features lie in a file in `folder`, if given.
     """
     ranker, split = ours.ranker, parts.split
     if ranker is None or ranker.probability is None:
         return {}
     until = min(split.ranker_end + ranker.probability.window, split.end)
-    rows = table_of(ours.snapshot, parts.interactions, label_end=until)
+    rows = table_of(ours.snapshot, parts.interactions, label_end=until, folder=folder)
     taken = rows.gain > 0
     if not taken.any() or taken.all():
         return {}

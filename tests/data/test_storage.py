@@ -1,12 +1,13 @@
 """Broken JSON and parquet files are artifacts that say so."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from recsys.data.storage import first_line, mapped, read_json, read_table, write_json
+from recsys.data.storage import first_line, let_go, mapped, read_json, read_table, write_json
 from recsys.errors import ArtifactError
 
 
@@ -53,6 +54,25 @@ def test_a_mapped_array_is_the_files_pages_until_it_is_written_to(tmp_path: Path
     one[0, 0] = 9
     assert (type(one), one.dtype, one[0, 0], other[0, 0]) == (np.ndarray, np.int32, 9, 0)
     np.testing.assert_array_equal(np.load(path), other)
+
+
+def test_pages_let_go_are_read_again_from_the_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(1 << 20))
+    array = mapped(tmp_path / "a.npy")
+    total = int(array.sum())
+    assert _resident(tmp_path / "a.npy") >= 8 * 1024
+    let_go(array)
+    assert _resident(tmp_path / "a.npy") == 0
+    assert int(array.sum()) == total
+    plain = np.arange(3)
+    let_go(plain)
+    let_go(plain[1:])
+    assert plain.tolist() == [0, 1, 2]
+
+
+def _resident(file: Path) -> int:
+    """KiB of the file's pages in this process's memory."""
+    return sum(map(int, re.findall(rf"{file}\n(?:.*\n)*?Rss:\s+(\d+) kB", Path("/proc/self/smaps").read_text())))
 
 
 def test_an_empty_array_can_be_mapped(tmp_path: Path) -> None:

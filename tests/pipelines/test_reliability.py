@@ -76,8 +76,10 @@ def ours(parts, recommender):
     return parts.assemble(as_of=parts.split.ranker_end, ranker=recommender.ranker)
 
 
-def test_the_rankers_probability_over_the_candidates_of_a_window_like_its_own(shop, split, parts, ours):
+def test_the_rankers_probability_over_the_candidates_of_a_window_like_its_own(shop, split, parts, ours, tmp_path):
     found = of_ranker(ours, parts, EvaluationConfig(samples=100))["ranker, test window"]
+    assert of_ranker(ours, parts, EvaluationConfig(samples=100), folder=tmp_path) == {"ranker, test window": found}
+    assert list(tmp_path.iterdir()) == []  # the file has no name
     window = ours.ranker.probability.window
     assert window == split.ranker_end - split.instants[-1]
     late = shop.interactions.between(split.ranker_end, split.ranker_end + window).positives()

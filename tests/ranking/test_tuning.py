@@ -10,7 +10,7 @@ import pytest
 from recsys.errors import TrainingError
 from recsys.ranking import trees
 from recsys.ranking.config import RankingConfig, TreesConfig, TuningConfig
-from recsys.ranking.queries import Lessons
+from recsys.ranking.lessons import Lessons
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.trials import Trials
 from recsys.ranking.tuning import tuned
@@ -45,7 +45,7 @@ def test_the_same_seed_finds_the_same(found: Trials) -> None:
 
 def test_the_last_instant_judges_and_does_not_teach(found: Trials) -> None:
     best = found.best
-    lessons = Lessons.of(TABLES, others=best.trees.others, seed=0)
+    lessons = Lessons.of(TABLES, others=best.trees.others, seed=0, mib=1)
     assert lessons.past is not None
     judged = trees.judge(lessons.past, lessons.exam, config=best.trees, smoothing=3, seed=0, threads=1)
     assert (judged.ndcg, judged.rounds) == (best.ndcg, best.rounds)
