@@ -62,6 +62,7 @@ def create_app(
     """
     lane = Lane("answers", initializer=one_thread)
     desk = Lane("events")  # waits for the disk, so that no answer has to
+    bench = Lane("drafts", initializer=one_thread)  # reads a text and copies what it joins, which is no answer's wait
     telemetry = Telemetry(lambda: _facts(switch, clock, sampler, lane))
     sampler = Sampler(limits.samples_per_minute, found_recall=telemetry.recalled)
     breaker = Breaker(store)
@@ -78,14 +79,15 @@ def create_app(
             log.stop()
         for follower in followers:
             follower.stop()
-        for part in (switch, desk, lane, sampler):
+        for part in (switch, desk, bench, lane, sampler):
             part.close()
         if log is not None:
             log.close()
         store.close()
 
     app = door(lifespan)
-    app.state.switch, app.state.lane, app.state.desk, app.state.limits = switch, lane, desk, limits
+    app.state.switch, app.state.lane, app.state.desk, app.state.bench = switch, lane, desk, bench
+    app.state.limits = limits
     app.state.telemetry, app.state.sampler, app.state.journal = telemetry, sampler, log
     routes: Routes = app.state.routes
     # from the innermost outwards

@@ -10,10 +10,11 @@ from starlette.types import Lifespan
 
 import recsys
 from recsys.errors import ArtifactError
-from serving import admin_routes, list_routes, state_routes
+from serving import admin_routes, catalog_routes, list_routes, page, preview_routes, state_routes
 from serving.history import HistoryError
 from serving.journal import LogError
 from serving.limits import LateError
+from serving.lineup import UnknownArmError
 from serving.openapi import describe
 from serving.problems import (
     refuse,
@@ -48,12 +49,13 @@ def door(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app.add_exception_handler(HistoryError, refuse_history)
     for conflict in (ConflictError, BusyError, ArtifactError):
         app.add_exception_handler(conflict, refuse_conflict)
-    app.add_exception_handler(UnknownBundleError, refuse_unknown)
+    for unknown in (UnknownBundleError, UnknownArmError):
+        app.add_exception_handler(unknown, refuse_unknown)
     app.add_exception_handler(StoreError, refuse_for_now)
     app.add_exception_handler(LogError, refuse_unlogged)
     app.add_exception_handler(LateError, refuse_late)
     app.add_exception_handler(HTTPException, refuse)
-    for routes in (list_routes, state_routes, admin_routes):
+    for routes in (list_routes, preview_routes, catalog_routes, state_routes, admin_routes, page):
         app.include_router(routes.router)
     app.state.routes = Routes(app)
     app.openapi = functools.cache(lambda: describe(app))  # type: ignore[method-assign]

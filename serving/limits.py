@@ -11,7 +11,7 @@ class LateError(RecsysError):
     """A request whose turn did not come in time."""
 
 
-_ANSWERS = ("/v1/recommend", "/v1/rank")
+_ANSWERS = ("/v1/recommend", "/v1/rank", "/v1/preview", "/v1/draft")
 _STATE = ("/v1/events", "/v1/users", "/v1/items")
 
 

@@ -81,7 +81,7 @@ class Switch:
             ArtifactError: no bundle, or one that is not whole.
             StoreError: the state cannot be read.
         """
-        self._root, self._store, self._told = root, store, told
+        self.root, self._store, self._told = root, store, told
         self._open = partial(Service.open, store=store, breaker=breaker, clock=clock, journal=journal)
         self._recent: deque[RecommendRequest | RankRequest] = deque(maxlen=REMEMBERED)
         self._one_at_a_time = threading.Lock()
@@ -123,7 +123,7 @@ class Switch:
         with self._alone(patience=_PATIENCE):
             try:
                 fresh = self._loader.submit(self._loaded, directory).result()
-                link = self._root / CURRENT
+                link = self.root / CURRENT
                 before = link.resolve() if link.exists() else None
                 point_to(link, directory)
                 try:
@@ -255,8 +255,8 @@ class Switch:
         }
 
     def _directory(self, name: str) -> Path:
-        directory = (self._root / CURRENT).resolve() if name == CURRENT else self._root / name
-        inside = directory.parent == self._root.resolve() if name == CURRENT else bool(_NAME.fullmatch(name))
+        directory = (self.root / CURRENT).resolve() if name == CURRENT else self.root / name
+        inside = directory.parent == self.root.resolve() if name == CURRENT else bool(_NAME.fullmatch(name))
         if not (inside and directory.is_dir()):
             raise UnknownBundleError(f"No bundle is named {name[:80]!r}; expected {CURRENT!r} or the digest of one.")
         return directory

@@ -11,6 +11,7 @@ from serving.service import Service
 from serving.treatment import Treatment
 
 Q = TypeVar("Q", bound=Query)
+L = TypeVar("L", bound=RecommendRequest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Turn(Generic[Q]):
     second: Service | None = None
 
 
-def recommended(turn: Turn[RecommendRequest], *, seconds: float, lap: Lap) -> Reply:
+def recommended(turn: Turn[L], *, seconds: float, lap: Lap) -> Reply:
     """The best items of the catalogue. Args: as for `Service.chosen`, of two of them half the time each."""
     query, service, treatment = turn.query, turn.service, turn.treatment
     if turn.second is None:
