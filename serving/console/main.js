@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { compare } from "./compare.js";
 import { customer } from "./customer.js";
-import { fill } from "./element.js";
+import { fill, h } from "./element.js";
 import { experiment } from "./experiment.js";
 import { short } from "./format.js";
 import { askForKey, tellKey } from "./key.js";
@@ -60,8 +60,9 @@ function show() {
 async function tellState() {
   const state = document.getElementById("state");
   const ready = await get("health/ready").catch(() => null);
-  const text = ready ? `Ready, bundle ${short(ready.bundle)}` : "No answer";
-  if (state.textContent !== text) state.textContent = text;
+  const said = ready ? ["Ready", h("span", { class: "more" }, `, bundle ${short(ready.bundle)}`)] : ["No answer"];
+  const text = said.map((each) => each.textContent ?? each).join("");
+  if (state.textContent !== text) fill(state, said);
   state.className = ready ? "good" : "bad";
 }
 

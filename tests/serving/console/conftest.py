@@ -2,17 +2,12 @@
 
 import os
 import shutil
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from recsys.bundle import CURRENT
 from recsys.schema import DAY
@@ -22,6 +17,8 @@ from serving.keeping import forgotten_by
 from serving.keys import KeyRing, add
 from serving.limits import Limits
 from serving.sqlite import SqliteStore
+from tests.serving.console.browsing import CHROMIUM, chromium
+from tests.serving.console.listening import listening
 from tests.serving.console.looking import Looking
 from tests.serving.watched import with_reference
 
@@ -77,28 +74,13 @@ def guarded(bundles: Path, keys: dict[str, str], tmp_path_factory: pytest.TempPa
         yield where
 
 
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, access_log=False, server_header=False, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
-    server.should_exit = True
-    thread.join()
-
-
 @pytest.fixture(scope="module")  # while it is there no other test can run a loop
 def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        missing = "there is no chromium here; .ci/run installs one, `apt-get install chromium` does"
+    if shutil.which(CHROMIUM) is None:
+        missing = f"there is no {CHROMIUM} here; .ci/run installs one, `apt-get install {CHROMIUM}` does"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
