@@ -2,7 +2,7 @@
 
 import { get, post, put, remove } from "./api.js";
 import { about } from "./answer.js";
-import { field, fill, h } from "./element.js";
+import { field, fill, h, say } from "./element.js";
 import { userFinder } from "./finders.js";
 import { day, percent, short } from "./format.js";
 import { elsewhere, ranks, shared } from "./moves.js";
@@ -82,6 +82,7 @@ async function lists(box, user, arms, signal) {
   await learn(answers.flatMap((each) => each.items.map((place) => place.item_id)), { signal });
   const common = shared(answers[0].items, answers[1].items);
   const longest = Math.max(1, ...answers.map((each) => each.items.length));
+  say(`They share ${common} of ${longest} items.`);
   fill(box,
     h("p", { class: "landing" }, "They share ", h("strong", {}, `${common} of ${longest}`), ` items, ${percent(common / longest)}.`),
     h("div", { class: "side-by-side even" }, answers.map((answer, n) => {

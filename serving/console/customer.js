@@ -2,7 +2,7 @@
 
 import { get, part, post } from "./api.js";
 import { about } from "./answer.js";
-import { fill, h } from "./element.js";
+import { fill, h, say } from "./element.js";
 import { userFinder } from "./finders.js";
 import { plural } from "./format.js";
 import { history } from "./history.js";
@@ -40,6 +40,7 @@ async function show(box, user, signal) {
   await learn(ids, { signal });
   const past = history(known.latest);
   const told = known.events > known.latest.length ? `, the last ${known.latest.length} of them here` : "";
+  say(`${plural(known.events, "event")} and a list of ${plural(answer.items.length, "item")} for ${user}.`);
   fill(box, h("div", { class: "side-by-side" },
     panel("History",
       known.events ? note(`${plural(known.events, "event")}${told}.`) : note("Nothing is known of this user: a newcomer."),

@@ -14,6 +14,11 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Say something to who listens to the page: what has come. */
+export function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
 let made = 0;
 
 /** An id that no other element has. */

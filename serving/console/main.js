@@ -16,7 +16,7 @@ const OF_A_USER = ["customer", "what-if", "compare"];
 const EVERY_MS = 15000;
 
 let shown = new AbortController();
-let last = "";
+let first = true;
 
 function go(view, user) {
   const hash = address(view, user);
@@ -53,8 +53,8 @@ function show() {
     if (OF_A_USER.includes(view)) link.hash = address(link.dataset.view, OF_A_USER.includes(link.dataset.view) ? user : "");
   }
   document.title = `${main.querySelector("h1").textContent}${user ? ` ${user}` : ""} · recsys console`;
-  if (last && last !== view) main.focus();
-  last = view;
+  if (!first) main.focus();
+  first = false;
 }
 
 async function tellState() {

@@ -1,7 +1,7 @@
 // The list before and after events that have not happened.
 
 import { post } from "./api.js";
-import { field, fill, h } from "./element.js";
+import { field, fill, h, say } from "./element.js";
 import { itemFinder } from "./finders.js";
 import { moved, ranks } from "./moves.js";
 import { note, within } from "./panel.js";
@@ -48,6 +48,7 @@ async function beforeAndAfter(box, known, events, signal) {
   const [before, after] = await Promise.all([ask(past), events.length ? ask([...past, ...events]) : null]);
   await learn([before, after].flatMap((each) => each?.items.map((place) => place.item_id) ?? []), { signal });
   const was = ranks(before.items);
+  if (after) say(`${after.items.filter((place) => was.get(place.item_id) !== place.rank).length} of ${after.items.length} places change.`);
   const cut = known.events > known.latest.length ? ` The last ${known.latest.length} events stand for the whole history.` : "";
   fill(box,
     note(events.length

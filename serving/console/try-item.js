@@ -1,7 +1,7 @@
 // Where an item would land whose text is being written.
 
 import { post } from "./api.js";
-import { field, fill, h } from "./element.js";
+import { field, fill, h, say } from "./element.js";
 import { count, number } from "./format.js";
 import { note, within } from "./panel.js";
 import { ranked } from "./ranked.js";
@@ -12,7 +12,7 @@ const WAIT_MS = 400;
 
 /** A form for an item; what it says is tried while it is written. */
 export function tryItem({ user, signal }) {
-  const box = h("div", { class: "result", "aria-live": "polite" }, note("Write a title: its place appears here."));
+  const box = h("div", { class: "result" }, note("Write a title: its place appears here."));
   const title = h("input", { type: "text", name: "title" });
   const description = h("textarea", { name: "description", rows: "2" });
   const category = h("input", { type: "text", name: "category" });
@@ -56,8 +56,9 @@ async function land(box, { user, item, signal }) {
   await learn([...others, ...landing.similar.map((each) => each.item_id)], { signal });
   const near = landing.similar.map((each) => h("li", {}, `${title(each.item_id)} `,
     h("span", { class: "note" }, number(each.score, 2))));
-  fill(box,
-    h("p", { class: "landing" }, place(landing)),
+  const where = h("p", { class: "landing" }, place(landing));
+  say(where.textContent);
+  fill(box, where,
     h("p", { class: "note" }, `The encoder reads: “${landing.text}”`),
     landing.degraded.length ? note("The encoder fails: words and behaviour alone find it.") : null,
     h("div", { class: "side-by-side even" },

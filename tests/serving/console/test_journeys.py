@@ -33,7 +33,9 @@ def test_a_user_is_found_by_the_keyboard_alone(looking: Looking, api: httpx.Clie
     expect(page.get_by_role("option", selected=True)).to_have_text(USER)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(f"#/customer/{USER}$"))
+    expect(page.get_by_role("main")).to_be_focused()
     looking.settled()
+    expect(page.locator("#said")).to_have_text(f"45 events and a list of 20 items for {USER}.")
     assert looking.items("List, best first") == listed(api, user_id=USER)
     past = api.get(f"/v1/users/{USER}").json()["latest"]
     assert looking.items("History, the last event first") == [event["item_id"] for event in past]
