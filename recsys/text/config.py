@@ -150,6 +150,8 @@ class FinetuneConfig(Config):
         20.0, ge=0, description="Most GiB on disk for the states below the layers that learn; if more, computed anew."
     )
     threads: int = Field(2, ge=1, description="Threads of one worker; another number may round differently.")
-    workers: int = Field(1, ge=1, description="Processes that share the work of each step; they learn what one would.")
+    workers: int = Field(
+        1, ge=1, description="Most processes that share the work of each step; they learn what one would."
+    )
     max_failures: int = Field(3, ge=0, description="How often workers that died are started again.")
     seed: int = Field(0, ge=0, description="Seed of the users drawn in each step.")

@@ -1,4 +1,7 @@
-"""The same training by Ray Train: any number of workers, which share each step's work and learn what one would."""
+"""The same training by Ray Train: any number of workers, which share each step's work and learn what one would.
+
+So the number may change on the way: when a machine is lost, as many go on as the others have room for.
+"""
 
 import os
 import queue
@@ -9,15 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Ray Train counts a lost machine's CPUs for up to 20 s, and would then wait a minute for workers on them
+os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "20")
 
 import ray
 import torch
 import torch.distributed as dist
 from ray.exceptions import RayError
-from ray.train import FailureConfig, RunConfig, ScalingConfig, get_context
+from ray.train import FailureConfig, RunConfig, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.config import ScalingConfig
 from ray.train.v2.api.exceptions import TrainingFailedError
 from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from torch import Tensor
 
 from recsys.errors import RecsysError, TrainingError
@@ -63,7 +70,8 @@ def run(
     """Train with `config.workers` workers and write the teacher.
 
     One worker gives the same weights as `finetune` in this process. Several share the work of each step; sums are
-    rounded in another order. Workers that die are started again, `config.max_failures` times, from the last checkpoint.
+    rounded in another order. Workers that die are started again, `config.max_failures` times, from the last checkpoint;
+    fewer, at least one, where the cluster has no room for `config.workers` any more, and more when it has again.
 
     Args:
         corpus: what was known at encoder_end.
@@ -81,7 +89,7 @@ def run(
     """
     device = chosen(config.device, workers=config.workers)
     with _cluster(config):
-        reports, errors = (Queue(actor_options={"num_cpus": 0}) for _ in range(2))
+        reports, errors = _queue(), _queue()
         # a worker runs in a directory of its own
         folders = {"base": base.absolute(), "workdir": workdir.absolute(), "out": out.absolute()}
         order = _Order(
@@ -109,7 +117,7 @@ def _trainer(order: _Order, device: torch.device) -> TorchTrainer:
         _work,
         train_loop_config={"order": order},
         scaling_config=ScalingConfig(
-            num_workers=config.workers, use_gpu=gpu, resources_per_worker=_RESOURCES[device.type]
+            num_workers=(1, config.workers), use_gpu=gpu, resources_per_worker=_RESOURCES[device.type]
         ),
         run_config=RunConfig(
             name="finetune",
@@ -118,6 +126,12 @@ def _trainer(order: _Order, device: torch.device) -> TorchTrainer:
         ),
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
     )
+
+
+def _queue() -> Queue:
+    """One that lives as long as this process's machine: no worker that is lost takes it along."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
 
 
 def _work(settings: Mapping[str, _Order]) -> None:

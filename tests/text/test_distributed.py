@@ -6,9 +6,12 @@ import signal
 import time
 
 import pytest
+from safetensors.torch import load_file
 
 from tests.tiny import SHORT, silent
 from tests.workers import finetune_alone, finetune_by_ray, killed_at, train_workers
+
+GENTLE = {"name": "sgd", "layer_rate": 0.1, "head_rate": 0.1, "pooling_rate": 0.1, "pointwise": 0.05}
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -109,6 +112,36 @@ def test_a_killed_driver_resumes_bit_equal(corpus, base, quick, tmp_path):
     finetune_by_ray(corpus, base, config, tmp_path / "b", resumed)
     assert resumed.steps[0] > 8
     assert files(tmp_path / "a" / "teacher") == files(tmp_path / "b" / "teacher")
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_a_lost_machine_of_three_costs_the_steps_since_the_last_checkpoint(corpus, base, quick, tmp_path, workers):
+    """The two that are left have room for both of two workers, and for two of three."""
+    from tests.ray_nodes import lose, nodes
+
+    config = quick(**GENTLE, head_steps=0, max_steps=30, evaluate_every=5)
+    finetune_alone(corpus, base, config, tmp_path / "one", Heard())
+
+    class Loser(Heard):
+        def put(self, step):
+            if step == 7 and step not in self.steps:
+                lose(cluster, "ray::RayTrainWorker")
+                self.lost = time.monotonic()
+            if self.steps and step <= self.steps[-1] != 30:
+                print(f"{workers} workers: {time.monotonic() - self.lost:.0f} s until two go on")
+            if step == 20:
+                self.working = len(train_workers())
+            super().put(step)
+
+    loser = Loser()
+    with nodes(3) as cluster:
+        several = config.model_copy(update={"workers": workers})
+        finetune_by_ray(corpus, base, several, tmp_path / "several", loser)
+    assert loser.working == 2
+    again = next(later for sooner, later in zip(loser.steps, loser.steps[1:], strict=False) if later <= sooner)
+    assert again > 5  # on from a checkpoint
+    one, two = (load_file(tmp_path / name / "work" / "layers" / "last.safetensors") for name in ("one", "several"))
+    assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-6
 
 
 @pytest.mark.prove
