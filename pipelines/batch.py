@@ -1,38 +1,27 @@
-"""Lists for many users from one bundle, on this machine or by Ray Data; the only file of the stages with Ray."""
+"""Lists for many users from one bundle, in this process or by a pool of Ray's actors."""
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from pipelines import partitions
+from pipelines import partitions, ray_pool
 from pipelines.console import err, progress
 from pipelines.list_arms import Maker, loaded, read_experiment
 from pipelines.list_maker import Wanted
 from pipelines.partitions import Partitions
+from pipelines.ray_pool import Engine, RayPool, Work
 from recsys import __version__
 from recsys.artifacts import digest_of, read_manifest
 from recsys.bundle import Bundle
 from recsys.data.vocabulary import Vocabulary
-from recsys.errors import ArtifactError, RecsysError, UsageError
+from recsys.errors import ArtifactError, UsageError
 from recsys.schema import Instant, instant_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Engine = Literal["local", "ray"]
-
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-_REASON = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +56,7 @@ def recommend(wanted: Wanted, *, out: Path, whom: Whom, engine: Engine = "local"
         ArtifactError: the bundle is incomplete or altered, or the disk is full.
     """
     _check(out)
-    if workers is not None and engine != "ray":
-        raise UsageError("Expected --workers beside --engine ray alone: the local engine is one process.")
+    ray_pool.check(engine, workers)
     since = None if whom.since is None else _instant(whom.since)
     asked = None if whom.users is None else _read(whom.users)
     wanted = replace(wanted, bundle=wanted.bundle.resolve())  # `current` may move on before an actor reads it
@@ -84,19 +72,19 @@ def recommend(wanted: Wanted, *, out: Path, whom: Whom, engine: Engine = "local"
     arms = {} if experiment is None else {f"bundle of {arm.name}": arm.bundle for arm in experiment.arms if arm.bundle}
     key = digest_of([maker.bundle.digest, question, __version__])
     with Partitions.opened(out, key=key, users=ids.ids, size=partitions.USERS) as parts:
-        pool = _Pool(wanted=wanted, workers=workers) if engine == "ray" else None
-        _make(maker, parts, pool)
+        work = partial(_loaded, wanted, parts.folder)
+        _make(maker, parts, RayPool(load=work, workers=workers) if engine == "ray" else None)
         parts.publish(config={**question, "since": since}, parents={"bundle": maker.bundle.digest, **arms})
     err.print(f"{len(ids)} lists in {out}", markup=False)
 
 
-def _make(maker: Maker, parts: Partitions, pool: "_Pool | None") -> None:
+def _make(maker: Maker, parts: Partitions, pool: RayPool | None) -> None:
     """Finish the partitions that are left, and tell how that goes."""
     left = parts.left()
     if len(left) < len(parts):
         err.print(f"  {len(parts) - len(left)} of {len(parts)} partitions were finished before", markup=False)
     total, done, start = sum(len(parts.of(number)) for number in left), 0, time.monotonic()
-    finished = _here(maker, parts, left) if pool is None else pool.finished(parts, left)
+    finished = _here(maker, parts, left) if pool is None else pool.finished({n: parts.of(n) for n in left})
     with progress("users") as show:
         for number in finished:
             done += len(parts.of(number))
@@ -111,94 +99,10 @@ def _here(maker: Maker, parts: Partitions, left: Sequence[int]) -> Iterator[int]
             yield number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pool:
-    """Ray's actors.
-
-    Attributes:
-        wanted: what each makes lists by.
-        workers: how many; as many as there are CPUs if None.
-    """
-
-    wanted: Wanted
-    workers: int | None
-
-    def finished(self, parts: Partitions, left: Sequence[int]) -> Iterator[int]:
-        """The numbers of the partitions, as each is finished by an actor."""
-        if not left:
-            return
-        import ray
-        from ray.data import ActorPoolStrategy, DataContext
-        from ray.exceptions import RayError
-
-        with _cluster(self.workers) as cpus:
-            DataContext.get_current().enable_progress_bars = False
-            rows = [{"number": number, "users": list(parts.of(number))} for number in left]
-            size = min(self.workers or cpus, cpus, len(left))
-            done = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-                _Actor,
-                batch_size=1,
-                batch_format="pyarrow",
-                compute=ActorPoolStrategy(size=size),
-                fn_constructor_kwargs={"wanted": self.wanted, "folder": parts.folder},
-                num_cpus=1,
-                runtime_env={"env_vars": _ONE_THREAD},
-            )
-            try:
-                for row in done.iter_rows():
-                    if row["error"]:
-                        raise RecsysError(row["error"])
-                    yield int(row["number"])
-            except RayError as error:
-                raise RecsysError(
-                    f"Expected Ray's actors to make the lists, one ended with: {_last_line(error)}; look into Ray's "
-                    "log, and run again to go on from here."
-                ) from error
-
-
-class _Actor:
-    """One process of the pool: the bundle is read once, then partitions come."""
-
-    def __init__(self, wanted: Wanted, folder: Path) -> None:
-        self._folder = folder
-        try:
-            self._maker: Maker | RecsysError = loaded(wanted)
-        except RecsysError as error:  # which Ray would take for a death, and try again
-            self._maker = error
-
-    def __call__(self, batch: "pa.Table") -> "pa.Table":
-        """Finish the partitions of a batch, `number` and `users`; tells each `number`, and in `error` why it is not."""
-        told = [self._error(*row) for row in zip(batch["number"].to_pylist(), batch["users"].to_pylist(), strict=True)]
-        return batch.select(["number"]).append_column("error", [told])
-
-    def _error(self, number: int, users: Sequence[str]) -> str:
-        try:
-            if isinstance(self._maker, RecsysError):
-                raise self._maker
-            with threadpool_limits(1):
-                partitions.write(self._folder, number, self._maker.table(users))
-        except RecsysError as error:
-            return str(error)
-        return ""
-
-
-@contextmanager
-def _cluster(workers: int | None) -> Iterator[int]:
-    """The CPUs of the cluster this process belongs to, or of this machine by a Ray without dashboard."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    mine = not ray.is_initialized()
-    if mine:
-        elsewhere = "RAY_ADDRESS" in os.environ
-        alone: dict[str, Any] = {"address": "local", "num_cpus": workers, "include_dashboard": False}
-        alone["_node_ip_address"] = "127.0.0.1"
-        ray.init(log_to_driver=False, **({} if elsewhere else alone))
-    try:
-        yield int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    finally:
-        if mine:
-            ray.shutdown()
+def _loaded(wanted: Wanted, folder: Path) -> Work:
+    """What an actor does: the bundle is read once, then partitions come, each with its users."""
+    maker = loaded(wanted)
+    return lambda number, users: partitions.write(folder, number, maker.table(users))
 
 
 def _check(out: Path) -> None:
@@ -209,10 +113,6 @@ def _check(out: Path) -> None:
         read_manifest(out, kind=partitions.KIND)
     except ArtifactError as error:
         raise UsageError(f"{out} exists and holds no lists; choose another --out.") from error
-
-
-def _last_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[-1][:_REASON]
 
 
 def _chosen(bundle: Bundle, asked: Sequence[str] | None, since: Instant | None) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Several of Ray's nodes on this machine, each with one CPU; one can be lost as a machine is when its power fails."""
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,6 @@ from typing import Any
 import psutil
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-# the raylet's own patience with its agents, in ms: fifteen seconds are too short on a busy machine
-os.environ.update({"RAY_agent_register_timeout_ms": "300000"})
-
 import ray
 from ray._private import services
 from ray._private.node import Node
@@ -46,9 +44,9 @@ def nodes(n: int) -> Iterator[Cluster]:
     """A cluster of n nodes, one CPU each, which $RAY_ADDRESS names, as it does in a Ray job; drivers join its head."""
     cluster = Cluster()
     try:
-        cluster.add_node(wait=False, **_NODE, include_dashboard=False, _system_config=_NOTICED_SOON)
+        cluster.add_node(wait=False, **_NODE, **_ports(), include_dashboard=False, _system_config=_NOTICED_SOON)
         for _ in range(n - 1):
-            cluster.add_node(wait=False, **_NODE)
+            cluster.add_node(wait=False, **_NODE, **_ports())
         cluster.wait_for_nodes(START_SECONDS)
         os.environ["RAY_ADDRESS"] = cluster.address
         yield cluster
@@ -56,6 +54,16 @@ def nodes(n: int) -> Iterator[Cluster]:
         os.environ.pop("RAY_ADDRESS", None)
         ray.shutdown()
         cluster.shutdown()
+
+
+def _ports() -> dict[str, int]:
+    """Free ones for a node's agents: for those that choose their own it waits 15 s, too short on a busy machine."""
+    agents = ("metrics_agent_port", "runtime_env_agent_port", "metrics_export_port", "dashboard_agent_listen_port")
+    held = [socket.create_server(("127.0.0.2", 0)) for _ in agents]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return dict(zip(agents, ports, strict=True))
 
 
 def lose(cluster: Cluster, working: str) -> None:

@@ -285,6 +285,35 @@ def test_a_killed_actor_costs_nothing_but_time(bundle_root, tmp_path, monkeypatc
 
 @pytest.mark.ray
 @pytest.mark.slow
+def test_a_lost_node_costs_nothing_but_time(bundle_root, tmp_path, monkeypatch):
+    from tests.ray_nodes import lose, nodes
+
+    monkeypatch.setattr(partitions, "USERS", 1)
+    crowd = tmp_path / "users.txt"
+    crowd.write_text("\n".join(f"u{n:05d}" for n in range(200)))  # of whom the bundle knows some
+    recommend(bundle_root, tmp_path / "local", users=crowd)
+    made = []
+
+    def lose_one() -> None:
+        while not made:
+            time.sleep(0.01)
+            made.extend(tmp_path.glob(".ray.parts/*/part-*/manifest.json"))
+        lose(cluster, "ray::MapWorker")
+        made[:] = tmp_path.glob(".ray.parts/*/part-*/manifest.json")
+        print(f"a node was lost when {len(made)} of 200 partitions were made")
+
+    with nodes(3) as cluster:
+        killer = threading.Thread(target=lose_one, daemon=True)
+        killer.start()
+        recommend(bundle_root, tmp_path / "ray", users=crowd, engine="ray", workers=3)
+        killer.join()
+        assert len(cluster.worker_nodes) == 1
+    assert 0 < len(made) < 200
+    assert files(tmp_path / "ray") == files(tmp_path / "local")
+
+
+@pytest.mark.ray
+@pytest.mark.slow
 def test_an_actors_error_keeps_its_sentence(bundle_root, tmp_path, monkeypatch):
     copy = Path(shutil.copytree(bundle_root, tmp_path / "bundles", symlinks=True))
     loaded = ListMaker.load(Wanted(bundle=copy / "current", k=5))
