@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipelines import bench_app, cycle_app, export_app, head_app
+from pipelines import bench_app, cycle_app, embed_app, export_app, head_app
 from recsys import __version__
 from recsys.errors import GateError, RecsysError
 
@@ -96,7 +96,10 @@ for _name, _summary in {
     "pretrain": "Let the base encoder learn the words of the shop's item text first; left out at pretrain.steps = 0.",
     "finetune": "Train the text encoder on clicks and purchases before encoder_end (Ray Train).",
     "distill": "Train the small encoder that is served, export it to ONNX.",
-    "embed": "Encode the items and build the FAISS index.",
+}.items():
+    _add_stage(_name, _summary)
+app.command()(embed_app.embed)
+for _name, _summary in {
     "train_ranker": "Train the LightGBM ranker on rows at several instants.",
     "evaluate": "Lists as of ranker_end against the rest of the log: metrics, baselines, ablation.",
 }.items():

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines import ray_pool
 from pipelines.console import err
 from pipelines.lock import held, passed_on
+from pipelines.ray_pool import Engine
 from pipelines.run_directory import HEAD, RunDirectory, home
 from pipelines.source import locate
 from pipelines.stages import Stage, chosen, named
@@ -90,30 +92,26 @@ def run_stage(name: str, directory: Path) -> None:
     """
     named(name, RunDirectory.open(directory).settings)
     with held(home(directory)):
-        make(RunDirectory.open(directory), name)
+        opened = RunDirectory.open(directory)
+        stage = _unmade(opened, name)
+        if stage is not None:
+            importlib.import_module(f"pipelines.{name}").run(opened, stage)
 
 
-def make(opened: RunDirectory, name: str, *, forced: str = "") -> None:
-    """What a stage makes, in this process, where it is not made yet.
-
-    Args:
-        opened: the run; its lock is held.
-        name: of the stage.
-        forced: why to release in spite of the gate's no; for nothing else.
+def embed(directory: Path, *, engine: Engine, workers: int | None) -> None:
+    """The stage of that name in this process, alone in the run, the texts read by an engine with so many workers.
 
     Raises:
-        UsageError: the run's settings leave the stage out.
+        UsageError: no run, or workers for an engine that has none.
+        LockedError: another process works there.
     """
-    stage = named(name, opened.settings)
-    opened.tidy(stage)
-    if opened.is_made(stage):
-        err.print(f"{stage.name}: up to date", markup=False)
-        return
-    module = importlib.import_module(f"pipelines.{stage.name}")
-    if forced:
-        module.run(opened, stage, forced=forced)
-    else:
-        module.run(opened, stage)
+    ray_pool.check(engine, workers)
+    RunDirectory.open(directory)
+    with held(home(directory)):
+        opened = RunDirectory.open(directory)
+        stage = _unmade(opened, "embed")
+        if stage is not None:
+            importlib.import_module("pipelines.embed").run(opened, stage, engine=engine, workers=workers)
 
 
 def force(directory: Path, *, reason: str) -> None:
@@ -127,7 +125,20 @@ def force(directory: Path, *, reason: str) -> None:
         raise UsageError("Expected --force with the reason for releasing in spite of the gate, got none; say why.")
     RunDirectory.open(directory)
     with held(home(directory)):
-        make(RunDirectory.open(directory), "release", forced=reason.strip())
+        opened = RunDirectory.open(directory)
+        stage = _unmade(opened, "release")
+        if stage is not None:
+            importlib.import_module("pipelines.release").run(opened, stage, forced=reason.strip())
+
+
+def _unmade(opened: RunDirectory, name: str) -> Stage | None:
+    """The stage, what was left half done of it taken away; None where it is up to date."""
+    stage = named(name, opened.settings)
+    opened.tidy(stage)
+    if opened.is_made(stage):
+        err.print(f"{stage.name}: up to date", markup=False)
+        return None
+    return stage
 
 
 def in_own_process(arguments: Sequence[str], *, name: str, threads: int, lock: int | None = None) -> None:

@@ -1,9 +1,11 @@
 """A catalogue's vectors where most of its texts were read before: only new ones are encoded, block by block."""
 
+import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from recsys.schema import FloatArray, LongArray, Progress
 BLOCK = 2048
 """Texts that are encoded before they are written; what a kill can cost."""
 
+Readers: TypeAlias = Callable[[Mapping[int, Sequence[str]]], Iterator[int]]
+"""Who does `read` with each block of texts: number → texts, to the numbers as each is done, in any order."""
+
 _ROWS = 8192
 """Vectors that are copied at once: what lies on disk is never in memory twice as a whole."""
 
@@ -30,15 +35,17 @@ class Embedding:
     of another `OnnxEncoder.reading` are not taken.
 
     Attributes:
-        encoder: what reads.
+        encoder: what reads; that of `readers` is of the same `OnnxEncoder.reading`.
         work: an own folder for blocks that are done; after an interruption they are taken from there.
         before: vectors of other catalogues, or of this one; those that another encoder made are passed over.
+        readers: who read, into `work`; this process if None.
         block: texts to a block.
     """
 
     encoder: OnnxEncoder
     work: Path
     before: Sequence[ItemVectors] = ()
+    readers: Readers | None = None
     block: int = BLOCK
 
     def of(self, catalog: Catalog, *, progress: Progress) -> tuple[ItemVectors, int]:
@@ -77,7 +84,7 @@ class Embedding:
         return texts.reading == self.encoder.reading and vectors.shape[1] == self.encoder.dim
 
     def _blocks(self) -> list[Path]:
-        return sorted(self.work.glob("[0-9]*"), key=lambda path: int(path.name))
+        return sorted(self.work.glob("[0-9a-f]*"))
 
     def _encode(self, catalog: Catalog, texts: Texts, left: LongArray, *, into: FloatArray, progress: Progress) -> int:
         """Fill the rows of the items that are left; the number of distinct texts that they have."""
@@ -85,18 +92,38 @@ class Embedding:
         all_texts = catalog.texts if len(left) else []
         fresh = [all_texts[item] for item in left[first]]
         order = np.argsort([len(text) for text in fresh], kind="stable")  # like lengths are read together
-        number = 1 + max((int(path.name) for path in self._blocks()), default=-1)
-        for start in range(0, len(fresh), self.block):
-            chosen = order[start : start + self.block]
-            made = self.encoder.steady([fresh[text] for text in chosen])
-            TextVectors.of(texts.take(left[first[chosen]]), made).publish(self.work / f"{number:06d}")
-            number += 1
-            place = np.full(len(fresh), -1, np.int64)
-            place[chosen] = np.arange(len(chosen))
-            rows = place[of_item]
-            _copy(made, rows[rows >= 0], into, left[rows >= 0])
-            progress(start + len(chosen), len(fresh), {})
+        blocks = [order[start : start + self.block] for start in range(0, len(fresh), self.block)]
+        told = {number: [fresh[text] for text in block] for number, block in enumerate(blocks)}
+        done = 0
+        for number in (self.readers or self._here)(told):
+            chosen, row_of = texts.take(left[first[blocks[number]]]), np.full(len(fresh), -1, np.int64)
+            made = TextVectors.load(_place(self.work, chosen))
+            row_of[blocks[number]] = made.find(chosen)
+            rows = row_of[of_item]
+            _copy(made.vectors, rows[rows >= 0], into, left[rows >= 0])
+            done += len(blocks[number])
+            progress(done, len(fresh), {})
         return len(fresh)
+
+    def _here(self, told: Mapping[int, Sequence[str]]) -> Iterator[int]:
+        for number, texts in told.items():
+            read(self.encoder, texts, self.work)
+            yield number
+
+
+def read(encoder: OnnxEncoder, texts: Sequence[str], work: Path) -> None:
+    """Leave the vectors of a block of distinct texts below `work`; whoever does it again leaves the same bytes.
+
+    Raises:
+        ArtifactError: the disk is full or not writable; then they are not there.
+    """
+    told = Texts(digests=digests(texts), reading=encoder.reading)
+    TextVectors.of(told, encoder.steady(texts)).publish(_place(work, told))
+
+
+def _place(work: Path, texts: Texts) -> Path:
+    """By what is read, and how, so that nobody who still works for a process that was killed gets in another's way."""
+    return work / hashlib.blake2b(texts.digests.tobytes() + texts.reading.encode(), digest_size=16).hexdigest()
 
 
 def _copy(source: FloatArray, rows: LongArray, target: FloatArray, places: LongArray) -> None:

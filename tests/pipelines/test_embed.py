@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -19,9 +20,11 @@ from recsys.data.catalog import Catalog
 from recsys.data.config import SplitConfig
 from recsys.data.split import TimeSplit
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval import embedding
 from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.embeddings import ItemVectors
 from recsys.retrieval.interest import InterestModel
+from recsys.retrieval.onnx import OnnxEncoder
 from recsys.retrieval.texts import Texts, digests
 from recsys.schema import ITEM_COLUMNS
 from recsys.text.heads.classification import train_classifier
@@ -188,6 +191,58 @@ def test_a_released_bundle_holds_the_texts_that_its_vectors_were_made_of(recomme
     snapshot = replace(recommender.snapshot, vectors=replace(recommender.vectors, texts=texts))
     replace(recommender, snapshot=snapshot).save(tmp_path)
     assert ItemVectors.load(tmp_path / "snapshot" / "vectors").texts.reading == "r"
+
+
+def vectors_of(opened) -> bytes:
+    return (opened / "vectors" / "vectors.npy").read_bytes()
+
+
+def interrupted(opened, stage, monkeypatch, *, after):
+    """Ctrl-C when so many blocks are read."""
+    made, read = [], embedding.read
+
+    def tired(*block):
+        if len(made) == after:
+            raise KeyboardInterrupt
+        made.append(read(*block))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "read", tired)
+        with pytest.raises(KeyboardInterrupt):
+            embed.run(opened, stage)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_rays_actors_read_the_same_bits_go_on_where_this_process_stopped_and_read_only_what_is_new(
+    run, shop, capsys, monkeypatch
+):
+    monkeypatch.setattr(embed, "Embedding", partial(embedding.Embedding, block=7))
+    opened, stage = run()
+    embed.run(opened, stage)
+    alone, distinct = vectors_of(opened), len(set(shop.catalog.texts))
+    told(capsys)
+    shutil.rmtree(opened / "vectors")
+    interrupted(opened, stage, monkeypatch, after=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(OnnxEncoder, "steady", None)  # this process reads nothing
+        embed.run(opened, stage, engine="ray", workers=1)
+        assert told(capsys) == (str(distinct - 14), "48")
+        assert vectors_of(opened) == alone
+        put(opened, shop, {"i00003": "oven kite", "i00005": "drum"})
+        embed.run(opened, stage, engine="ray", workers=1)
+        assert told(capsys) == ("2", "48")
+    assert not opened.work(stage).exists()
+    here = vectors_of(opened)
+    shutil.rmtree(opened / "vectors")
+    embed.run(opened, stage)
+    assert vectors_of(opened) == here
+
+
+def test_an_actor_that_would_read_otherwise_says_so(run):
+    opened, _ = run()
+    with pytest.raises(ArtifactError, match=r"Expected Ray's actors to read as .* \(reading other…\), got .* on .*; "):
+        embed._loaded(opened / "student", 1, "other", opened / "work")
 
 
 def test_errors(run, heads):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsys.retrieval.embedding import Embedding
+from recsys.retrieval.embedding import Embedding, read
 from recsys.retrieval.onnx import OnnxEncoder
 from tests.retrieval.embedding_world import catalog, counted, embed_alone
 from tests.tiny import silent
@@ -62,7 +62,7 @@ def test_killed_at_any_block_it_goes_on_from_there_bit_equal(toy_encoder, encode
     for block in (1, 3):
         work = tmp_path / str(block)
         killed_at(7 * block, embed_alone, toy_encoder, work, 30, 7)
-        done = len(list(work.glob("[0-9]*")))
+        done = len(list(work.glob("[0-9a-f]*")))
         assert done >= block
         again, encoded = embedded(encoder, work, range(30))
         assert encoded == max(0, 30 - 7 * done)
@@ -71,8 +71,9 @@ def test_killed_at_any_block_it_goes_on_from_there_bit_equal(toy_encoder, encode
 
 def test_blocks_that_were_altered_are_read_again(encoder, tmp_path):
     full, _ = embedded(encoder, tmp_path, range(30))
-    np.save(tmp_path / "000001" / "vectors.npy", np.ones((7, 16), np.float32))
-    (tmp_path / "000002" / "manifest.json").unlink()
+    one, other, *_ = (block for block in sorted(tmp_path.iterdir()) if len(np.load(block / "vectors.npy")) == 7)
+    np.save(one / "vectors.npy", np.ones((7, 16), np.float32))
+    (other / "manifest.json").unlink()
     again, encoded = embedded(encoder, tmp_path, range(30))
     assert encoded == 14
     assert np.array_equal(again.vectors, full.vectors)
@@ -84,6 +85,38 @@ def test_blocks_of_another_encoder_are_left_alone(encoder, tmp_path):
     embedded(replace(encoder, reading="another"), tmp_path, range(8))
     _, encoded = embedded(encoder, tmp_path, range(8))
     assert encoded == 8
+
+
+def test_others_may_read_the_blocks_in_any_order_and_some_of_them_twice(encoder, tmp_path):
+    full, _ = embedded(encoder, tmp_path / "full", [*range(30), 3])
+    told = []
+
+    def readers(blocks):
+        for number in reversed(blocks):
+            for _ in range(1 + number % 2):
+                read(encoder, blocks[number], tmp_path / "work")
+            yield number
+
+    elsewhere = Embedding(encoder=encoder, work=tmp_path / "work", readers=readers, block=7)
+    again, encoded = elsewhere.of(catalog([*range(30), 3]), progress=lambda done, *_: told.append(done))
+    assert (encoded, told) == (30, [2, 9, 16, 23, 30])
+    assert np.array_equal(again.vectors, full.vectors)
+    assert {path.name for path in (tmp_path / "work").iterdir()} == {p.name for p in (tmp_path / "full").iterdir()}
+
+
+def test_readers_are_given_only_what_is_new(encoder, tmp_path):
+    known, _ = embedded(encoder, tmp_path / "a", range(9))
+    asked = []
+
+    def readers(blocks):
+        asked.extend(text for block in blocks.values() for text in block)
+        for number, block in blocks.items():
+            read(encoder, block, tmp_path / "b")
+            yield number
+
+    now = catalog([4, 9, 10, 9])
+    Embedding(encoder=encoder, work=tmp_path / "b", before=[known], readers=readers).of(now, progress=silent)
+    assert sorted(asked) == sorted(set(now.texts[1:]))
 
 
 def test_progress_counts_what_is_encoded(encoder, tmp_path):
