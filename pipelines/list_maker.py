@@ -1,7 +1,7 @@
 """A bundle that makes lists for many users at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -61,7 +61,7 @@ class ListMaker:
         filters = None if wanted.filters is None else read_filters(wanted.filters)
         bundle = Bundle.load(wanted.bundle, threads=1)
         allowed = None if filters is None else Shelves.of(bundle.catalog).allowed(filters)
-        return cls(bundle=bundle, k=wanted.k, allowed=allowed)
+        return cls(bundle=replace(bundle, recommender=bundle.recommender.compared()), k=wanted.k, allowed=allowed)
 
     def table(self, users: Sequence[str]) -> pl.DataFrame:
         """The users' lists as of the bundle's end, as of `lists.table`; a user nobody knows gets a newcomer's."""

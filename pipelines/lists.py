@@ -36,12 +36,13 @@ def table(recommendations: Recommendations, user_ids: list[str], items: Vocabula
 
 
 def _named(bits: FlagArray, names: Sequence[str]) -> pl.Series:
-    """The names of the bits that are set, a list for each of uint64 (m,)."""
+    """The names of the bits that are set, a list for each of uint64 (m,): the same bits come again and again."""
+    distinct, which = np.unique(bits, return_inverse=True)
     if not names:
-        return pl.Series([[]] * len(bits), dtype=pl.List(pl.String))
-    flags = pl.DataFrame({"bits": bits}, schema={"bits": pl.UInt64})
+        return pl.Series([[]] * len(distinct), dtype=pl.List(pl.String)).gather(which)
+    flags = pl.DataFrame({"bits": distinct}, schema={"bits": pl.UInt64})
     told = [pl.when(pl.col("bits") & (1 << bit) != 0).then(pl.lit(name)) for bit, name in enumerate(names)]
-    return flags.select(pl.concat_list(told).list.drop_nulls()).to_series()
+    return flags.select(pl.concat_list(told).list.drop_nulls()).to_series().gather(which)
 
 
 def matrix(recommendations: Recommendations, rows: LongArray, k: int) -> IntArray:

@@ -98,6 +98,10 @@ class Recommender:
         """The instant everything behavioural stands at."""
         return self.snapshot.items.as_of
 
+    def compared(self) -> "Recommender":
+        """The same answers, each sooner, once all items are compared with each other: for who asks for many."""
+        return replace(self, snapshot=replace(self.snapshot, vectors=self.vectors.compared()))
+
     def put(self, items: pl.DataFrame, vectors: FloatArray, *, text_chars: int) -> "Recommender":
         """With some items added to the catalogue, or replaced in it: found by their text from now on.
 

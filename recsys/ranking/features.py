@@ -48,7 +48,7 @@ class FeatureTable:
 
     Attributes:
         names: of the columns.
-        values: float32 (m, len(names)), NaN where missing.
+        values: float32 (m, len(names)), NaN where missing; one column after the other in memory, where it was built.
         indptr: int64 (n + 1,), the pairs of user u are indptr[u]:indptr[u + 1].
         item_idx: int32 (m,).
     """
@@ -71,7 +71,7 @@ class FeatureTable:
             raise ShapeError(
                 f"The ranker reads feature {missing[0]!r}, which this version does not make; train the ranker again."
             )
-        values = np.ascontiguousarray(self.values[:, [self.names.index(name) for name in names]])
+        values = self.values.T[[self.names.index(name) for name in names]].T
         return FeatureTable(names=tuple(names), values=values, indptr=self.indptr, item_idx=self.item_idx)
 
 
@@ -84,8 +84,5 @@ def build(pairs: Pairs, families: Sequence[Family]) -> FeatureTable:
         family.fill(pairs, values[first:end])
         first = end
     return FeatureTable(
-        names=names,
-        values=np.ascontiguousarray(values.T),
-        indptr=pairs.candidates.indptr,
-        item_idx=pairs.candidates.item_idx,
+        names=names, values=values.T, indptr=pairs.candidates.indptr, item_idx=pairs.candidates.item_idx
     )

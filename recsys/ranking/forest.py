@@ -90,7 +90,7 @@ class Forest:
         """float64 (m,): the sum of what the trees say of rows, float32 (m, F), one after the other."""
         out = np.empty(len(values))
         walk(
-            np.ascontiguousarray(values, np.float32),
+            np.ascontiguousarray(values.T, np.float32),
             self.starts,
             self.feature,
             self.threshold,
@@ -157,17 +157,17 @@ def walk(
     rotation: BitsArray,
     out: DoubleArray,
 ) -> None:
-    """Put the sum of what the trees of a `Forest` say of rows, float32 (m, F), into float64 out (m,)."""
-    block, shift = min(len(values), _ROWS), 27 if leaves.shape[1] == 32 else 58
-    columns, possible = np.empty((values.shape[1], block), np.float32), np.empty(block, kept.dtype)
-    for first in range(0, len(values), _ROWS):
+    """Put the sum of what the trees of a `Forest` say of rows, float32 (F, m), into float64 out (m,)."""
+    block, shift = min(len(out), _ROWS), 27 if leaves.shape[1] == 32 else 58
+    columns, possible = np.empty((len(values), block), np.float32), np.empty(block, kept.dtype)
+    for first in range(0, len(out), _ROWS):
         own = out[first : first + _ROWS]
         size = len(own)
         own[:] = 0
-        for row in range(size):
-            for column in range(values.shape[1]):
-                value = values[first + row, column]
-                columns[column, row] = 0 if abs(value) <= _NOTHING else value
+        for column in range(len(values)):
+            given, into = values[column, first : first + size], columns[column]
+            for row in range(size):
+                into[row] = np.float32(0) if abs(given[row]) <= _NOTHING else given[row]
         for tree in range(len(leaves)):
             possible[:] = -1
             for split in range(starts[tree], starts[tree + 1]):

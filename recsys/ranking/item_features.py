@@ -5,7 +5,7 @@ import numpy as np
 from recsys.ranking import kernels
 from recsys.ranking.features import Family, Feature
 from recsys.ranking.pairs import Pairs
-from recsys.schema import FloatArray
+from recsys.schema import FloatArray, IntArray
 
 ITEM_FEATURES = (
     # decayed weight of the item's positive events, logarithm
@@ -31,8 +31,18 @@ ITEM_FEATURES = (
 
 
 def fill(pairs: Pairs, out: FloatArray) -> None:
-    """Every column, float32 (15, m)."""
+    """Every column, float32 (15, m); worked out once an item, where there are more pairs than items."""
     items, item_idx = pairs.items, pairs.candidates.item_idx
+    if len(item_idx) > len(items):
+        every = np.empty((len(out), len(items)), np.float32)
+        _fill(pairs, np.arange(len(items), dtype=np.int32), every)
+        np.take(every, item_idx, axis=1, out=out)
+    else:
+        _fill(pairs, item_idx, out)
+
+
+def _fill(pairs: Pairs, item_idx: IntArray, out: FloatArray) -> None:
+    items = pairs.items
     counters = np.empty((6, len(item_idx)))
     kernels.fresh(items.decayed, items.firsts, items.fading(pairs.as_of), item_idx, counters)
     kernels.items(

@@ -80,14 +80,17 @@ def users(
         idle, gap = age(last, as_of, day), interval(first, last, visits, day)
         own = out[:, user]
         own[0], own[1], own[2], own[3], own[4] = takes, recent_0, recent_1, recent_2, distinct
-        own[5], own[6], own[7], own[8] = (
-            1 - share(distinct, takes),
-            visits,
-            share(takes, visits),
-            share(takes, count),
-        )
+        own[5], own[6], own[7], own[8] = 1 - share(distinct, takes), visits, share(takes, visits), share(takes, count)
         own[9], own[10], own[11], own[12] = idle, age(first, as_of, day), gap, share(idle, gap)
         own[13], own[14] = share(money, priced), share(liking, takes)
+
+
+@compiled
+def widen(users: DoubleArray, starts: LongArray, out: FloatArray) -> None:
+    """Put users' numbers, float64 (f, n), beside the pairs starts[u]:starts[u + 1] of each, in float32 out (f, m)."""
+    for column in range(len(users)):
+        for user in range(users.shape[1]):
+            out[column, starts[user] : starts[user + 1]] = users[column, user]
 
 
 @compiled
@@ -226,18 +229,22 @@ def sources(scores: FloatArray, best: FloatArray, starts: LongArray, out: FloatA
     """Put score, relative score and place, source by source, into float32 out (3 · n_sources, m).
 
     Args:
-        scores: float32 (m, n_sources), of the pairs of n users.
+        scores: float32 (n_sources, m), of the pairs of n users.
         best: float32 (n, n_sources, depth), descending.
         starts: int64 (n + 1,), whose the pairs are.
         out: as above.
     """
     for user in range(len(best)):
-        for source in range(scores.shape[1]):
-            top = best[user, source]
+        first, end = np.uint64(starts[user]), np.uint64(starts[user + 1])
+        for source in range(len(scores)):
+            top, said = best[user, source], scores[source]
+            known = place(top, len(top), -np.inf)
+            lowest = top[known - 1] if known > 0 else np.float32(np.inf)
             # what decays for years ends below what float32 can take one over
             scale = np.float32(1) / max(top[0], _TINY) if top[0] > 0 else np.float32(0)
-            for pair in range(starts[user], starts[user + 1]):
-                score = scores[pair, source]
-                out[3 * source, pair] = score
-                out[3 * source + 1, pair] = score * scale
-                out[3 * source + 2, pair] = place(top, score)
+            as_is, beside, behind = out[3 * source], out[3 * source + 1], out[3 * source + 2]
+            for pair in range(first, end):
+                as_is[pair] = said[pair]
+                beside[pair] = said[pair] * scale
+            for pair in range(first, end):  # most stand behind all: no need to look between which
+                behind[pair] = known if said[pair] < lowest else place(top, known, said[pair])

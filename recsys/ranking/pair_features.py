@@ -68,7 +68,7 @@ def fill(pairs: Pairs, out: FloatArray) -> None:
         out[12] = np.log(beside[0])
     out[13] = np.log1p(beside[1]) - (popular if len(popular) == 1 else popular[pairs.rows])
     out[14], out[15] = np.bitwise_count(candidates.sources), pairs.interest
-    out[16:] = likeness(taken, candidates, pairs.vectors.vectors)[[0, 2, 4]]
+    likeness(taken, candidates, pairs.vectors, out[16:])
 
 
 PAIRS = Family(features=PAIR_FEATURES, fill=fill)
@@ -97,7 +97,7 @@ SOURCE_FEATURES = tuple(
 
 def fill_sources(pairs: Pairs, out: FloatArray) -> None:
     """Every column, float32 (3 · n_sources, m)."""
-    kernels.sources(pairs.candidates.scores, pairs.candidates.best, pairs.candidates.indptr, out)
+    kernels.sources(pairs.candidates.scores.T, pairs.candidates.best, pairs.candidates.indptr, out)
 
 
 EVERY_SOURCE = Family(features=SOURCE_FEATURES, fill=fill_sources)

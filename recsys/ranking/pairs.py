@@ -11,11 +11,14 @@ from recsys.ranking import kernels
 from recsys.ranking.counters import decay
 from recsys.ranking.state import ItemState
 from recsys.retrieval.candidates import Candidates
+from recsys.retrieval.compiled import compiled
 from recsys.retrieval.embeddings import ItemVectors
+from recsys.retrieval.products import along
 from recsys.retrieval.traits import Trait
-from recsys.schema import DoubleArray, FloatArray, Instant, LongArray
+from recsys.schema import DoubleArray, FloatArray, Instant, IntArray, LongArray
 
 LATEST = 5
+"""Last items taken that a candidate may be like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +101,36 @@ class Pairs:
         return users
 
 
-def likeness(taken: Histories, candidates: Candidates, vectors: FloatArray) -> FloatArray:
-    """float32 (LATEST, m): the highest text cosine to the user's last 1, 2, … items taken; NaN without a history."""
-    likeness = np.full((LATEST, len(candidates.item_idx)), np.nan, np.float32)
-    for row in range(len(candidates)):
-        pairs = slice(candidates.indptr[row], candidates.indptr[row + 1])
-        last = taken.item_idx[taken.indptr[row] : taken.indptr[row + 1]][-LATEST:][::-1]
-        if len(last):
-            # not a product of matrices: it may round a pair in a larger block otherwise
-            likeness[: len(last), pairs] = np.einsum("id,kd->ki", vectors[candidates.item_idx[pairs]], vectors[last])
-    return np.asarray(np.fmax.accumulate(likeness, axis=0), np.float32)
+def likeness(taken: Histories, candidates: Candidates, vectors: ItemVectors, out: FloatArray) -> None:
+    """Put the highest text cosine to the user's last 1, 3, 5 items taken into float32 out (3, m); NaN without any."""
+    if vectors.products is not None:
+        _look_up(vectors.products, candidates.indptr, candidates.item_idx, taken.indptr, taken.item_idx, out)
+        return
+    each, every = np.full((LATEST, len(candidates.item_idx)), np.nan, np.float32), np.asarray(vectors.vectors)
+    for back, said in enumerate(each, 1):
+        there = np.diff(taken.indptr) >= back
+        last = np.full(len(candidates), -1, np.int64)
+        last[there] = taken.item_idx[taken.indptr[1:][there] - back]
+        along(every, candidates.indptr, candidates.item_idx, every, last, said)
+    out[:] = np.fmax.accumulate(each, axis=0)[::2]
+
+
+@compiled
+def _look_up(
+    products: FloatArray, starts: LongArray, items: IntArray, took_starts: LongArray, took: IntArray, out: FloatArray
+) -> None:
+    """The same, of products that are known, float32 (n_items, n_items)."""
+    for user in range(len(starts) - 1):
+        first, end = np.uint64(starts[user]), np.uint64(starts[user + 1])
+        for back in range(LATEST):
+            row = out[(back + 1) // 2]
+            if back == 0:
+                row[first:end] = np.nan
+            elif back % 2 == 1:
+                row[first:end] = out[back // 2, first:end]
+            if took_starts[user + 1] - took_starts[user] > back:
+                said = products[took[took_starts[user + 1] - 1 - back]]
+                for pair in range(first, end):
+                    value = said[np.uint64(items[pair])]
+                    if np.isnan(row[pair]) or value > row[pair]:
+                        row[pair] = value

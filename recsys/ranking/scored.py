@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Scored:
             besides: bool (n, n_items), items that may be in a user's list though no source proposes them; none if None.
         """
         rows, items = candidates.rows, candidates.item_idx
-        order = np.lexsort((items, -score, rows))
+        order = _falling(candidates.indptr, rows, items, score)
         listable = candidates.sources > 0
         if besides is not None:
             listable |= besides[rows, items]
@@ -113,3 +114,16 @@ class Scored:
         others = [f.name for f in fields(cls) if f.name != "indptr"]
         columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in others}
         return cls(indptr=np.concatenate(indptr), **columns)
+
+
+def _falling(indptr: LongArray, rows: LongArray, items: IntArray, score: FloatArray) -> LongArray:
+    """int64 (m,): the entries row by row, each row by falling score, of equal ones the lower item first; NaN last."""
+    ascending = bool(((np.diff(items) > 0) | (np.diff(rows) > 0)).all())
+    by_item = np.arange(len(items)) if ascending else np.lexsort((items, rows))
+    bits = (score[by_item] + np.float32(0)).view(np.int32)  # -0 becomes 0, as which it counts
+    fallen = ~(bits ^ (bits >> 31 & 0x7FFFFFFF))  # integers in the order of falling floats
+    fallen[np.isnan(score[by_item])] = np.iinfo(np.int32).max
+    keys = (fallen.astype(np.int64) << 32) | np.arange(len(items))
+    for start, end in pairwise(indptr.tolist()):
+        keys[start:end].sort()  # of plain integers this takes a tenth of what lexsort takes
+    return np.asarray(by_item[keys & 0xFFFFFFFF], np.int64)

@@ -34,13 +34,12 @@ def stacked(tables: Iterable[FeatureTable], names: tuple[str, ...], *, folder: P
                 table.values.tofile(file)
         file.flush()
         shape = (rows, len(names))
-        in_memory = folder is None or not rows
-        # copy on write, as whatever is compiled expects arrays that may be written
-        values: FloatArray = (
-            np.concatenate([np.zeros((0, len(names)), np.float32), *kept])
-            if in_memory
-            else np.asarray(np.memmap(file, np.float32, "c", shape=shape))
-        )
+        values: FloatArray
+        if folder is None or not rows:
+            values = np.empty(shape, np.float32)  # row by row, however a block's lie
+            np.concatenate([values[:0], *kept], out=values)
+        else:  # copy on write, as whatever is compiled expects arrays that may be written
+            values = np.asarray(np.memmap(file, np.float32, "c", shape=shape))
     return FeatureTable(
         names=names,
         values=values,

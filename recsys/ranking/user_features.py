@@ -1,7 +1,6 @@
 """What the ranker knows of a user."""
 
-import numpy as np
-
+from recsys.ranking import kernels
 from recsys.ranking.features import Family, Feature
 from recsys.ranking.pairs import Pairs
 from recsys.schema import FloatArray
@@ -38,7 +37,7 @@ USER_FEATURES = (
 
 def fill(pairs: Pairs, out: FloatArray) -> None:
     """Every column, float32 (15, m)."""
-    out[:] = pairs.users if len(pairs.taken) == 1 else np.repeat(pairs.users, np.diff(pairs.candidates.indptr), axis=1)
+    kernels.widen(pairs.users, pairs.candidates.indptr, out)
 
 
 USERS = Family(features=USER_FEATURES, fill=fill)

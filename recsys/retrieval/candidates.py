@@ -21,7 +21,8 @@ class Candidates:
         indptr: int64 (n + 1,), row u holds entries indptr[u]:indptr[u + 1], ascending by item where retrieved.
         item_idx: int32 (m,).
         sources: uint16 (m,), bit s is set where `SOURCES[s]` proposed the item.
-        scores: float32 (m, n_sources), what every source says of the pair, whoever proposed it.
+        scores: float32 (m, n_sources), what every source says of the pair, whoever proposed it; one source after the
+            other in memory, where they were retrieved.
         best: float32 (n, n_sources, depth), the highest scores a source gives to the items allowed for the user,
             descending, -inf where there are fewer: a yardstick that does not depend on the other candidates.
     """

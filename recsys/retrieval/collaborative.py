@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from recsys.retrieval.ease import Ease
 from recsys.retrieval.ease_penalty import Penalties
 from recsys.retrieval.neighbours import ItemItem, cosine, near
 from recsys.retrieval.peers import Peers
+from recsys.retrieval.products import products
 from recsys.retrieval.reading import Reading
 from recsys.retrieval.sparse_rows import Weights
 from recsys.retrieval.taken import decayed, distinct
@@ -190,15 +190,24 @@ class Behaviour:
 
         In double precision, so that the number of threads BLAS takes does not show in the scores.
         """
-        alpha = self.config.als_alpha
-        for row, (start, end) in enumerate(pairwise(taken.indptr.tolist())):
-            if start < end:
-                own = self.als[taken.indices[start:end]].astype(np.float64)
-                user = np.linalg.solve(self.als_gram + (alpha - 1) * (own.T @ own), alpha * own.sum(axis=0))
-                if self.covered is None:
-                    np.einsum("if,f->i", self.als, user.astype(np.float32), out=out[row])
-                else:
-                    self.covered.put(user.astype(np.float32), out[row])
+        als, alpha = np.asarray(self.als), self.config.als_alpha
+        known, width = np.flatnonzero(np.diff(taken.indptr)), als.shape[1]
+        left, right = np.empty((len(known), width, width)), np.empty((len(known), width, 1))
+        factors, bounds = als[taken.indices].astype(np.float64), taken.indptr.tolist()
+        for place, row in enumerate(known.tolist()):
+            own = factors[bounds[row] : bounds[row + 1]]
+            np.matmul(own.T, own, out=left[place])
+            own.sum(axis=0, out=right[place, :, 0])
+        left *= alpha - 1
+        left += self.als_gram
+        right *= alpha
+        users = np.zeros((taken.shape[0], width), np.float32)
+        users[known] = np.linalg.solve(left, right)[:, :, 0]
+        if self.covered is None:
+            products(als, users, out)
+            return
+        for row in known.tolist():
+            self.covered.put(users[row], out[row])
 
     def save(self, directory: Path) -> None:
         """Write behaviour.json and npy files into an existing directory."""

@@ -11,9 +11,13 @@ import numpy as np
 from recsys.data.catalog import Catalog
 from recsys.data.storage import mapped
 from recsys.errors import ArtifactError, ShapeError
+from recsys.retrieval.products import products
 from recsys.retrieval.texts import Texts
 from recsys.retrieval.traits import Trait, load_traits, save_traits
 from recsys.schema import FloatArray, IntArray
+
+_COMPARED = 6144
+"""Items that are compared with each other, at most."""
 
 
 class TextEncoder(Protocol):
@@ -44,6 +48,7 @@ class ItemVectors:
         encoder_digest: `TextEncoder.digest` that made them.
         traits: what task heads read in the same texts, one row an item; none where no head is set.
         texts: which text each row was made of, so that it need not be read again; None where nobody noted it.
+        products: float32 (n_items, n_items), of every item with every item, once `compared`; not saved.
     """
 
     vectors: FloatArray
@@ -51,6 +56,7 @@ class ItemVectors:
     encoder_digest: str
     traits: tuple[Trait, ...] = ()
     texts: Texts | None = None
+    products: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
@@ -121,7 +127,18 @@ class ItemVectors:
         grown = np.concatenate([self.vectors, np.zeros((len(catalog) - len(self), self.dim), np.float32)])
         grown[items] = vectors
         traits = tuple(trait.put(items, len(catalog)) for trait in self.traits)
-        return replace(self, vectors=grown, catalog_digest=catalog.digest, traits=traits, texts=None)
+        return replace(self, vectors=grown, catalog_digest=catalog.digest, traits=traits, texts=None, products=None)
+
+    def compared(self) -> "ItemVectors":
+        """The same with `products`, for who will describe many users; too many items stay as they are.
+
+        It takes a second and 144 MiB at most.
+        """
+        if len(self) > _COMPARED:
+            return self
+        vectors, out = np.ascontiguousarray(self.vectors), np.empty((len(self), len(self)), np.float32)
+        products(vectors, vectors, out)
+        return replace(self, products=out)
 
     def save(self, directory: Path) -> None:
         """Write vectors.npy, vectors.json, the traits and the texts' digests into an existing directory."""

@@ -23,6 +23,19 @@ def lay(weight_starts: IntArray, weight_columns: IntArray, weights: FloatArray, 
 
 
 @compiled
+def pick(dense: FloatArray, starts: LongArray, items: IntArray, out: FloatArray) -> None:
+    """Put what float32 dense (s, n, n_items) says of pairs of user and item into float32 out (s, m).
+
+    The items of user u are items[starts[u]:starts[u + 1]], int32.
+    """
+    for source in range(len(dense)):
+        for user in range(len(starts) - 1):
+            said = dense[source, user]
+            for pair in range(np.uint64(starts[user]), np.uint64(starts[user + 1])):
+                out[np.uint64(source), pair] = said[np.uint64(items[pair])]
+
+
+@compiled
 def spread(
     weight_starts: IntArray,
     weight_columns: IntArray,
@@ -38,9 +51,8 @@ def spread(
         for at in range(weight_starts[user], weight_starts[user + 1]):
             row, weight = weight_columns[at], weights[at]
             if weight != 0:
-                places, said = columns[starts[row] : starts[row + 1]], values[starts[row] : starts[row + 1]]
-                for entry in range(len(places)):
-                    own[np.uint64(places[entry])] += weight * said[entry]
+                for entry in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
+                    own[np.uint64(columns[entry])] += weight * values[entry]
 
 
 @compiled
@@ -48,20 +60,26 @@ def spread_rows(
     weight_starts: IntArray, weight_columns: IntArray, weights: FloatArray, rows: FloatArray, out: FloatArray
 ) -> None:
     """Add to float32 out (n, d) the product of a float32 CSR matrix, given by its parts, and float32 rows (m, d)."""
+    zero, wide = np.uint64(0), np.uint64(rows.shape[1])
     for user in range(len(weight_starts) - 1):
         own, at, end = out[user], weight_starts[user], weight_starts[user + 1]
-        while at + 4 <= end:  # one after the other as below, with a quarter of the trips to `out`
+        while at + 8 <= end:  # one after the other as below, with an eighth of the trips to `out`
             a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
-            row_a, row_b = rows[weight_columns[at]], rows[weight_columns[at + 1]]
-            row_c, row_d = rows[weight_columns[at + 2]], rows[weight_columns[at + 3]]
-            for column in range(len(own)):
-                two = (own[column] + a * row_a[column]) + b * row_b[column]
-                own[column] = (two + c * row_c[column]) + d * row_d[column]
-            at += 4
+            e, f, g, h = weights[at + 4], weights[at + 5], weights[at + 6], weights[at + 7]
+            of_a, of_b = np.uint64(weight_columns[at]), np.uint64(weight_columns[at + 1])
+            of_c, of_d = np.uint64(weight_columns[at + 2]), np.uint64(weight_columns[at + 3])
+            of_e, of_f = np.uint64(weight_columns[at + 4]), np.uint64(weight_columns[at + 5])
+            of_g, of_h = np.uint64(weight_columns[at + 6]), np.uint64(weight_columns[at + 7])
+            for column in range(zero, wide):
+                two = (own[column] + a * rows[of_a, column]) + b * rows[of_b, column]
+                four = (two + c * rows[of_c, column]) + d * rows[of_d, column]
+                six = (four + e * rows[of_e, column]) + f * rows[of_f, column]
+                own[column] = (six + g * rows[of_g, column]) + h * rows[of_h, column]
+            at += 8
         while at < end:
-            row, weight = rows[weight_columns[at]], weights[at]
-            for column in range(len(own)):
-                own[column] += weight * row[column]
+            row, weight = np.uint64(weight_columns[at]), weights[at]
+            for column in range(zero, wide):
+                own[column] += weight * rows[row, column]
             at += 1
 
 
@@ -141,9 +159,8 @@ def gather(
     """Add to float64 out (n_columns,) the chosen rows of a float32 CSR matrix, each times its weight."""
     for place in range(len(chosen)):
         row, weight = chosen[place], weights[place]
-        places, said = columns[starts[row] : starts[row + 1]], values[starts[row] : starts[row + 1]]
-        for entry in range(len(places)):
-            out[np.uint64(places[entry])] += weight * said[entry]
+        for entry in range(np.uint64(starts[row]), np.uint64(starts[row + 1])):
+            out[np.uint64(columns[entry])] += weight * values[entry]
 
 
 @compiled

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from recsys.retrieval.sparse_rows import Weights, csr, load_csr, save_csr, weighted_sum
-from recsys.retrieval.tops import highest
-from recsys.schema import DoubleArray, FloatArray, IntArray
+from recsys.retrieval.compiled import compiled
+from recsys.retrieval.kernels import gather
+from recsys.retrieval.sparse_rows import Weights, csr, load_csr, save_csr
+from recsys.retrieval.tops import first
+from recsys.schema import FloatArray, IntArray
+
+_Parts: TypeAlias = tuple[IntArray, IntArray, FloatArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +48,14 @@ class Peers:
         """
         if out is None:
             out = np.zeros(taken.shape, np.float32)
-        for row, (start, end) in enumerate(pairwise(taken.indptr.tolist())):
-            own = taken.indices[start:end]
-            weight = self.rarity[own]
-            if weight.any():
-                met = self._likeness(own, weight)
-                nearest = highest(met, n)
-                out[row] = weighted_sum(self.taken, nearest, met[nearest])
+        weight = self.rarity[taken.indices]
+        own = (weight[start:end] for start, end in pairwise(taken.indptr.tolist()))
+        length = np.array([1, *(np.sqrt(part.dot(part)) for part in own)], np.float32)[1:]
+        weight /= np.repeat(np.where(length > 0, length, np.float32(1)), np.diff(taken.indptr))
+        by_item = self.takers.indptr, self.takers.indices, self.takers.data
+        by_user = self.taken.indptr, self.taken.indices, self.taken.data
+        _told(taken.indptr, taken.indices, weight, by_item, by_user, n, out)
         return out
-
-    def _likeness(self, items: IntArray, weight: FloatArray) -> DoubleArray:
-        """(n_users,): cosine of all users to one who took these items, which weigh as much."""
-        return weighted_sum(self.takers, items, weight / np.linalg.norm(weight))
 
     def grown(self, n_items: int) -> "Peers":
         """With further items at the end, which nobody took."""
@@ -86,3 +87,29 @@ def _unit(taken: csr_array, rarity: FloatArray) -> csr_array:
     squares = np.bincount(rows, weights * weights, minlength=taken.shape[0])
     scale = (1 / np.sqrt(np.maximum(squares, 1e-12))).astype(np.float32)
     return csr(weights * scale[rows], taken.indices, taken.indptr, taken.shape[1])
+
+
+@compiled
+def _told(
+    starts: IntArray, items: IntArray, weights: FloatArray, takers: _Parts, taken: _Parts, n: int, out: FloatArray
+) -> None:
+    """Put what the nearest peers took into float32 out (n, n_items); matrices, as in `Peers`, by their parts.
+
+    Args:
+        starts: int32 (n + 1,), user u took items[starts[u]:starts[u + 1]].
+        items: int32 (m,).
+        weights: float32 (m,), how much each says of its user, a user's of length 1 in all.
+        takers: of each item.
+        taken: by each peer.
+        n: how many peers are asked.
+        out: as above.
+    """
+    met, told = np.zeros(len(taken[0]) - 1), np.zeros(out.shape[1])
+    for user in range(len(starts) - 1):
+        at, end = starts[user], starts[user + 1]
+        met[:] = 0
+        gather(items[at:end], weights[at:end], takers[0], takers[1], takers[2], met)
+        nearest = first(met.view(np.int64), n)
+        told[:] = 0
+        gather(nearest, met[nearest], taken[0], taken[1], taken[2], told)
+        out[user] = told

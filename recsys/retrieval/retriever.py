@@ -13,10 +13,12 @@ from recsys.retrieval.candidates import DENSE, SOURCES, Candidates
 from recsys.retrieval.collaborative import NAMES, Behaviour
 from recsys.retrieval.config import RetrievalConfig
 from recsys.retrieval.index import ItemIndex
+from recsys.retrieval.index_segment import Hits
 from recsys.retrieval.interest import InterestModel
-from recsys.retrieval.kernels import lay
+from recsys.retrieval.kernels import lay, pick
 from recsys.retrieval.lexical import Lexicon
 from recsys.retrieval.neighbours import ItemItem, alike, alike_with
+from recsys.retrieval.products import along
 from recsys.retrieval.tops import propose
 from recsys.schema import BoolArray, FloatArray, Instant, IntArray, LongArray, WordArray
 
@@ -119,8 +121,10 @@ class Retriever:
             it knows something about (score > 0), so a row may be short or empty.
         """
         found = self._ask(histories, as_of, allowed)
-        rows, columns = np.nonzero(found.proposed if besides is None else (found.proposed > 0) | besides)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(histories)))]).astype(np.int64)
+        wanted = found.proposed > 0 if besides is None else (found.proposed > 0) | besides
+        flat, ends = np.flatnonzero(wanted), np.arange(len(histories) + 1) * len(self.vectors)
+        indptr = np.searchsorted(flat, ends)
+        columns = flat - np.repeat(ends[:-1], np.diff(indptr))
         pairs = self._pairs(found, indptr, columns.astype(np.int32))
         return pairs if self.config.most is None else pairs.leading(self.config.most, besides=besides)
 
@@ -151,9 +155,10 @@ class Retriever:
         proposed = np.zeros(allowed.shape, np.uint16)
         best = np.full((len(histories), len(SOURCES), max(self.sizes)), -np.inf, np.float32)
         propose(dense, allowed, np.array(self.sizes), proposed, best)
-        for row, near, values in self._by_text(users, allowed):
-            proposed[row, near] |= np.uint16(1 << len(DENSE))
-            best[row, -1, : len(near)] = values
+        for rows, hits in self._by_text(users, allowed):
+            near, place = np.nonzero(hits.score > 0)
+            proposed[rows[near], hits.item_idx[near, place]] |= np.uint16(1 << len(DENSE))
+            best[rows[near], -1, place] = hits.score[near, place]
         return _Answers(dense=dense, users=users, proposed=proposed, best=best)
 
     def _dense(self, histories: Histories, as_of: Instant) -> FloatArray:
@@ -167,25 +172,21 @@ class Retriever:
         self.lexicon.scores(histories, lexical)
         return dense
 
-    def _by_text(self, users: FloatArray, allowed: BoolArray) -> Iterator[tuple[int, IntArray, FloatArray]]:
-        """(row, items, their scores above 0) of users with a vector: in one search, where all may have the same."""
+    def _by_text(self, users: FloatArray, allowed: BoolArray) -> Iterator[tuple[LongArray, Hits]]:
+        """(rows, hits) of users with a vector: in one search, where all may have the same."""
         told = np.flatnonzero(users.any(axis=1))
         alike = len(told) < 2 or bool((allowed[told] == allowed[told[0]]).all())
         for rows in [told] if alike and len(told) else told[:, None]:
-            hits = self.index.search(users[rows], self.sizes[-1], allowed=allowed[rows[0]])
-            for row, items, scores in zip(rows, hits.item_idx, hits.score, strict=True):
-                near = scores > 0
-                yield row, items[near], scores[near]
+            yield rows, self.index.search(users[rows], self.sizes[-1], allowed=allowed[rows[0]])
 
     def _pairs(self, found: "_Answers", indptr: LongArray, items: IntArray) -> Candidates:
-        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        scores = np.empty((len(items), len(SOURCES)), np.float32)
-        scores[:, : len(DENSE)] = found.dense[:, rows, items].T
-        for user, start, end in zip(found.users, indptr[:-1], indptr[1:], strict=True):
-            # einsum, unlike BLAS, rounds an item's product alike whatever the items beside it
-            scores[start:end, -1] = np.einsum("id,d->i", self.vectors[items[start:end]], user)
+        n = len(indptr) - 1
+        rows = np.repeat(np.arange(n), np.diff(indptr))
+        scores = np.empty((len(SOURCES), len(items)), np.float32)
+        pick(found.dense, indptr, items, scores)
+        along(np.asarray(self.vectors), indptr, items, found.users, np.arange(n), scores[-1])
         return Candidates(
-            indptr=indptr, item_idx=items, sources=found.proposed[rows, items], scores=scores, best=found.best
+            indptr=indptr, item_idx=items, sources=found.proposed[rows, items], scores=scores.T, best=found.best
         )
 
     def save(self, directory: Path) -> None:

@@ -41,6 +41,12 @@ def test_without_rules_and_without_rows_a_table_has_the_same_columns():
     assert nothing.schema == plain.schema == lists.table(FOUND, ["u", "v", "w"], ITEMS).schema
 
 
+def test_sources_that_come_again_are_told_again():
+    sources = np.array([0b111, 0, 0b111], np.uint16)
+    told = lists.table(replace(FOUND, sources=sources), ["u", "v", "w"], ITEMS)["sources"]
+    assert told.to_list() == [["cosine", "ease", "text"], [], ["cosine", "ease", "text"]]
+
+
 def test_a_matrix_picks_users_cuts_and_pads():
     assert lists.matrix(FOUND, np.array([2, 0, 1]), 1).tolist() == [[2], [1], [-1]]
     assert lists.matrix(FOUND, np.array([0]), 3).tolist() == [[1, 0, -1]]

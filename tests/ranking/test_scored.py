@@ -1,6 +1,7 @@
 """All that lists are chosen from."""
 
 import numpy as np
+import pytest
 
 from recsys.ranking.scored import Scored
 from recsys.retrieval.candidates import SOURCES, Candidates
@@ -67,3 +68,25 @@ def test_rows_are_joined():
     assert joined.indptr.tolist() == [0, 1, 1, 3]
     assert joined.item_idx.tolist() == [0, 1, 4]
     assert len(joined) == 3
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+def test_the_order_is_that_of_sorting_by_row_score_and_item(ascending: bool) -> None:
+    source = np.random.default_rng(3)
+    odd = np.array([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-40, 2.5, -2.5], np.float32)
+    sizes = np.array([0, 40, 1, 0, 60])
+    items = [source.choice(100, size, replace=False) for size in sizes]
+    items = [np.sort(own) if ascending else own for own in items]
+    m = int(sizes.sum())
+    candidates = Candidates(
+        indptr=np.concatenate([[0], np.cumsum(sizes)]),
+        item_idx=np.concatenate(items).astype(np.int32),
+        sources=np.ones(m, np.uint16),
+        scores=np.zeros((m, len(SOURCES)), np.float32),
+        best=np.zeros((5, len(SOURCES), 1), np.float32),
+    )
+    score = source.choice(odd, m)
+    found = Scored.of(candidates, score=score, interest=score, probability=score, pinned=None)
+    order = np.lexsort((candidates.item_idx, -score, candidates.rows))
+    assert found.item_idx.tolist() == candidates.item_idx[order].tolist()
+    assert found.score.tobytes() == score[order].tobytes()

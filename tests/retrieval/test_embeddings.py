@@ -93,3 +93,15 @@ def test_texts_stay_with_their_vectors_until_items_are_put(tmp_path: Path) -> No
     assert vectors.put(grown, np.array([1], np.int32), np.ones((1, 2), np.float32)).texts is None
     with pytest.raises(ShapeError, match="Expected the digest of one text an item, got 1 for 2; embed again"):
         replace(vectors, texts=texts.take(np.array([0])))
+
+
+def test_items_are_compared_where_they_are_few(shop, recommender, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = recommender.vectors
+    each = vectors.compared()
+    assert each.products is not None
+    expected = np.stack([np.einsum("id,d->i", vectors.vectors, row) for row in vectors.vectors])
+    assert each.products.tobytes() == expected.tobytes()
+    item = np.array([3], np.int32)
+    assert each.put(shop.catalog, item, vectors.vectors[item]).products is None  # what it was compared by is gone
+    monkeypatch.setattr("recsys.retrieval.embeddings._COMPARED", len(vectors) - 1)
+    assert vectors.compared().products is None
