@@ -15,7 +15,7 @@ import httpx
 import polars as pl
 import pytest
 
-from recsys.bundle import CURRENT, Bundle, release
+from recsys.bundle import CURRENT, Bundle, release, seal
 from recsys.data.policy_log import PolicyLog
 from serving.journal import Journal
 from serving.state_schemas import LATEST_EVENTS
@@ -233,7 +233,9 @@ def kept_in_log(folder: Path, shoppers: list[Shopper]) -> None:
 @pytest.fixture
 def names(root: Path, tmp_path: Path, without: str, with_rules: str) -> list[str]:
     """Of three bundles in one folder."""
-    third = release(shutil.copytree(root / without, tmp_path / "third"), root, note={"third": True})
+    copy = shutil.copytree(root / without, tmp_path / "third")
+    seal(copy, note={"third": True})
+    third = release(copy, root)
     return [without, with_rules, third.name]
 
 

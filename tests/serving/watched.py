@@ -7,7 +7,7 @@ import numpy as np
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from recsys.bundle import CURRENT, Bundle, release
+from recsys.bundle import CURRENT, Bundle, release, seal
 from recsys.ranking.observation import observe
 from recsys.ranking.reference import Reference
 
@@ -31,5 +31,6 @@ def with_reference(bundle_root: Path, work: Path, *, n_users: int = 60) -> Path:
     assert recommender.ranker
     histories = bundle.snapshot.take(np.arange(n_users))
     Reference.of(observe(recommender.snapshot, recommender.ranker, histories, as_of=bundle.end)).save(copy)
-    release(copy, work / "bundles", note={})
+    seal(copy, note={})
+    release(copy, work / "bundles")
     return work / "bundles"
