@@ -96,19 +96,7 @@ def table_of(
     histories = interactions.histories(users, as_of=as_of)
     kept = pace_of_new(snapshot, future) ** _CAUTION
     truth = _slowed(future.histories(users, as_of=label_end), snapshot, kept)
-    names = tuple(feature.name for feature in features(snapshot.vectors.traits))
-    gains, reachable = [np.zeros(0, np.float32)], 0
-
-    def blocks() -> Iterator[FeatureTable]:
-        nonlocal reachable
-        for rows in snapshot.blocks(len(users)):
-            table, gain, labels = _block(snapshot, histories, truth, rows)
-            gains.append(gain)
-            reachable += labels
-            yield table
-
-    described = stacked(blocks(), names, folder=folder)
-    gain = np.concatenate(gains)
+    described, gain, reachable = _described(snapshot, histories, truth, folder)
     table = RankerTable(
         as_of=as_of,
         label_end=label_end,
@@ -157,6 +145,25 @@ def _chosen(future: Interactions, past: Interactions, config: RecommenderConfig)
     if len(users) > limit:
         users = np.sort(np.random.default_rng(config.seed).choice(users, limit, replace=False))
     return users.astype(np.int32)
+
+
+def _described(
+    snapshot: Snapshot, histories: Histories, truth: Histories, folder: Path | None
+) -> tuple[FeatureTable, FloatArray, int]:
+    """What `_block` says of all blocks together, made one after the other."""
+    names = tuple(feature.name for feature in features(snapshot.vectors.traits))
+    gains, reachable = [np.zeros(0, np.float32)], 0
+
+    def blocks() -> Iterator[FeatureTable]:
+        nonlocal reachable
+        for rows in snapshot.blocks(len(histories)):
+            table, gain, labels = _block(snapshot, histories, truth, rows)
+            gains.append(gain)
+            reachable += labels
+            yield table
+
+    table = stacked(blocks(), names, folder=folder)
+    return table, np.concatenate(gains), reachable
 
 
 def _block(

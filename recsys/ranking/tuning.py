@@ -45,11 +45,8 @@ def tuned(
     Raises:
         TrainingError: no labelled row at the last instant, or none before it.
     """
-    import optuna
-
     deadline = math.inf if config.tuning.minutes is None else time.monotonic() + 60 * config.tuning.minutes
-    with _quiet():
-        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+    study = _study(seed)
     tried: list[Trial] = []
     while len(tried) < config.tuning.trials and (not tried or time.monotonic() < deadline):
         asked = study.ask() if tried else None
@@ -61,6 +58,13 @@ def tuned(
         if progress is not None:
             progress(len(tried), config.tuning.trials, {"best ndcg@10": max(trial.ndcg for trial in tried)})
     return Trials(tried=tuple(tried))
+
+
+def _study(seed: int) -> "optuna.Study":
+    import optuna
+
+    with _quiet():
+        return optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
 
 
 def _proposed(asked: "optuna.Trial", given: TreesConfig) -> TreesConfig:
