@@ -248,7 +248,8 @@ def test_openapi_is_complete(client: TestClient) -> None:
     spec = client.get("/openapi.json").json()
     assert set(spec["paths"]) == {
         *("/v1/recommend", "/v1/rank", "/v1/events", "/v1/users/{user_id}", "/v1/bundle", "/v1/experiment"),
-        *("/v1/items/{item_id}", "/v1/items/{item_id}/similar"),
+        *("/v1/items/{item_id}", "/v1/items/{item_id}/similar", "/v1/items", "/v1/users", "/v1/bundles"),
+        *("/v1/preview", "/v1/draft"),
         *("/health/live", "/health/ready", "/metrics"),
     }
     for path, request in (("/v1/recommend", "RecommendRequest"), ("/v1/rank", "RankRequest")):

@@ -87,7 +87,7 @@ class Promises:
 def survived(app, bundle: Bundle, *, requests: int) -> Counter[int]:
     """Ask that many mutated requests, in turn of every route; how often each status was answered."""
     words = {"item_id": "i00001", "user_id": "u00001", "timestamp": moment(bundle.end).isoformat()}
-    words |= {"history": "left out", "min": 1.0, "max": 9.0}
+    words |= {"history": "left out", "min": 1.0, "max": 9.0, "arm": "default"}
     words |= {
         "traffic": 0.5,
         "holdout": 0.1,
