@@ -31,10 +31,10 @@ function policy(name, judged, base, shown) {
     h("div", {}, earned, adjusted === null ? null : note(`p = ${number(adjusted, 3)}, Holm's over the policies.`)), told.direction);
 }
 
-/** Refused is a policy, or each way to weigh the log for it; each reason once. */
+/** Refused is a policy, or each way to weigh the log for it; each reason once, as it was first given. */
 function reasons(judged) {
   const every = [...judged.refused, ...Object.values(judged.support).flatMap((each) => each.refused)];
-  return [...new Map(every.map((each) => [each.name, each])).values()];
+  return every.filter((each, n) => every.findIndex((other) => other.name === each.name) === n);
 }
 
 /** experiment.json: the arms beside the control. */

@@ -1,8 +1,6 @@
 """What those who run the service come to the console for."""
 
-import json
 import re
-from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +8,7 @@ from playwright.sync_api import Browser, Route, expect
 
 from tests.serving.conftest import eventually
 from tests.serving.console.conftest import watch
+from tests.serving.console.findings import interleaved, judged, read_out
 from tests.serving.console.looking import Looking
 
 pytestmark = pytest.mark.slow
@@ -74,43 +73,48 @@ def test_an_experiment_is_run_and_ended(looking: Looking, api: httpx.Client) -> 
     assert arms(api) is None
 
 
-def test_what_an_experiment_has_shown_with_intervals_and_refusals(looking: Looking, tmp_path: Path) -> None:
+def test_what_an_experiment_has_shown_with_intervals_and_refusals(looking: Looking) -> None:
     looking.at("experiment")
-    file = looking.page.get_by_label("A file of recsys ab")
-    file.set_input_files({"name": "ab.json", "mimeType": "application/json", "buffer": judgement().encode()})
-    heading = looking.page.get_by_role("heading")
-    good, far = (looking.page.get_by_role("article").filter(has=heading.get_by_text(name, exact=True)) for name in "gf")
-    expect(good).to_contain_text("g is better by 5.0 %")
-    expect(good).to_contain_text("+5.0 % [+1.0 %, +9.0 %]")
+    page, found = looking.page, judged()
+    opened(looking, found.to_json())
+    good, far = (page.get_by_role("article").filter(has=page.get_by_role("heading", name=n)) for n in ("good", "far"))
+    against = found.policies["good"].against
+    assert against is not None
+    expect(good).to_contain_text(against.verdict.sentence)
+    mean, low, high = (f"{x * 100:.1f} %" for x in (against.relative.mean, against.relative.low, against.relative.high))
+    expect(good).to_contain_text(f"+{mean} [+{low}, +{high}]")
     assert good.locator(".reach").count() == 1
     expect(far).to_contain_text("cannot be answered")
-    expect(far.get_by_role("list", name="Refused")).to_contain_text("The effective sample size is 12. Log more lists.")
+    whys = far.get_by_role("list", name="Refused").get_by_role("listitem")
+    assert whys.all_inner_texts() == [str(each) for each in found.policies["far"].reasons]
     assert far.locator(".interval").count() == 0, "no figure where there is none"
     looking.keep("readout")
-    file.set_input_files({"name": "no.json", "mimeType": "application/json", "buffer": b"[1"})
-    expect(looking.page.get_by_role("alert")).to_contain_text("This is no file of `recsys ab`")
 
 
-def judgement() -> str:
-    def estimate(mean: float, low: float, high: float) -> dict:
-        return {"mean": mean, "low": low, "high": high, "n": 200}
+def test_what_arms_have_shown_and_a_file_of_something_else(looking: Looking) -> None:
+    looking.at("experiment")
+    page, two = looking.page, read_out(arms=2)
+    opened(looking, two.to_json().encode())
+    (contrast,) = two.contrasts
+    expect(page.get_by_role("article")).to_contain_text(contrast.gap.verdict.sentence)
+    assert page.get_by_role("article").locator(".reach").count() == 1
+    looking.keep("arms")
+    opened(looking, b'{"experiment": %s, "interleaved": %s}' % (two.to_json().encode(), interleaved().encode()))
+    expect(page.get_by_role("article")).to_have_count(2)
+    expect(page.get_by_role("article").last).to_contain_text("Above 0 the first is preferred")
+    few = read_out(arms=40)
+    opened(looking, few.to_json().encode())
+    refused = page.get_by_role("list", name="Refused").get_by_role("listitem")
+    assert refused.all_inner_texts() == [str(each) for each in few.refused]
+    for other in (b"[1", b"{}", b"null", b'{"card": {}, "policies": 3}'):
+        opened(looking, other)
+        expect(page.get_by_role("alert")).to_contain_text("This is no file of `recsys ab`")
 
-    why = {"name": "few", "because": "The effective sample size is 12.", "cure": "Log more lists."}
-    against = {
-        "relative": estimate(0.05, 0.01, 0.09),
-        "adjusted": 0.012,
-        "verdict": {"direction": "better", "equivalent": False, "sentence": "g is better by 5.0 %."},
-    }
-    good = {"refused": [], "support": {}, "estimates": {"dr": estimate(1.05, 1.0, 1.1)}, "headline": "dr"}
-    far = {"refused": [], "support": {"rows": {"refused": [why]}}, "estimates": {}, "headline": None, "against": None}
-    return json.dumps(
-        {
-            "card": {"answers": 2000, "users": 200},
-            "logged": estimate(1.0, 0.9, 1.1),
-            "base": "log",
-            "policies": {"g": good | {"against": against}, "f": far},
-        }
-    )
+
+def opened(looking: Looking, content: bytes) -> None:
+    """Open a file of this content."""
+    file = {"name": "ab.json", "mimeType": "application/json", "buffer": content}
+    looking.page.get_by_label("A file of recsys ab").set_input_files(file)
 
 
 def test_health_latency_and_drift(looking: Looking, api: httpx.Client) -> None:
