@@ -3,7 +3,9 @@
 import { h } from "./element.js";
 import { count, number, percent, short, signed } from "./format.js";
 import { interval, scale } from "./interval.js";
-import { facts, note } from "./panel.js";
+import { facts, note, table } from "./panel.js";
+
+const LEAST = 0.001;
 
 /** Why there is no estimate, and what would cure it. */
 export function refusals(refused) {
@@ -28,7 +30,7 @@ function policy(name, judged, base, shown) {
   if (!judged.against) return verdict(name, `What the others are compared with${name === base ? "" : ": " + base}.`, null, earned);
   const { relative, verdict: told, adjusted } = judged.against;
   return verdict(name, told.sentence, line(relative, shown),
-    h("div", {}, earned, adjusted === null ? null : note(`p = ${number(adjusted, 3)}, Holm's over the policies.`)), told.direction);
+    h("div", {}, earned, adjusted === null ? null : note(`${chance(adjusted)}, Holm's over the policies.`)), told.direction);
 }
 
 /** Refused is a policy, or each way to weigh the log for it; each reason once, as it was first given. */
@@ -40,16 +42,17 @@ function reasons(judged) {
 /** experiment.json: the arms beside the control. */
 export function readout(found) {
   const shown = scale(found.contrasts.map((each) => each.gap.relative));
-  const beside = found.arms.map((arm) => [arm.name, `${count(arm.users)} users, ${count(arm.answers)} lists; a user earned ${
-    arm.by_user ? figures(arm.by_user, 3) : "nothing that is known yet"}`]);
+  const arms = found.arms.map((arm) => [arm.name, count(arm.users), count(arm.answers),
+    arm.by_user ? figures(arm.by_user, 3) : "not known yet"]);
   const guards = found.guardrails.map((each) => h("li", { class: each.judgement === "broken" ? "bad" : null },
     `${each.arm}: ${each.what} ${each.judgement} (${number(each.value)} against ${number(each.control)})`));
   return h("div", {},
-    facts([["Control", `${found.control.arm}: ${found.control.why}`], ...beside]),
+    note(`Compared with ${found.control.arm}: ${found.control.why}.`),
+    table("What users of each arm earned", ["Arm", "Users", "Lists", "A user earned"], arms, [1, 2, 3]),
     found.refused.length ? refusals(found.refused) : null,
     h("div", { class: "verdicts" }, found.contrasts.map((each) => verdict(each.arm, each.gap.verdict.sentence,
       each.gap.relative ? line(each.gap.relative, shown) : null,
-      each.holm === null ? null : note(`p = ${number(each.holm, 3)}, Holm's over the arms.`), each.gap.verdict.direction))),
+      each.holm === null ? null : note(`${chance(each.holm)}, Holm's over the arms.`), each.gap.verdict.direction))),
     guards.length ? h("div", {}, h("h3", {}, "Guardrails"), h("ul", {}, guards)) : null);
 }
 
@@ -73,6 +76,10 @@ function verdict(name, sentence, drawn, more, direction = "unclear") {
 function line(relative, shown) {
   return h("div", { class: "line" }, interval(relative, shown),
     h("span", { class: "figure" }, figures(relative, 1, (value, digits) => (value > 0 ? "+" : "") + percent(value, digits))));
+}
+
+function chance(p) {
+  return p < LEAST ? `p < ${LEAST}` : `p = ${number(p, 3)}`;
 }
 
 function figures(estimate, digits, write = number) {

@@ -98,6 +98,8 @@ def test_what_arms_have_shown_and_a_file_of_something_else(looking: Looking) -> 
     (contrast,) = two.contrasts
     expect(page.get_by_role("article")).to_contain_text(contrast.gap.verdict.sentence)
     assert page.get_by_role("article").locator(".reach").count() == 1
+    arms = page.get_by_role("table", name="What users of each arm earned").locator("tbody th")
+    assert arms.all_inner_texts() == [arm.name for arm in two.arms]
     looking.keep("arms")
     opened(looking, b'{"experiment": %s, "interleaved": %s}' % (two.to_json().encode(), interleaved().encode()))
     expect(page.get_by_role("article")).to_have_count(2)
@@ -105,7 +107,7 @@ def test_what_arms_have_shown_and_a_file_of_something_else(looking: Looking) -> 
     few = read_out(arms=40)
     opened(looking, few.to_json().encode())
     refused = page.get_by_role("list", name="Refused").get_by_role("listitem")
-    assert refused.all_inner_texts() == [str(each) for each in few.refused]
+    expect(refused).to_have_text([str(each) for each in few.refused])
     for other in (b"[1", b"{}", b"null", b'{"card": {}, "policies": 3}'):
         opened(looking, other)
         expect(page.get_by_role("alert")).to_contain_text("This is no file of `recsys ab`")
