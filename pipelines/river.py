@@ -92,10 +92,18 @@ def run_stage(name: str, directory: Path) -> None:
     """
     named(name, RunDirectory.open(directory).settings)
     with held(home(directory)):
-        opened = RunDirectory.open(directory)
-        stage = _unmade(opened, name)
-        if stage is not None:
-            importlib.import_module(f"pipelines.{name}").run(opened, stage)
+        make(RunDirectory.open(directory), name)
+
+
+def make(opened: RunDirectory, name: str) -> None:
+    """What a stage makes, in this process, where it is not made yet; the run's lock is held.
+
+    Raises:
+        UsageError: the run's settings leave the stage out.
+    """
+    stage = _unmade(opened, name)
+    if stage is not None:
+        importlib.import_module(f"pipelines.{name}").run(opened, stage)
 
 
 def embed(directory: Path, *, engine: Engine, workers: int | None) -> None:
