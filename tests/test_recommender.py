@@ -514,8 +514,8 @@ def test_where_places_are_told_what_was_taken_low_counts_more(recommender: Recom
 
 
 def test_the_ablation_reads_no_text(recommender: Recommender, histories: Histories, shop: Any) -> None:
-    tables = [table.drop(TEXT_FEATURES) for table in rows_of(recommender, shop.interactions, shop, "all")]
-    blind = Ranker.fit(tables, RankingConfig(trees=TREES))
+    tables = rows_of(recommender, shop.interactions, shop, "all")
+    blind = Ranker.fit(tables, RankingConfig(trees=TREES), without=TEXT_FEATURES)
     assert set(blind.features) == set(FEATURE_NAMES) - TEXT_FEATURES
     assert {"interest", "score_text", "score_text_neighbours", "like_last"} <= TEXT_FEATURES
     found = Recommender(snapshot=recommender.snapshot, ranker=blind).recommend(histories, k=5, as_of=recommender.as_of)

@@ -130,6 +130,7 @@ class Shop:
     def served(self) -> Iterator[None]:
         """The service, as long as the block lasts."""
         words = ["serve", "--bundles", str(self.nights / "bundles"), "--port", str(self.port)]
+        words += ["--set", "log.rotate_seconds=1"]  # a night reads what has become Parquet
         with (self.folder / "serve.txt").open("a") as log:
             process = subprocess.Popen([sys.executable, "-m", "pipelines", *words], stderr=log)
         try:

@@ -95,7 +95,7 @@ def test_an_input_error_in_a_stage_exits_1_and_keeps_nothing_half_written(tmp_pa
     assert "events.parquet cannot be read as parquet" in done.stderr
     assert "stage prepare ended with exit code 1" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "lock"}
 
 
 def test_data_list_and_check(tmp_path):

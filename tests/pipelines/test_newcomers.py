@@ -31,7 +31,7 @@ def ranker(parts):
     names = ("catalog", "vectors", "interest", "interactions", "split")
     tables = training_rows(**{name: getattr(parts, name) for name in names}, config=config)
     words = frozenset(f"{view}_lexical" for view in ("score", "relative", "place"))
-    return Ranker.fit([table.drop(words) for table in tables], config.ranking, seed=config.seed)
+    return Ranker.fit(tables, config.ranking, seed=config.seed, without=words)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_beside_the_best_even_what_has_nearly_decayed_is_at_most_one() -> None:
     best = np.array([[[4.0], [1e-39], [1e-44]], [[0.0], [2e-38], [1.0]]], np.float32)
     scores = np.array([[1.0, 1e-39, 0.0], [4.0, 0.0, 1e-44], [0.0, 1e-38, 0.25]], np.float32)
     out = np.empty((9, 3), np.float32)
-    sources(scores, best, np.array([0, 2, 3]), out)
+    sources(np.ascontiguousarray(scores.T), best, np.array([0, 2, 3]), out)
     relative = out[1::3].T
     assert relative.min() == 0
     assert relative.max() == 1

@@ -116,30 +116,31 @@ def test_a_killed_driver_resumes_bit_equal(corpus, base, quick, tmp_path):
 
 @pytest.mark.parametrize("workers", [2, 3])
 def test_a_lost_machine_of_three_costs_the_steps_since_the_last_checkpoint(corpus, base, quick, tmp_path, workers):
-    """The two that are left have room for both of two workers, and for two of three."""
+    """Others go on from a checkpoint, on the machines that are left, and learn what one would have."""
     from tests.ray_nodes import lose, nodes
 
     config = quick(**GENTLE, head_steps=0, max_steps=30, evaluate_every=5)
     finetune_alone(corpus, base, config, tmp_path / "one", Heard())
+    before, after = set(), set()
 
     class Loser(Heard):
         def put(self, step):
-            if step == 7 and step not in self.steps:
+            if step == 7 and not before:
+                before.update(train_workers())
                 lose(cluster, "ray::RayTrainWorker")
-                self.lost = time.monotonic()
-            if self.steps and step <= self.steps[-1] != 30:
-                print(f"{workers} workers: {time.monotonic() - self.lost:.0f} s until two go on")
             if step == 20:
-                self.working = len(train_workers())
+                after.update(train_workers())
             super().put(step)
 
     loser = Loser()
     with nodes(3) as cluster:
         several = config.model_copy(update={"workers": workers})
         finetune_by_ray(corpus, base, several, tmp_path / "several", loser)
-    assert loser.working == 2
-    again = next(later for sooner, later in zip(loser.steps, loser.steps[1:], strict=False) if later <= sooner)
-    assert again > 5  # on from a checkpoint
+    assert len(before) == workers
+    assert len(after) in (1, 2)
+    assert not before & after
+    assert loser.steps.count(5) == 1
+    assert loser.steps[-1] == 30
     one, two = (load_file(tmp_path / name / "work" / "layers" / "last.safetensors") for name in ("one", "several"))
     assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-6
 
