@@ -17,6 +17,7 @@ from recsys.artifacts import publish, read_manifest
 from recsys.bundle import Bundle, seal
 from recsys.bundle import release as publish_bundle
 from recsys.errors import ArtifactError, GateError, ShapeError
+from recsys.evaluation.cards import DATA_CARD, MODEL_CARD, data_card, model_card
 from recsys.evaluation.checks import (
     PUBLISHED,
     of_costs,
@@ -73,6 +74,8 @@ def run(opened: RunDirectory, stage: Stage, *, forced: str = "") -> None:
         reference = _observed(parts, candidate)
         reference.save(candidate)
         gate.save_measured(candidate)
+        (candidate / MODEL_CARD).write_text(model_card(evaluation, gate, parents=opened.parents(stage)))
+        (candidate / DATA_CARD).write_text(data_card(evaluation))
         seal(candidate, note={VERDICT: gate.lasting()})
         smoke(candidate)  # before `current` moves: who follows it never meets a bundle that does not answer
         published = publish_bundle(candidate, opened / BUNDLES)
