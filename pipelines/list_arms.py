@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from pipelines import lists
-from pipelines.list_maker import ListMaker, Wanted
+from pipelines.list_maker import ListMaker, Wanted, first_told
 from recsys.artifacts import digest_of
 from recsys.bundle import Bundle
 from recsys.data.vocabulary import Vocabulary
@@ -195,9 +195,7 @@ def read_experiment(text: str) -> Experiment:
     try:
         return Experiment.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the text"
-        raise UsageError(f"Expected --experiment as in PUT /v1/experiment, got {where}: {first['msg']}.") from error
+        raise UsageError(f"Expected --experiment as in PUT /v1/experiment, got {first_told(error)}.") from error
 
 
 def _beside(wanted: Wanted, arm: Arm, main: ListMaker) -> ListMaker:

@@ -83,9 +83,13 @@ def read_filters(text: str) -> Filters:
     try:
         return Filters.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the text"
         raise UsageError(
-            f'Expected --filters as in a request, such as {{"category": {{"any": ["toys"]}}}}, got {text!r}: {where}: '
-            f"{first['msg']}."
+            f'Expected --filters as in a request, such as {{"category": {{"any": ["toys"]}}}}, got {text!r}: '
+            f"{first_told(error)}."
         ) from error
+
+
+def first_told(error: ValidationError) -> str:
+    """Where the first thing is that is wrong, and what."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the text'}: {first['msg']}"

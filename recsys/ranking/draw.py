@@ -1,7 +1,7 @@
 """Which users a ranker learns from, where the rows of all would be too many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +43,7 @@ class Draw:
 
     def save(self, directory: Path) -> None:
         """Write draw.json into an existing directory."""
-        counts = {"users": self.users, "rows": self.rows, "of_users": self.of_users, "of_rows": self.of_rows}
-        write_json(directory / FILE, counts)
+        write_json(directory / FILE, asdict(self))
 
     @classmethod
     def load(cls, directory: Path) -> "Draw | None":

@@ -1,14 +1,11 @@
 """The service does what openapi.json says: schemathesis invents requests from it, right and wrong ones."""
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import (
     allow_header_conformance,
@@ -20,6 +17,7 @@ from serving.app import create_app
 from serving.keys import KeyRing, add
 from serving.openapi import COMMITTED
 from serving.sqlite import SqliteStore
+from tests.serving.listening import listening
 
 CASES = 10
 """Requests invented for each route, beside those that cover the corners of its schema."""
@@ -56,14 +54,8 @@ def bearer(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Pa
 def address(bundle_root: Path, bearer: tuple[dict, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = SqliteStore(tmp_path_factory.mktemp("state") / "state")
     app = create_app(bundle_root, store=store, clock=lambda end: end, keys=KeyRing(bearer[1]))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, access_log=False, server_header=False, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
-    server.should_exit = True
-    thread.join()
+    with listening(app) as address:
+        yield address
     print(f"{sum(counted.values())} cases, by status: {dict(sorted(counted.items()))}")
 
 

@@ -18,8 +18,8 @@ from serving.keys import KeyRing, add
 from serving.limits import Limits
 from serving.sqlite import SqliteStore
 from tests.serving.console.browsing import CHROMIUM, chromium
-from tests.serving.console.listening import listening
 from tests.serving.console.looking import Looking
+from tests.serving.listening import listening
 from tests.serving.watched import with_reference
 
 MANY = Limits(samples_per_minute=1e6, deadline_ms=20_000)
