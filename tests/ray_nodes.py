@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -36,11 +36,17 @@ def nodes(n: int) -> Iterator[Cluster]:
 
 def lose(cluster: Cluster, working: str) -> None:
     """Kill all processes of a node, not the head, on which an actor works whose process has a name that begins so."""
-    node = next(node for node in cluster.worker_nodes if _has(node, working))
+    node, workers = next((node, workers) for node in cluster.worker_nodes if _works(workers := _workers(node), working))
     cluster.remove_node(node, allow_graceful=False)
+    for worker in workers:  # they would outlive their raylet for seconds, and work on
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
-def _has(node: Node, working: str) -> bool:
+def _workers(node: Node) -> list[psutil.Process]:
     (raylet,) = node.all_processes["raylet"]
-    children = psutil.Process(raylet.process.pid).children(recursive=True)
-    return any(child.cmdline()[:1] and child.cmdline()[0].startswith(working) for child in children)
+    return psutil.Process(raylet.process.pid).children(recursive=True)
+
+
+def _works(workers: list[psutil.Process], name: str) -> bool:
+    return any(worker.cmdline()[:1] and worker.cmdline()[0].startswith(name) for worker in workers)

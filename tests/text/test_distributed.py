@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+from functools import partial
 
 import pytest
 from safetensors.torch import load_file
@@ -115,10 +116,17 @@ def test_a_killed_driver_resumes_bit_equal(corpus, base, quick, tmp_path):
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_a_lost_machine_of_three_costs_the_steps_since_the_last_checkpoint(corpus, base, quick, tmp_path, workers):
+def test_a_lost_machine_of_three_costs_the_steps_since_the_last_checkpoint(
+    corpus, base, quick, tmp_path, workers, monkeypatch
+):
     """Others go on from a checkpoint, on the machines that are left, and learn what one would have."""
+    from ray.util.queue import Queue
+
+    from recsys.text import distributed
     from tests.ray_nodes import lose, nodes
 
+    # so that the workers wait at the step after next until the machine is lost, however fast they are
+    monkeypatch.setattr(distributed, "Queue", partial(Queue, 1))
     config = quick(**GENTLE, head_steps=0, max_steps=30, evaluate_every=5)
     finetune_alone(corpus, base, config, tmp_path / "one", Heard())
     before, after = set(), set()
