@@ -3,6 +3,7 @@
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from pipelines.console import err
 from recsys.data.config import MappingConfig
+from recsys.data.dialect import Dialect
 from recsys.data.guess import Guess, guess
 from recsys.data.plain_files import has_events, read_plain
 from recsys.errors import SchemaError, UsageError
@@ -49,15 +51,18 @@ def _mapping(data: Path) -> list[str]:
     if not data.is_dir():
         raise SchemaError(f"Expected --data as a directory with a shop's tables, found nothing at {data}.")
     files = _files(data)
-    columns = {table: _columns(data, table, files) for table in ("items", "events")}
+    written = _written(data, files)
+    mapping = MappingConfig.model_validate({"files": files} | written)
+    columns = {table: _columns(data, table, mapping) for table in ("items", "events")}
     found = guess(columns["items"], columns["events"])
     lines = ["# Drafted from the names of files and columns: read it before you trust it."]
     if files:
         lines.append(f"files = {_toml(files)}")
+    lines += [f"{name} = {_toml(value)}" for name, value in written.items()]
     lines += [
         f"{table} = {_toml(names)}" for table, names in (("items", found.items), ("events", found.events)) if names
     ]
-    return [*lines, *_left(found, columns), "# Of the same settings, what they mean:"]
+    return [*lines, *_left(found, columns), *_forms(found), "# Of the same settings, what they mean:"]
 
 
 def _files(data: Path) -> dict[str, str]:
@@ -68,9 +73,17 @@ def _files(data: Path) -> dict[str, str]:
     return {"items": tables[0], "events": tables[0]}
 
 
-def _columns(data: Path, table: str, files: Mapping[str, str]) -> Sequence[str]:
-    mapping = MappingConfig.model_validate({"files": dict(files)})
-    if not files and not has_events(data, mapping):
+def _written(data: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """How the CSV of events is written, where it is not as the defaults are."""
+    table = data / files.get("events", "events.csv")
+    if table.suffix.lower() != ".csv" or not table.is_file():
+        return {}
+    found, plain = asdict(Dialect.of(table)), asdict(Dialect())
+    return {name: value for name, value in found.items() if value != plain[name]}
+
+
+def _columns(data: Path, table: str, mapping: MappingConfig) -> Sequence[str]:
+    if not mapping.files and not has_events(data, mapping):
         raise SchemaError(
             f"Expected items and events, or one table of both, as .parquet, .csv or .jsonl in {data}; files of MIND, "
             "RecBole, Amazon Reviews 2023 and MovieLens need no mapping."
@@ -86,6 +99,19 @@ def _left(found: Guess, columns: Mapping[str, Sequence[str]]) -> Iterator[str]:
             yield 'event = "purchase"  # what every row means, as there seems to be no column that tells'
         else:
             yield f"# {place} is missing; the columns of {table} are {', '.join(columns[table])}"
+
+
+def _forms(found: Guess) -> Iterator[str]:
+    """A line to fill in for each table of which nothing is known."""
+    wanted: dict[str, dict[str, str]] = {}
+    for place in found.missing:
+        table, column = place.split(".")
+        if column != "event":
+            wanted.setdefault(table, {})[column] = "?"
+    if "items" in wanted:
+        wanted["items"]["title"] = "?"
+    known = {"items": found.items, "events": found.events}
+    yield from (f"# {table} = {_toml(columns)}" for table, columns in wanted.items() if not known[table])
 
 
 def _sections(model: BaseModel, path: tuple[str, ...], *, drafted: Sequence[str]) -> Iterator[str]:

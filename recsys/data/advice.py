@@ -7,12 +7,15 @@ import polars as pl
 
 from recsys.data.catalog import Catalog
 from recsys.data.config import SplitConfig
+from recsys.data.instants import NO_TIME
 from recsys.data.interactions import Interactions
 from recsys.data.quality import CleanLog
 from recsys.data.split import TimeSplit
 from recsys.errors import SplitError
 from recsys.schema import DAY
 
+_UNREAD = 0.01
+"""Share of rows whose time cannot be read from which on the form is to blame."""
 _TEXTLESS = 0.2
 """Share of items without text from which on the encoder has too little to read."""
 _FOREIGN = 0.2
@@ -38,6 +41,8 @@ _LETTER = r"\p{L}"
 def advice(log: CleanLog, catalog: Catalog, interactions: Interactions, *, split: SplitConfig) -> tuple[str, ...]:
     """One sentence for each thing worth knowing; none for a log that is as it should be.
 
+    Of a log without a valid event or item only what may be the cause.
+
     Args:
         log: valid rows.
         catalog: its items.
@@ -45,8 +50,17 @@ def advice(log: CleanLog, catalog: Catalog, interactions: Interactions, *, split
         split: where time will be cut.
     """
     if not len(log.events) or not len(catalog):
-        return ()
-    return (*_on_text(catalog), *_on_time(log), *_on_users(log), *_on_tasks(interactions, split))
+        return tuple(_on_form(log))
+    return (*_on_form(log), *_on_text(catalog), *_on_time(log), *_on_users(log), *_on_tasks(interactions, split))
+
+
+def _on_form(log: CleanLog) -> Iterator[str]:
+    unread = log.rejects.filter(pl.col("reason") == NO_TIME).n_unique(["table", "row"])
+    if unread >= _UNREAD * sum(log.rows.values()):
+        yield (
+            f"{unread} rows have a time that cannot be read; if that is its form, name it in data.mapping.time_format, "
+            'such as "%d.%m.%Y %H:%M".'
+        )
 
 
 def _on_text(catalog: Catalog) -> Iterator[str]:

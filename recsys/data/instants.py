@@ -17,7 +17,7 @@ its bound and as far above the one before, so that the size tells the unit."""
 _FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _FIRST, _LAST = -25_567 * DAY, 84_006 * DAY  # the years 1900 to 2199
 _NO_ZONE = "no time zone"
-_NO_TIME = "not a time between 1900 and 2199"
+NO_TIME = "not a time between 1900 and 2199"
 _OFFSET = r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*([+-])(\d\d)(?::?(\d\d))?$"
 
 
@@ -69,7 +69,7 @@ def iso(text: pl.Expr, form: str) -> pl.Expr:
 def _checked(given: pl.Series, micros: pl.Series, naive: pl.Series) -> tuple[pl.Series, pl.Series]:
     table = pl.DataFrame({"given": given.is_not_null(), "micros": micros, "naive": naive})
     micros_inside = pl.col("micros").is_between(_FIRST, _LAST)
-    why = pl.when(pl.col("naive")).then(pl.lit(_NO_ZONE)).otherwise(pl.lit(_NO_TIME))
+    why = pl.when(pl.col("naive")).then(pl.lit(_NO_ZONE)).otherwise(pl.lit(NO_TIME))
     table = table.select(
         values=pl.when(micros_inside).then("micros").cast(UTC_US),
         problems=pl.when(pl.col("given") & ~micros_inside.fill_null(False)).then(why),

@@ -9,7 +9,7 @@ import pytest
 from recsys.data.advice import advice
 from recsys.data.config import DataConfig, QualityConfig, SplitConfig
 from recsys.data.prepare import prepare
-from recsys.data.quality import clean
+from recsys.data.quality import clean, sift
 from recsys.data.raw_log import RawLog
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -59,6 +59,24 @@ def test_texts(n: int, title: str | None, sentence: str) -> None:
     items, events = shop()
     assert sentence in "\n".join(told(with_first(items, n, title), events))
     assert sentence not in "\n".join(told(with_first(items, n // 2, title), events))
+
+
+@pytest.mark.parametrize(("n", "told_of"), [(15, False), (16, True), (1500, True)])
+def test_times_in_a_form_of_their_own(n: int, told_of: bool) -> None:
+    items, events = shop()
+    text = events.with_columns(timestamp=pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    odd = pl.col("timestamp").str.replace(r"^(\d+)-", "${1}年")
+    log = sift(
+        RawLog(
+            items=items,
+            events=text.with_columns(
+                pl.when(pl.int_range(pl.len()) < n).then(odd).otherwise("timestamp").alias("timestamp")
+            ),
+        )
+    )
+    sentence = f"{n} rows have a time that cannot be read; if that is its form, name it in data.mapping.time_format"
+    found = advice(log, *prepare(log, data=DataConfig()), split=SplitConfig(encoder_end=0.7, ranker_end=0.8))
+    assert any(each.startswith(sentence) for each in found) == told_of
 
 
 def test_dates_without_a_time_of_day() -> None:

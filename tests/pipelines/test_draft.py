@@ -64,6 +64,19 @@ def test_what_cannot_be_guessed_is_asked_for(tmp_path: Path) -> None:
     text = (tmp_path / "shop.toml").read_text()
     assert "# items.item_id is missing; the columns of items are nr, title" in text
     assert "# events.user_id is missing; the columns of events are who, nr, event, timestamp" in text
+    assert '# items = {item_id = "?", title = "?"}' in text
+    assert '# events = {user_id = "?", item_id = "?"}' in text
+
+
+def test_how_a_table_is_written_is_drafted(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    orders = ORDERS + "".join(f"u{n},a,红茶,2024-01-02T10:{n}Z\n" for n in range(10, 30))
+    (tmp_path / "data" / "orders.csv").write_bytes(orders.replace(",", ";").replace("茶", "色的茶壶").encode("gb18030"))
+    draft(tmp_path / "data", tmp_path / "shop.toml")
+    mapping = settings.load(tmp_path / "shop.toml").data.mapping
+    assert mapping.separator == ";"
+    titles = sift(read_directory(tmp_path / "data", mapping)).items["title"].to_list()
+    assert titles == ["红色的茶壶", "绿色的茶壶"]
 
 
 def test_errors_name_the_cure(tmp_path: Path) -> None:
