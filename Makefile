@@ -27,8 +27,9 @@ lint: .venv/installed
 serve: .venv/installed
 	$(BIN)/recsys serve --bundles $(RUN)/bundles --clock log
 
-# One figure a line, as ratios within one run; BENCHMARKS.md says what they were.
+# One figure a line, as ratios within one run; BENCHMARKS.md says what they were. Of another log: DATA=DIR RUN=runs/it.
 bench: .venv/installed
+	$(BIN)/recsys run --data $(DATA) --run $(RUN)
 	$(BIN)/python -m tests.bench --run $(RUN)
 	$(BIN)/python -m tests.bench.load --run $(RUN)
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -28,7 +28,7 @@ from tests.serving.console.looking import Looking
 ROOT = Path(__file__).parents[1]
 TRANSCRIPT = Path(__file__).with_suffix(".txt")
 BUYER = "u00003"
-VISITS = 4
+VISITS, K = 4, 2
 SMALL = {
     "ENCODER__BASE": "scratch",
     "ENCODER__MAX_TOKENS": "16",
@@ -141,7 +141,7 @@ def _judge(terminal: Terminal) -> None:
     """Answers of the last moments may still earn: the first try is refused; the second does what the refusal says."""
     command = (
         "recsys ab --log runs/my-shop/serving/log --policy now=runs/my-shop/bundles/current "
-        "--set off_policy.window_hours=0.0001 --set off_policy.samples=200"
+        "--set off_policy.window_hours=0.0003 --set off_policy.samples=200"
     )
     refused = terminal.run(command)
     until = re.search(r"until=([\w:.+-]+)", refused.printed)
@@ -221,17 +221,20 @@ def _experiment(terminal: Terminal, port: int) -> None:
     body = f'{{"name": "june", "arms": [{arms}]}}'
     json = "-H 'content-type: application/json' -d"
     terminal.run(f"curl -s -X PUT 127.0.0.1:8000/v1/experiment {json} '{body}'", port=port)
-    rng, clicks = np.random.default_rng(0), 0
+    rng, clicks = np.random.default_rng(0), []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         for number in range(210 * VISITS):
-            asked = {"user_id": f"u{number % 210:05d}", "k": 5, "request_id": f"visit-{number}"}
+            if number == 210 * VISITS // 2:
+                time.sleep(2.5)  # a night: none of the first half is of the last moments
+            asked = {"user_id": f"u{number % 210:05d}", "k": K, "request_id": f"visit-{number}"}
             answer = client.post("/v1/recommend", json=asked).json()
-            taken = np.flatnonzero(rng.random(len(answer["items"])) < 0.4 / (1 + np.arange(len(answer["items"]))))
-            events = [_click(answer, asked, int(place)) for place in taken]
-            clicks += len(events)
-            if events:
-                assert client.post("/v1/events", json={"events": events}).json()["accepted"] == len(events)
-    terminal.note("(the shop's customers come)", f"{210 * VISITS} lists, {clicks} clicks")
+            taken = np.flatnonzero(rng.random(K) < 0.4 / (1 + np.arange(K)))
+            clicks += [_click(answer, asked, int(place)) for place in taken]
+        # after all lists: days of a shop pass in seconds here, and counters that are replayed minute by minute differ
+        for start in range(0, len(clicks), 200):
+            batch = clicks[start : start + 200]
+            assert client.post("/v1/events", json={"events": batch}).json()["accepted"] == len(batch)
+    terminal.note("(the shop's customers come)", f"{210 * VISITS} lists, {len(clicks)} clicks")
 
 
 def _click(answer: dict, asked: dict, place: int) -> dict:
@@ -240,7 +243,7 @@ def _click(answer: dict, asked: dict, place: int) -> dict:
         "user_id": asked["user_id"],
         "item_id": answer["items"][place]["item_id"],
         "event": "click",
-        "timestamp": datetime.now(UTC).isoformat(),
+        "timestamp": (datetime.fromisoformat(answer["as_of"]) + timedelta(milliseconds=place + 1)).isoformat(),
         "request_id": asked["request_id"],
     }
 

@@ -39,6 +39,9 @@ def test_the_same_policy_twice():
 def test_rounding_is_no_distance_from_1():
     """With an error of 0, the last bit would be infinitely far."""
     assert Overlap.of(np.full(4, 1 + 2e-16), USERS).off == 0
+    single = Overlap.of(1 + np.array([3e-6, 3.1e-6, 2.9e-6, 3e-6]), USERS)  # a policy on its own log
+    assert (single.off, single.error < 1e-6) == (0, True)
+    assert Overlap.of(1 + np.array([3e-4, 3.1e-4, 2.9e-4, 3e-4]), USERS).off > 3
 
 
 @pytest.mark.parametrize(("weight", "off"), [(0.5, -math.inf), (2.0, math.inf)])
