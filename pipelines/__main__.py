@@ -30,6 +30,7 @@ _EXTRA = {
     **dict.fromkeys(("torch", "transformers", "peft", "onnx", "onnxscript", "optuna", "ray", "pyarrow"), "train"),
     **dict.fromkeys(("uvicorn", "uvloop", "httptools", "prometheus_client"), "serve"),
     "redis": "redis",
+    **dict.fromkeys(("mlflow", "sqlalchemy", "alembic"), "tracking"),
 }
 """Package → the extra of pyproject.toml that brings it; an installation holds what its machine needs."""
 

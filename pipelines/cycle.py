@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pipelines import intake, river, smoke
+from pipelines import intake, river, smoke, tracking
 from pipelines.console import err
 from pipelines.drift import FILE as DRIFT
 from pipelines.drift import Drift
@@ -94,6 +94,7 @@ def cycle(order: Order, hands: Hands | None = None) -> Outcome:
 
     Raises:
         LockedError: another process does.
+        ModuleNotFoundError: a package that tracking needs is missing.
         QualityError: too much of what came is malformed; what is served stays.
         StageError: a stage failed, the new bundle does not answer, or the gate said no (exit code 3); what is served
             stays.
@@ -102,6 +103,7 @@ def cycle(order: Order, hands: Hands | None = None) -> Outcome:
     hands = hands or Hands()
     if order.log is not None and not is_log(order.log):
         raise UsageError(f"Expected --log as the folder of a policy log, got {order.log}; check it, or leave it out.")
+    tracking.check(order.settings)
     with held(order.directory) as lock:
         bundles = order.directory / BUNDLES
         bundles.mkdir(exist_ok=True)
@@ -119,6 +121,7 @@ def cycle(order: Order, hands: Hands | None = None) -> Outcome:
         for name in sweep(bundles, keep=order.keep, named=needed(order.state, bundles)):
             err.print(f"bundle {name[:12]}… is deleted", markup=False)
         tidied(order.directory, run, now)
+        tracking.track(run)
     return Outcome(status="unchanged" if digest == good else "published", bundle=digest, night=run.path)
 
 

@@ -60,6 +60,11 @@ def passed_on(descriptor: int) -> dict[str, str]:
     return {_DESCRIPTOR: str(descriptor)}
 
 
+def is_passed_on(directory: Path) -> bool:
+    """Whether this process was begun by the one that works in the directory."""
+    return _inherited(directory / LOCK) is not None
+
+
 def _inherited(path: Path) -> int | None:
     """The descriptor of a locked file that this process was begun with; None where that is not this one."""
     try:

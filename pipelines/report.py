@@ -25,12 +25,21 @@ def report(directory: Path, *, form: Literal["json", "table"]) -> None:
     opened = RunDirectory.open(directory)
     folder = opened.read("evaluation")
     evaluation = Evaluation.load(folder)
-    page = directory / "report.html"
-    temporary = page.with_name(f".{page.name}")
-    temporary.write_text(render(evaluation, _variants(opened), _gate(opened)), encoding="utf-8")
-    temporary.replace(page)
+    file = directory / "report.html"
+    temporary = file.with_name(f".{file.name}")
+    temporary.write_text(page(opened), encoding="utf-8")
+    temporary.replace(file)
     print((folder / METRICS).read_text() if form == "json" else table(evaluation))
-    err.print(f"report: {page}", markup=False)
+    err.print(f"report: {file}", markup=False)
+
+
+def page(opened: RunDirectory) -> str:
+    """report.html of a run that has been evaluated.
+
+    Raises:
+        ArtifactError: nothing evaluated yet.
+    """
+    return render(Evaluation.load(opened.read("evaluation")), _variants(opened), _gate(opened))
 
 
 def _variants(opened: RunDirectory) -> Variants | None:

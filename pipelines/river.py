@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipelines import ray_pool
+from pipelines import ray_pool, tracking
 from pipelines.console import err
-from pipelines.lock import held, passed_on
+from pipelines.lock import held, is_passed_on, passed_on
 from pipelines.ray_pool import Engine
 from pipelines.run_directory import HEAD, RunDirectory, home
 from pipelines.source import locate
@@ -37,9 +37,11 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
     Raises:
         LockedError: another process works there.
         UsageError: a source or setting that does not exist.
+        ModuleNotFoundError: a package that tracking needs is missing.
         StageError: a stage failed; the sentence is on stderr already.
     """
     given = settings.load(config, assignments)
+    tracking.check(given)
     if until is not None:
         parse_until(until)  # a mistake here should not wait for the first stage
     for head in given.traits.heads:
@@ -50,6 +52,7 @@ def run(*, data: str, directory: Path, config: Path | None, assignments: Sequenc
     with held(home(directory)) as lock:
         opened.save()
         go_through(opened, chosen(given), lock=lock)
+        tracking.track(opened)
 
 
 def go_through(opened: RunDirectory, stages: Sequence[Stage], *, lock: int) -> None:
@@ -88,11 +91,19 @@ def run_stage(name: str, directory: Path) -> None:
 
     Raises:
         UsageError: no run, or one whose settings leave the stage out.
+        ModuleNotFoundError: a package that tracking needs is missing.
         LockedError: another process works there.
     """
-    named(name, RunDirectory.open(directory).settings)
+    settings = RunDirectory.open(directory).settings
+    named(name, settings)
+    by_hand = name == "release" and not is_passed_on(home(directory))  # else who began this process has the last word
+    if by_hand:
+        tracking.check(settings)
     with held(home(directory)):
-        make(RunDirectory.open(directory), name)
+        opened = RunDirectory.open(directory)
+        make(opened, name)
+        if by_hand:
+            tracking.track(opened)
 
 
 def make(opened: RunDirectory, name: str) -> None:
@@ -127,16 +138,18 @@ def force(directory: Path, *, reason: str) -> None:
 
     Raises:
         UsageError: no reason, or no run.
+        ModuleNotFoundError: a package that tracking needs is missing.
         LockedError: another process works there.
     """
     if not reason.strip():
         raise UsageError("Expected --force with the reason for releasing in spite of the gate, got none; say why.")
-    RunDirectory.open(directory)
+    tracking.check(RunDirectory.open(directory).settings)
     with held(home(directory)):
         opened = RunDirectory.open(directory)
         stage = _unmade(opened, "release")
         if stage is not None:
             importlib.import_module("pipelines.release").run(opened, stage, forced=reason.strip())
+        tracking.track(opened)
 
 
 def _unmade(opened: RunDirectory, name: str) -> Stage | None:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from recsys.data import knobs
-from recsys.data.config import Config, DataConfig, NightConfig, QualityConfig, SplitConfig, TaskConfig
+from recsys.data.config import Config, DataConfig, NightConfig, QualityConfig, SplitConfig, TaskConfig, TrackingConfig
 from recsys.evaluation.config import EvaluationConfig, GateConfig, OffPolicyConfig
 from recsys.ranking.config import AblationConfig, RankingConfig, RulesConfig
 from recsys.retrieval.config import RetrievalConfig, TraitsConfig
@@ -26,6 +26,7 @@ class Settings(Config):
     data: DataConfig = DataConfig()
     quality: QualityConfig = QualityConfig()
     night: NightConfig = NightConfig()
+    tracking: TrackingConfig = TrackingConfig()
     split: SplitConfig = SplitConfig()
     task: TaskConfig = TaskConfig()
     encoder: EncoderConfig = EncoderConfig()

@@ -74,10 +74,17 @@ def test_the_installation_that_serves_has_nothing_that_only_trains():
 def test_each_missing_package_is_in_the_extra_that_is_named():
     for package, extra in _EXTRA.items():
         brought = {Requirement(text).name.lower() for text in PROJECT["optional-dependencies"][extra]}
-        assert package.lower() in brought | {"pyarrow"}  # which comes with ray[train]
+        assert {"mlflow": "mlflow-skinny"}.get(package, package.lower()) in brought | {"pyarrow"}  # with ray[train]
 
 
-@pytest.mark.parametrize(("package", "extra"), [("uvicorn", "serve"), ("torch", "train"), ("redis", "redis")])
+def test_what_tests_are_left_out_without_is_installed_for_development():
+    dev = {Requirement(text).name for text in PROJECT["optional-dependencies"]["dev"]}
+    assert {Requirement(text).name for text in PROJECT["optional-dependencies"]["tracking"]} <= dev
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"), [("uvicorn", "serve"), ("torch", "train"), ("redis", "redis"), ("mlflow", "tracking")]
+)
 def test_a_missing_package_is_a_sentence_with_its_extra(package, extra, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr("pipelines.__main__.app", lambda: __import__(package))

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -128,6 +129,44 @@ class NightConfig(Config):
         description="Fewer malformed events than this, of those posted since the last served night, are set aside and "
         "never stop a night; from this number on quality.max_reject_fraction decides.",
     )
+
+
+SQLITE = "sqlite:///"
+"""What the address of a database file begins with, its absolute path following."""
+
+
+class TrackingConfig(Config):
+    """Where what is published is told, too: MLflow."""
+
+    uri: str = Field(
+        "",
+        description="http(s)://HOST:PORT of an MLflow server, or sqlite:////ABSOLUTE/FILE.db without one; empty tells "
+        "nobody.",
+    )
+    experiment: str = Field("recsys", min_length=1, max_length=500, description="Where MLflow lists the runs.")
+    model: str = Field(
+        "recsys",
+        pattern=r"^[\w .-]+$",
+        description="Registered model whose versions are the bundles; its alias `current` is the published one.",
+    )
+
+    @field_validator("uri")
+    @classmethod
+    def _reachable(cls, uri: str) -> str:
+        if not uri:
+            return uri
+        parts = urlsplit(uri)
+        if "@" in parts.netloc:
+            raise ValueError(
+                "expected no name or password in it, it is kept with the run; "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are read"
+            )
+        if (parts.scheme in ("http", "https") and parts.netloc) or uri.startswith(f"{SQLITE}/"):
+            return uri
+        raise ValueError(
+            "expected http(s)://HOST:PORT of an MLflow server, or sqlite:////ABSOLUTE/FILE.db without one "
+            "(MLflow keeps no folders of files any more, and other databases stand behind a server)"
+        )
 
 
 class SplitConfig(Config):
