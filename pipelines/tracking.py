@@ -32,8 +32,12 @@ from recsys.settings import Settings
 SHA256 = "sha256"
 """The tag of a version and of its run that holds the bundle's digest."""
 
-_NO_CALLS_HOME = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-_QUIET = {
+_ALWAYS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is data
+}
+_OTHERWISE = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of 7, with which a server that is away is waited for over minutes
@@ -95,8 +99,8 @@ def _reason(error: Exception) -> str:
 
 def _client(config: TrackingConfig) -> Any:
     """An MlflowClient that sends nothing to anybody but the server."""
-    os.environ.update(_NO_CALLS_HOME)
-    for name, value in _QUIET.items():
+    os.environ.update(_ALWAYS)
+    for name, value in _OTHERWISE.items():
         os.environ.setdefault(name, value)
     if config.uri.startswith(SQLITE):
         _check_writable(Path(config.uri.removeprefix(SQLITE)))

@@ -273,7 +273,9 @@ from pipelines import tracking
 from pipelines.run_directory import RunDirectory
 assert not [name for name in sys.modules if name.partition(".")[0] == "mlflow"]
 tracking.track(RunDirectory.open(Path(sys.argv[1])))
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from mlflow.telemetry.client import get_telemetry_client
+assert MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get(), "a server's pages would be told on stdout, which is data"
 print(get_telemetry_client(), [event for event, _ in heard if event in ("socket.connect", "socket.getaddrinfo")])
 """
 
