@@ -15,8 +15,8 @@ EDGES = tuple(10 ** (half / 4) for half in range(-13, 15, 2))
 them."""
 
 _ROUNDING = 1e-4
-"""A distance of the mean weight from 1 that says nothing: scores are in single precision, which a temperature multiplies,
-so that a policy judged on its own log has weights of 1 ± 1e-6, whose error may be smaller still."""
+"""A distance of the mean weight from 1 that says nothing: scores are in single precision, which a temperature
+multiplies, so that a policy judged on its own log has weights of 1 ± 1e-6, whose error may be smaller still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
