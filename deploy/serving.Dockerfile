@@ -8,13 +8,19 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS build
 ARG EXTRAS=serve,redis
 WORKDIR /source
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends binutils \
+    && rm -rf /var/lib/apt/lists/*
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY recsys recsys
 COPY serving serving
 COPY pipelines pipelines
-RUN python -m pip install --no-cache-dir --prefix=/made -c constraints.txt ".[${EXTRAS}]"
+COPY deploy/slim.py deploy/slim.py
+RUN python -m pip install --no-cache-dir --no-compile --prefix=/made -c constraints.txt ".[${EXTRAS}]"
 # an image that came to hold what only training needs is not made
 RUN ! ls /made/lib/python3.11/site-packages | grep -iE '^(torch|transformers|triton|nvidia)([-_.]|$)'
+# `python -m tests.bench.serving_size` does the same, tells the size and asks what is left
+RUN python deploy/slim.py /made/lib/python3.11/site-packages
 
 FROM ${BASE}
 # LightGBM's wheel expects the system's OpenMP; the folders are those of the volumes
@@ -24,8 +30,9 @@ RUN apt-get update \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp recsys \
     && install -d -o recsys -g recsys /bundles /log /compiled
 COPY --from=build /made /usr/local
-# compiled loops fit one kind of CPU, so they are kept where the container runs, not in the image
+# compiled loops fit one kind of CPU, and compiled Python is large: both are kept where the container runs, not in the image
 ENV PYTHONUNBUFFERED=1 \
+    PYTHONPYCACHEPREFIX=/compiled/python \
     NUMBA_CACHE_DIR=/compiled
 USER 10001:10001
 WORKDIR /tmp

@@ -10,30 +10,16 @@ import pytest
 from packaging.requirements import Requirement
 
 from pipelines.__main__ import _EXTRA, main
+from tests.dist import ROOT, build
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HEAVY = {"torch", "transformers", "ray", "pyarrow", "pandas", "matplotlib"}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> tuple[Path, Path]:
-    """A wheel and an sdist of the tracked files, by the build backend itself; no network, no other environment."""
-    out = tmp_path_factory.mktemp("dist")
-    source = tmp_path_factory.mktemp("source")
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    for name in tracked.decode().rstrip("\0").split("\0"):
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
-    code = (
-        "import setuptools.build_meta as backend\n"
-        f"print(backend.build_wheel({str(out)!r}), backend.build_sdist({str(out)!r}))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=source, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
-    return wheel, sdist
+    """The wheel and the sdist."""
+    return build(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist"))
 
 
 @pytest.mark.slow

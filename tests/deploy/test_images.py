@@ -107,7 +107,8 @@ def test_what_is_copied_exists_is_let_in_and_is_all_there_is(name: str) -> None:
         line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")
     ]
     assert everything == "*"
-    assert {line.removeprefix("!") for line in allowed if line.startswith("!")} == wanted
+    let_in = {line.removeprefix("!") for line in allowed if line.startswith("!")}
+    assert let_in == wanted | ({"deploy/slim.py"} if name == "training" else set())  # which is for serving only
     assert [path for path in wanted if not (ROOT / path).exists()] == []
     packages = {path for path in wanted if (ROOT / path).is_dir()}
     setup = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
@@ -148,7 +149,22 @@ def test_the_system_library_is_needed() -> None:
     (library,) = [path for path in files if path.name == "lib_lightgbm.so"]
     assert b"libgomp.so.1\0" in Path(library.locate()).read_bytes()
     for name in DOCKERFILES:
-        assert "--no-install-recommends libgomp1 &&" in next(i.text for i in dockerfile(name) if "apt-get" in i.text)
+        (line,) = [i.text for i in dockerfile(name) if i.stage == 2 and "apt-get" in i.text]
+        assert "--no-install-recommends libgomp1 &&" in line
+
+
+def test_what_strips_libraries_stays_behind() -> None:
+    """The serving image is slimmed after all is installed, in the stage that is thrown away."""
+    lines = dockerfile("serving")
+    (tool,) = [i for i in lines if i.stage == 1 and "apt-get" in i.text]
+    assert "--no-install-recommends binutils &&" in tool.text
+    (slimming,) = [i for i in lines if i.text == "python deploy/slim.py /made/lib/python3.11/site-packages"]
+    (copied,) = [i for i in lines if i.text == "deploy/slim.py deploy/slim.py"]
+    (installing,) = [i for i in lines if " pip install " in i.text]
+    assert slimming.stage == 1
+    assert lines.index(tool) < lines.index(slimming) > lines.index(installing)
+    assert lines.index(copied) < lines.index(slimming)
+    assert "--prefix=/made" in installing.text.split()
 
 
 def command(name: str, kind: str) -> list[str]:
@@ -177,6 +193,10 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     told = subprocess.run(asking, capture_output=True, text=True, check=True)
     assert told.stdout == "/compiled\n"
     assert "NUMBA_CACHE_DIR=/compiled\n" in source("serving")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "/compiled/python")
+    asking = [sys.executable, "-c", "import sys; print(sys.pycache_prefix)"]
+    assert subprocess.run(asking, capture_output=True, text=True, check=True).stdout == "/compiled/python\n"
+    assert "PYTHONPYCACHEPREFIX=/compiled/python " in source("serving")
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])

@@ -79,6 +79,7 @@ def test_it_needs_nothing_but_its_volumes(place: Path, redis_url: str) -> None:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "NUMBA_CACHE_DIR": str(place / "compiled"),
+            "PYTHONPYCACHEPREFIX": str(place / "compiled/python"),
             "TMPDIR": str(place / "tmp"),
             "HOME": "/nonexistent",
         },
@@ -93,6 +94,7 @@ def test_it_needs_nothing_but_its_volumes(place: Path, redis_url: str) -> None:
     assert process.returncode == 0, told.decode()
     assert list((place / "log" / "answers").rglob("*.parquet"))
     assert list((place / "compiled").rglob("*.nbi"))
+    assert list((place / "compiled/python").rglob("*.pyc"))
     mine = {path.relative_to(place).parts[0] for path in place.rglob("*") if path.stat().st_uid == USER}
     assert mine <= {"log", "compiled", "tmp", "keys"}
 
