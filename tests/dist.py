@@ -1,5 +1,6 @@
-"""What pip would install of this tree: a wheel and an sdist."""
+"""What pip would install of this tree, a wheel and an sdist, and environments to install it in."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,3 +28,19 @@ def build(source: Path, out: Path) -> tuple[Path, Path]:
     assert done.returncode == 0, done.stderr[-2000:]
     (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
     return wheel, sdist
+
+
+def installed(environment: Path, *what: str | Path) -> Path:
+    """The site-packages of a new environment that holds what is installed, and no more: no pip, no setuptools.
+
+    Args:
+        environment: the folder to make.
+        what: to install, and pip's options.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", environment / "bin/python", "install", "--quiet", "--no-compile"]
+    # an egg-info of the tree, on the path, would pass for an installation
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run([*pip, "--disable-pip-version-check", *what], cwd=environment, env=outside, check=True)
+    (site,) = (environment / "lib").glob("python*/site-packages")
+    return site

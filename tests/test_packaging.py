@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from pipelines.__main__ import _EXTRA, main
-from tests.dist import ROOT, build
+from tests.dist import ROOT, build, installed
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HEAVY = {"torch", "transformers", "ray", "pyarrow", "pandas", "matplotlib"}
@@ -50,6 +51,42 @@ def test_the_wheel_runs_where_nothing_else_of_the_project_is(built, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"{tmp_path}/site/pipelines/__main__.py", f"recsys {PROJECT['version']}"]
+
+
+@pytest.mark.slow
+def test_the_sdist_makes_the_same_wheel(built, tmp_path):
+    wheel, sdist = built
+    again = made_of(sdist, tmp_path)
+    with zipfile.ZipFile(wheel) as one, zipfile.ZipFile(again) as other:
+        assert sorted(one.namelist()) == sorted(other.namelist())
+        assert [name for name in one.namelist() if one.read(name) != other.read(name)] == []
+
+
+@pytest.mark.slow
+def test_the_sdist_installs_and_its_command_runs(built, tmp_path):
+    """In an environment of its own that borrows only the dependencies."""
+    wheel = made_of(built[1], tmp_path)
+    environment = tmp_path / "environment"
+    site = installed(environment, "--no-index", "--no-deps", wheel)
+    (site / "borrowed.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
+    command, outside = environment / "bin/recsys", {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run([command, "--version"], cwd=tmp_path, env=outside, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"recsys {PROJECT['version']}\n"), done.stderr
+    code = [environment / "bin/python", "-c", "import recsys, serving; print(recsys.__file__, serving.__file__)"]
+    done = subprocess.run(code, cwd=tmp_path, env=outside, capture_output=True, text=True)
+    assert done.stdout == f"{site}/recsys/__init__.py {site}/serving/__init__.py\n", done.stderr
+
+
+def made_of(sdist: Path, folder: Path) -> Path:
+    """The wheel that an unpacked sdist makes."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder / "unpacked", filter="data")
+    (source,) = (folder / "unpacked").iterdir()
+    assert {"LICENSE", "PKG-INFO", "README.md", "pyproject.toml"} <= {path.name for path in source.iterdir()}
+    code = f"import setuptools.build_meta as backend; backend.build_wheel({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True, timeout=300)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def test_the_installation_that_serves_has_nothing_that_only_trains():

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from recsys.ranking.config import RankingConfig, RecommenderConfig, TreesConfig
 from tests.bench import big_world
 from tests.bench.load.server import served
-from tests.dist import ROOT, build
+from tests.dist import ROOT, build, installed
 
 LIMIT = 700e6
 """Bytes of all files."""
@@ -38,8 +38,10 @@ def main() -> None:
     bundles = parser.parse_args().bundles
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        python = installed(folder)
-        (site,) = (folder / "environment/lib").glob("python*/site-packages")
+        for part in ("source", "dist"):
+            (folder / part).mkdir()
+        wheel, _ = build(folder / "source", folder / "dist")
+        site = installed(folder / "environment", "-c", ROOT / "constraints.txt", f"{wheel}[{EXTRAS}]")
         told(site, "installed")
         subprocess.run([sys.executable, ROOT / "deploy/slim.py", site], check=True)
         sizes = by_distribution(site)
@@ -48,22 +50,9 @@ def main() -> None:
         if bundles is None:
             bundles = folder / "bundles"
             big_world.write(bundles, big_world.Size(users=400, items=600, events=3000, dim=8), CONFIG)
-        print(asked(python, bundles))
+        print(asked(folder / "environment/bin/python", bundles))
     if faults:
         raise SystemExit("\n".join(faults))
-
-
-def installed(folder: Path) -> Path:
-    """The Python of a new environment that holds what the wheel brings, and no more: no pip, no setuptools."""
-    for name in ("source", "dist"):
-        (folder / name).mkdir()
-    wheel, _ = build(folder / "source", folder / "dist")
-    environment = folder / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    pip = [sys.executable, "-m", "pip", "--python", environment / "bin/python", "install", "--quiet"]
-    how = ["--disable-pip-version-check", "--no-compile", "-c", ROOT / "constraints.txt"]
-    subprocess.run([*pip, *how, f"{wheel}[{EXTRAS}]"], check=True)
-    return environment / "bin/python"
 
 
 def by_distribution(site: Path) -> dict[str, int]:
