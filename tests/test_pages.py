@@ -1,15 +1,19 @@
 """The pages keep their word: their examples run, and the settings, files, names and links they mention exist."""
 
 import doctest
+import importlib.util
 import pkgutil
 import re
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import typer.core
+import typer.main
 from pydantic import BaseModel
 
 import serving.settings
+from pipelines.__main__ import app
 from recsys.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +24,7 @@ CONCEPTS = (
     "recsys/ranking/propensities.md",
     "recsys/evaluation/off_policy/refusals.md",
 )
+COMMANDED = ("README.md", "CONTRIBUTING.md", "BENCHMARKS.md", "deploy/SIZING.md")
 PAGES = ("README.md", "CONTRIBUTING.md", *CONCEPTS)
 
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -50,6 +55,18 @@ def files_in(text: str) -> list[str]:
 def names_in(text: str) -> list[str]:
     """What reads as a module, or as something in one."""
     return [code for code in marked(text) if re.fullmatch(r"(?:recsys|serving|pipelines)(?:\.\w+)+", code)]
+
+
+def modules_in(text: str) -> set[str]:
+    """Of this repository, that a page has Python run."""
+    return {name for name in re.findall(r"python3? -m ([a-z_][\w.]*\w)", text) if name.split(".")[0] in _TOPS}
+
+
+def subcommands_in(text: str) -> set[str]:
+    """First words behind `recsys` in code, and at the start of an indented line."""
+    marks = (found for code in marked(text) for found in re.findall(r"^(?:\.venv/bin/)?recsys ([a-z][a-z-]*)", code))
+    lines = re.findall(r"^ {4,}(?:\.venv/bin/)?recsys ([a-z][a-z-]*)", text, re.MULTILINE)
+    return {*marks, *lines}
 
 
 def is_setting(name: str, model: type[BaseModel]) -> bool:
@@ -90,6 +107,21 @@ def test_files_names_and_links_of_a_page_lead_somewhere(page: str) -> None:
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
+@pytest.mark.parametrize("page", COMMANDED)
+def test_commands_of_a_page_exist(page: str) -> None:
+    text = (ROOT / page).read_text()
+    assert [name for name in sorted(modules_in(text)) if importlib.util.find_spec(name) is None] == []
+    known = typer.main.get_command(app)
+    assert isinstance(known, typer.core.TyperGroup)
+    assert subcommands_in(text) - set(known.commands) == set()
+
+
+def test_every_section_of_figures_names_a_command_that_makes_them() -> None:
+    _, *sections = re.split(r"^## ", (ROOT / "BENCHMARKS.md").read_text(), flags=re.MULTILINE)
+    made = re.compile(r"\b(?:recsys [a-z]+|python -m [\w.]+|pytest |make (?:bench|demo|prove))")
+    assert [section.splitlines()[0] for section in sections if not made.search(section)] == []
+
+
 def test_a_page_that_names_what_is_not_there_would_be_found() -> None:
     text = "`finetune.objective.logq=.5` `finetune.objectiv.logq` `limits.answers` `recsys/none.py` `data.mapping.*`"
     assert settings_in(text) == [
@@ -105,6 +137,8 @@ def test_a_page_that_names_what_is_not_there_would_be_found() -> None:
         "recsys.data.split",
         "recsys.data.split.TimeSplit",
     ]
+    assert modules_in("`python -m tests.bench.none`, `python -m venv`") == {"tests.bench.none"}
+    assert subcommands_in("`recsys runs --run R` and\n    recsys fly  # nowhere") == {"runs", "fly"}
     with pytest.raises(AttributeError):
         pkgutil.resolve_name("recsys.data.split.Nothing")
 
