@@ -22,6 +22,7 @@ import httpx
 import numpy as np
 
 from tests import tea_shop
+from tests.pipelines.crowd import wait
 from tests.serving.console.browsing import CHROMIUM, chromium
 from tests.serving.console.looking import Looking
 
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 TRANSCRIPT = Path(__file__).with_suffix(".txt")
 BUYER = "u00003"
 VISITS, K = 4, 2
+_JSON = "-H 'content-type: application/json' -d"
 SMALL = {
     "ENCODER__BASE": "scratch",
     "ENCODER__MAX_TOKENS": "16",
@@ -158,7 +160,8 @@ def _served(terminal: Terminal) -> Iterator[int]:
         words, cwd=terminal.folder, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        _wait(port, process)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            wait(client, process)
         yield port
         process.send_signal(signal.SIGINT)
         lines = process.communicate(timeout=60)[0].replace(f":{port}", ":8000").splitlines()
@@ -173,26 +176,16 @@ def _served(terminal: Terminal) -> Iterator[int]:
         process.wait()
 
 
-def _wait(port: int, process: subprocess.Popen) -> None:
-    for _ in range(1200):
-        assert process.poll() is None, process.stdout.read()
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
-                return
-        time.sleep(0.05)
-    raise AssertionError("The service does not start.")
-
-
 def _ask(terminal: Terminal, port: int) -> None:
-    json = "-H 'content-type: application/json' -d"
     where = "curl -s 127.0.0.1:8000/v1"
-    terminal.run(f"""{where}/recommend {json} '{{"user_id": "{BUYER}", "k": 3}}'""", port=port)
+    terminal.run(f"""{where}/recommend {_JSON} '{{"user_id": "{BUYER}", "k": 3}}'""", port=port)
     terminal.run(f"{where}/users/{BUYER} | head -c 300", port=port)
     terminal.run(
-        f"""{where}/draft {json} '{{"user_id": "{BUYER}", "item": {{"title": "青瓷茶壶"}}}}' | head -c 300""", port=port
+        f"""{where}/draft {_JSON} '{{"user_id": "{BUYER}", "item": {{"title": "青瓷茶壶"}}}}' | head -c 300""",
+        port=port,
     )
     terminal.run(
-        f"""curl -s -X PUT 127.0.0.1:8000/v1/items/new-1 {json} '{{"title": "青瓷茶壶", "price": 88}}'""", port=port
+        f"""curl -s -X PUT 127.0.0.1:8000/v1/items/new-1 {_JSON} '{{"title": "青瓷茶壶", "price": 88}}'""", port=port
     )
     terminal.run(f"{where}/items -G --data-urlencode q=青瓷", port=port)
     # the bundle that is judged below knows of no item that is not its own
@@ -219,8 +212,7 @@ def _experiment(terminal: Terminal, port: int) -> None:
         '{"name": "exploring", "share": 0.5, "policy": {"kind": "plackett_luce", "temperature": 0.1}}'
     )
     body = f'{{"name": "june", "arms": [{arms}]}}'
-    json = "-H 'content-type: application/json' -d"
-    terminal.run(f"curl -s -X PUT 127.0.0.1:8000/v1/experiment {json} '{body}'", port=port)
+    terminal.run(f"curl -s -X PUT 127.0.0.1:8000/v1/experiment {_JSON} '{body}'", port=port)
     rng, clicks = np.random.default_rng(0), []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         for number in range(210 * VISITS):

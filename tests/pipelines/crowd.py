@@ -145,7 +145,7 @@ def served(root: Path, folder: Path) -> Iterator[httpx.Client]:
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            _wait(client, process)
+            wait(client, process)
             yield client
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -154,7 +154,8 @@ def served(root: Path, folder: Path) -> Iterator[httpx.Client]:
         process.wait()
 
 
-def _wait(client: httpx.Client, process: subprocess.Popen) -> None:
+def wait(client: httpx.Client, process: subprocess.Popen) -> None:
+    """Until the service of a process is ready."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         assert process.poll() is None
